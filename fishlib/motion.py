@@ -1,0 +1,67 @@
+"""The motion proxy: how much a film changes from one frame to the next."""
+
+from itertools import pairwise
+
+import cv2
+import numpy as np
+
+
+def speed_proxy(frames: np.ndarray) -> np.ndarray:
+    """Mean absolute change of brightness from each frame to the next.
+
+    ``speed[t] = mean |frames[t + 1] - frames[t]| / 255`` over all pixels, so ``speed[t]`` already
+    contains frame ``t + 1``: a forecast made at frame t may read ``speed[:t]`` only. The last
+    value has no next frame and is 0. Formula: M-Lin-DM, *Predicting Fish Movement with
+    Convolutional LSTMs*, part 3 (2021).
+
+    Parameters
+    ----------
+    frames : uint8 array (T, H, W)
+        A film, in grey levels.
+
+    Returns
+    -------
+    float64 array (T,)
+        Share of full brightness, in [0, 1].
+
+    Raises
+    ------
+    ValueError
+        If the film is not uint8 of shape (T, H, W) with at least one frame.
+    """
+    frames = _require_film(frames)
+    changes = [cv2.norm(a, b, cv2.NORM_L1) for a, b in pairwise(frames)]
+    return np.append(np.array(changes), 0.0) / (255 * frames[0].size)
+
+
+def recent_speed(speed: np.ndarray, width: int = 5) -> np.ndarray:
+    """Mean motion over the last few frames, as known at each frame.
+
+    ``recent[t] = mean(speed[t - width : t])``; the first ``width`` values are NaN.
+
+    Parameters
+    ----------
+    speed : float array (T,)
+        Motion proxy.
+    width : int
+        Number of frames averaged.
+
+    Returns
+    -------
+    float64 array (T,)
+    """
+    recent = np.full(len(speed), np.nan)
+    if len(speed) > width:
+        windows = np.lib.stride_tricks.sliding_window_view(np.asarray(speed, float), width)
+        recent[width:] = windows[:-1].mean(axis=1)
+    return recent
+
+
+def _require_film(frames: np.ndarray) -> np.ndarray:
+    frames = np.asanyarray(frames)
+    if frames.dtype != np.uint8 or frames.ndim != 3 or len(frames) == 0:
+        raise ValueError(
+            f"A film is a uint8 array (frames, height, width), got {frames.dtype} of shape "
+            f"{frames.shape}: convert it with fishlib.video.read_frames."
+        )
+    return frames

@@ -1,0 +1,74 @@
+"""Chronological splits and blocked cross-validation, with an embargo between the parts."""
+
+from itertools import pairwise
+
+import numpy as np
+
+PUBLISHED_SPLIT = (44_956, 3_593, 5_367)
+"""Frames of the study's train, validation and test film: 83.38, 6.66 and 9.95 per cent."""
+
+
+def split_frames(
+    n_frames: int, fractions: tuple[float, ...] = PUBLISHED_SPLIT, embargo: int = 165
+) -> dict[str, slice]:
+    """Cut a film into train, validation and test, in the order of time.
+
+    The first ``embargo`` frames of the later parts are left out: with window + horizon frames
+    between two parts, no clip or label of one reaches into the other.
+
+    Parameters
+    ----------
+    n_frames : int
+        Length of the film.
+    fractions : three numbers
+        Relative sizes of train, validation and test; the default is the study's.
+    embargo : int
+        Frames left out at each border (120 of past + 45 of future).
+
+    Returns
+    -------
+    dict of slice
+        Keys ``train``, ``validation``, ``test``.
+
+    Raises
+    ------
+    ValueError
+        If a part would hold fewer frames than the embargo takes.
+    """
+    edges = np.round(np.cumsum([0, *fractions]) / np.sum(fractions) * n_frames).astype(int)
+    starts = edges[:-1] + np.array([0, embargo, embargo])
+    if (starts >= edges[1:]).any():
+        raise ValueError(
+            f"A film of {n_frames} frames is too short to be split: its parts of "
+            f"{np.diff(edges).tolist()} frames are shorter than the embargo of {embargo} between "
+            "them. Use a longer film, or forecast this one with a model trained elsewhere."
+        )
+    names = ("train", "validation", "test")
+    return {k: slice(int(a), int(b)) for k, a, b in zip(names, starts, edges[1:], strict=True)}
+
+
+def blocked_folds(
+    n_frames: int, n_folds: int = 5, embargo: int = 165
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Blocked cross-validation: each fold is scored on one stretch and trained on the others.
+
+    Parameters
+    ----------
+    n_frames : int
+        Length of the series.
+    n_folds : int
+        Number of stretches.
+    embargo : int
+        Frames left out on either side of the scored stretch.
+
+    Returns
+    -------
+    list of (train, test) index arrays
+    """
+    edges = np.linspace(0, n_frames, n_folds + 1).astype(int)
+    frames = np.arange(n_frames)
+    folds = []
+    for start, stop in pairwise(edges):
+        outside = (frames < start - embargo) | (frames >= stop + embargo)
+        folds.append((frames[outside], frames[start:stop]))
+    return folds

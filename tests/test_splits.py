@@ -1,0 +1,29 @@
+import numpy as np
+import pytest
+
+from fishlib.splits import blocked_folds, split_frames
+
+
+def test_the_published_film_is_cut_as_published():
+    parts = split_frames(53_916, embargo=0)
+    sizes = {name: part.stop - part.start for name, part in parts.items()}
+    assert sizes == {"train": 44_956, "validation": 3_593, "test": 5_367}
+
+
+def test_no_window_reaches_over_a_border():
+    parts = split_frames(20_000)
+    for earlier, later in (("train", "validation"), ("validation", "test")):
+        assert parts[later].start - 119 > parts[earlier].stop - 1 + 45
+
+
+def test_folds_cover_every_frame_once_and_keep_their_distance():
+    folds = blocked_folds(3000, 4, embargo=100)
+    np.testing.assert_array_equal(np.concatenate([test for _, test in folds]), np.arange(3000))
+    for train, test in folds:
+        assert np.abs(train[:, None] - test[[0, -1]]).min() > 100 - 1
+        assert not np.intersect1d(train, test).size
+
+
+def test_a_short_film_is_not_split():
+    with pytest.raises(ValueError, match="501 frames is too short to be split"):
+        split_frames(501)
