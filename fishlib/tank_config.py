@@ -1,0 +1,121 @@
+"""What a simulated tank is made of: its size, its fish, and how they behave."""
+
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True)
+class TankConfig:
+    """Parameters of a simulated tank. Lengths in pixels of a 320 x 240 image, times in frames.
+
+    Attributes
+    ----------
+    n_fish : int
+        Fish in the tank.
+    width, height : int
+        Size of the tank, px.
+    kick_rate : float
+        Swimming kicks a frame and calm fish, at middle arousal.
+    kick_speed : float
+        Mean speed gained by a kick, px/frame.
+    coast_frames : float
+        Time constant with which speed decays after a kick, frames.
+    kick_turn : float
+        Standard deviation of the turning rate given by a kick, rad/frame.
+    arousal_sd, arousal_frames : float
+        Standard deviation (log units) and time constant (frames) of the slow drift that
+        multiplies the kick rate of the whole group.
+    approach_rate : float
+        Approaches begun, a frame and calm fish; 0 for fish that never approach.
+    approach_speed, standoff : float
+        Speed of an approach (px/frame) and the distance at which it halts (px).
+    approach_frames : int
+        An approach without an attack is given up after this many frames.
+    attack_rate, calm_attack_rate : float
+        Attacks a frame, at no distance and face to face, while approaching and otherwise.
+    attack_distance, attack_softness : float
+        Distance at which the attack rate is halved, and the width of that fall, px.
+    chase_speed : float
+        Speed aimed at by chaser and victim, px/frame.
+    chase_frames : tuple of int
+        Shortest and longest chase, frames.
+    rest_frames : int
+        Frames after a chase in which both fish neither attack nor are attacked.
+    avoid_distance, avoid_speed : float
+        Bystanders closer than this to a chase (px) leave it at this speed (px/frame).
+    freeze : float
+        Factor on the kick rate of a fish that is being approached.
+    tail_amplitude, tail_frequency : float
+        Sideways sweep of the tail (body lengths at full effort) and its angular frequency
+        (rad/frame).
+    body_length, body_width : float
+        Size of a fish, px.
+    brightness : float
+        Grey value of the front of a fish, 0 to 255.
+    noise : float
+        Sensor noise in the fish, standard deviation relative to the grey value.
+    n_specks : int
+        Faint motionless specks in the image.
+    """
+
+    n_fish: int = 6
+    width: int = 320
+    height: int = 240
+    kick_rate: float = 1 / 14
+    kick_speed: float = 0.5
+    coast_frames: float = 12.0
+    kick_turn: float = 0.03
+    arousal_sd: float = 0.55
+    arousal_frames: float = 900.0
+    approach_rate: float = 1 / 700
+    approach_speed: float = 2.0
+    standoff: float = 22.0
+    approach_frames: int = 140
+    attack_rate: float = 0.06
+    calm_attack_rate: float = 0.05
+    attack_distance: float = 32.0
+    attack_softness: float = 3.0
+    chase_speed: float = 5.0
+    chase_frames: tuple[int, int] = (12, 30)
+    rest_frames: int = 60
+    avoid_distance: float = 80.0
+    avoid_speed: float = 0.8
+    freeze: float = 0.3
+    tail_amplitude: float = 0.12
+    tail_frequency: float = 0.45
+    body_length: float = 31.0
+    body_width: float = 5.0
+    brightness: float = 190.0
+    noise: float = 0.05
+    n_specks: int = 60
+
+    def __post_init__(self) -> None:
+        if self.n_fish < 1:
+            raise ValueError(f"n_fish is {self.n_fish}; a tank needs at least one fish")
+        if min(self.width, self.height) < 3 * self.body_length:
+            raise ValueError(
+                f"a tank of {self.width} x {self.height} px is too small for fish of "
+                f"{self.body_length} px; make it at least three body lengths wide"
+            )
+        if not 0 < self.chase_frames[0] <= self.chase_frames[1]:
+            raise ValueError(f"chase_frames {self.chase_frames} must be (shortest, longest)")
+
+    @property
+    def attacks(self) -> bool:
+        """Whether chases can happen at all."""
+        return self.attack_rate > 0 or self.calm_attack_rate > 0
+
+
+def calm_shoal(config: TankConfig | None = None) -> TankConfig:
+    """The control: the same fish without approaches and chases.
+
+    Parameters
+    ----------
+    config : TankConfig, optional
+        The tank to calm; the default tank if not given.
+
+    Returns
+    -------
+    TankConfig
+        The same tank in which no burst can be foreseen from who is near whom.
+    """
+    return replace(config or TankConfig(), approach_rate=0.0, attack_rate=0.0, calm_attack_rate=0.0)
