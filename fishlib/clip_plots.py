@@ -20,6 +20,7 @@ def plot_clip(
     clip: np.ndarray,
     slices: Sequence[int] = (0, 1, 28, 29),
     offsets: Sequence[Sequence[int]] | None = None,
+    channel_names: Sequence[str] | None = None,
 ) -> np.ndarray:
     """A clip as the network sees it: a row a slice (a step in time), a column a channel.
 
@@ -31,6 +32,8 @@ def plot_clip(
         Slices shown; those the clip does not have are left out.
     offsets : sequence of sequence of int, optional
         Frame of each slice and channel relative to t; None takes consecutive frames that end at t.
+    channel_names : sequence of str, optional
+        Written above the panels where channels are not single frames.
 
     Returns
     -------
@@ -48,9 +51,15 @@ def plot_clip(
     low = min(float(clip.min()), 0.0)
     for row, i in zip(axes, slices, strict=True):
         for k, ax in enumerate(row):
-            title = f"channel {k}: {_frame_name(offsets[i][k])}"
+            title = channel_names[k] if channel_names else _frame_name(offsets[i][k])
             show_frame(ax, clip[i, :, :, k], title, vmin=low, vmax=1)
-        row[0].set_ylabel(f"slice {i}", rotation=0, ha="right", va="center", labelpad=8)
+        row[0].set_ylabel(
+            f"slice {i}\nto {_frame_name(offsets[i][-1])[6:]}",
+            rotation=0,
+            ha="right",
+            va="center",
+            labelpad=8,
+        )
     return axes
 
 

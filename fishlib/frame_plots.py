@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 
 from fishlib.series_plots import frame_window, time_and_height
 from fishlib.style import (
@@ -16,6 +17,8 @@ from fishlib.style import (
     new_figure,
     styled,
 )
+
+CHANGE_COLORS = LinearSegmentedColormap.from_list("change", ["white", BURST_COLOR, "#4A0018"])
 
 
 @styled
@@ -58,7 +61,7 @@ def plot_frames(
 
 def show_frame(ax: Axes, frame: np.ndarray, title: str | None = None, **kwargs) -> Axes:
     """One frame without axes, grey values from 0 (black) to 255 (white)."""
-    limits = {"cmap": "gray", "vmin": 0, "vmax": 255, "interpolation": "nearest"} | kwargs
+    limits = {"cmap": "gray", "vmin": 0, "vmax": 255} | kwargs
     ax.imshow(frame, **limits)
     if title:
         ax.set_title(title, fontsize=9.5, weight="normal", loc="center", pad=4)
@@ -72,7 +75,7 @@ def plot_chase_strip(
     fps: float,
     start: int,
     stop: int,
-    n_frames: int = 6,
+    n_frames: int = 5,
     trails: np.ndarray | None = None,
 ) -> np.ndarray:
     """A burst as the camera saw it: frames above, the motion below, dots tie one to the other.
@@ -107,7 +110,15 @@ def plot_chase_strip(
             _draw_trails(ax, trails[max(t - int(fps / 2), 0) : t + 1])
     x, y = time_and_height(speed, fps, window)
     trace.plot(x, y, color=SPEED_COLOR)
-    trace.plot(shown / fps, y[shown - window.start], "o", ms=7, color=BURST_COLOR, mec="white")
+    trace.plot(
+        shown / fps,
+        y[shown - window.start],
+        "o",
+        ms=7,
+        color=BURST_COLOR,
+        mec="white",
+        clip_on=False,
+    )
     trace.vlines(shown / fps, 0, y[shown - window.start], color=FAINT, lw=1, zorder=0)
     trace.set(xlabel=TIME_LABEL, ylabel=SPEED_LABEL, xlim=(x[0], x[-1]), ylim=(0, None))
     trace.margins(x=0.02)
@@ -117,7 +128,7 @@ def plot_chase_strip(
 def _draw_trails(ax: Axes, trails: np.ndarray) -> None:
     for fish in range(trails.shape[1]):
         x, y = trails[:, fish].T
-        ax.plot(x, y, color="#F2C14E", lw=1.3, alpha=0.9)
+        ax.plot(x, y, color="#F2C14E", lw=0.9, alpha=0.8)
     ax.autoscale(False)
 
 
@@ -144,8 +155,9 @@ def plot_difference(before: np.ndarray, after: np.ndarray, t: int | None = None)
     fig, axes = new_figure(1, 3, height=2.75 * ratio + 0.85)
     show_frame(axes[0], before, f"frame {now}")
     show_frame(axes[1], after, f"frame {soon}")
-    show_frame(axes[2], change, f"|frame {soon} − frame {now}|", cmap="magma", vmax=None)
-    bar = fig.colorbar(axes[2].images[0], ax=axes[2], pad=0.03, aspect=14)
+    show_frame(axes[2], change, f"|frame {soon} − frame {now}|", cmap=CHANGE_COLORS, vmax=None)
+    axes[2].spines[:].set(visible=True, color=FAINT)
+    bar = fig.colorbar(axes[2].images[0], cax=axes[2].inset_axes((1.03, 0, 0.04, 1)))
     bar.set_label("Change (grey levels)")
     bar.outline.set_visible(False)
     mean = change.mean() / 255
