@@ -218,10 +218,14 @@ class ClipDataset(keras.utils.PyDataset):
             return clips, targets
         return clips, targets, np.where(targets > 0, self.weights[1], self.weights[0])
 
-    def on_epoch_end(self):
-        """Mix the codes anew: the order depends on seed and epoch alone."""
-        self.epoch += 1
+    def set_epoch(self, epoch: int) -> None:
+        """Mix the codes for an epoch: their order depends on seed and epoch alone."""
+        self.epoch = epoch
         self._draw()
+
+    def on_epoch_end(self):
+        """Mix the codes anew, for the next epoch."""
+        self.set_epoch(self.epoch + 1)
 
     def _draw(self):
         if self.shuffle:

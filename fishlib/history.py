@@ -1,0 +1,135 @@
+"""Forecasters learned from the history of the motion proxy: logistic regression and boosting."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import expit, logit
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
+
+from fishlib.forecasters import published_baseline, time_since_burst
+
+N_LAGS = 119
+"""Past values of the motion proxy known to a clip of 120 frames."""
+WINDOWS = (3, 5, 10, 20, 30, 45, 60, 90, 119)
+KINDS = ("logistic", "boosting", "both")
+
+
+def history_features(speed: np.ndarray) -> np.ndarray:
+    """What the past of the motion proxy says at each frame.
+
+    The last 119 values (newest first), and over nine windows of them the mean, minimum, maximum,
+    standard deviation and the place of the last value between minimum and maximum; then the
+    published baseline and the time since the last burst (at most 600 frames).
+
+    Parameters
+    ----------
+    speed : float array (T,)
+        Motion proxy.
+
+    Returns
+    -------
+    float64 array (T, 166)
+        Row t reads ``speed[t - 119 : t]``; the first 119 rows are NaN.
+
+    Raises
+    ------
+    ValueError
+        If the series is shorter than 120 frames.
+    """
+    speed = np.asarray(speed, float)
+    if len(speed) <= N_LAGS:
+        raise ValueError(f"{len(speed)} frames hold no history of {N_LAGS}: use a longer film.")
+    windows = np.lib.stride_tricks.sliding_window_view(speed, N_LAGS)[:-1, ::-1]
+    statistics = [_window_statistics(windows[:, :width]) for width in WINDOWS]
+    elapsed = np.minimum(np.nan_to_num(time_since_burst(speed), nan=600), 600)
+    known = np.stack([published_baseline(speed), elapsed], axis=1)[N_LAGS:]
+    features = np.full((len(speed), N_LAGS + 5 * len(WINDOWS) + 2), np.nan)
+    features[N_LAGS:] = np.concatenate([windows, *statistics, known], axis=1)
+    return features
+
+
+def _window_statistics(window: np.ndarray) -> np.ndarray:
+    low, high = window.min(axis=1), window.max(axis=1)
+    place = (window[:, 0] - low) / np.maximum(high - low, 1e-9)
+    return np.stack([window.mean(axis=1), low, high, window.std(axis=1), place], axis=1)
+
+
+@dataclass(frozen=True)
+class HistoryForecaster:
+    """A fitted forecaster: one or two classifiers whose log-odds are averaged."""
+
+    classifiers: tuple
+
+    def forecast(self, speed: np.ndarray) -> np.ndarray:
+        """Probability of a positive label at each frame, float64 (T,), NaN without history."""
+        features = history_features(speed)
+        known = features[N_LAGS:]
+        with threadpool_limits(1):
+            odds = [logit(_clip(c.predict_proba(known)[:, 1])) for c in self.classifiers]
+        forecast = np.full(len(features), np.nan)
+        forecast[N_LAGS:] = expit(np.mean(odds, axis=0))
+        return forecast
+
+
+def fit_history_forecaster(
+    speeds: Sequence[np.ndarray],
+    labels: Sequence[np.ndarray],
+    kind: str = "logistic",
+    seed: int = 0,
+) -> HistoryForecaster:
+    """Fit a forecaster on one or more series.
+
+    Parameters
+    ----------
+    speeds, labels : sequences of arrays (T,)
+        Motion proxies and labels of the training films; label -1 leaves a frame out.
+    kind : {"logistic", "boosting", "both"}
+        Logistic regression, histogram gradient boosting, or the mean of their log-odds.
+    seed : int
+        Seed of the boosting.
+
+    Returns
+    -------
+    HistoryForecaster
+
+    Raises
+    ------
+    ValueError
+        If ``kind`` is unknown or the labels hold one class only.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"kind is one of {', '.join(KINDS)}, got {kind!r}.")
+    features = np.concatenate([history_features(speed)[N_LAGS:] for speed in speeds])
+    label = np.concatenate([label[N_LAGS:] for label in labels])
+    asked = label >= 0
+    if len(np.unique(label[asked])) < 2:
+        raise ValueError("The training labels hold one class only: nothing can be learned.")
+    made = {"logistic": [_logistic], "boosting": [_boosting], "both": [_logistic, _boosting]}[kind]
+    with threadpool_limits(1):  # boosting's threads slow each other down when cores are busy
+        fitted = tuple(make(seed).fit(features[asked], label[asked]) for make in made)
+    return HistoryForecaster(fitted)
+
+
+def _logistic(seed: int):
+    return make_pipeline(StandardScaler(), LogisticRegression(C=1.0, max_iter=1000))
+
+
+def _boosting(seed: int):
+    return HistGradientBoostingClassifier(
+        learning_rate=0.03,
+        max_leaf_nodes=8,
+        max_iter=250,
+        min_samples_leaf=200,
+        l2_regularization=10.0,
+        max_features=0.3,
+        random_state=seed,
+    )
+
+
+def _clip(probability: np.ndarray) -> np.ndarray:
+    return np.clip(probability, 1e-6, 1 - 1e-6)

@@ -1,0 +1,62 @@
+import numpy as np
+import pytest
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from fishlib.history import N_LAGS, fit_history_forecaster, history_features
+from fishlib.labels import label_bursts
+
+
+@pytest.fixture(scope="module")
+def speed():
+    rng = np.random.default_rng(5)
+    return np.convolve(rng.exponential(1e-3, 4000), np.ones(8) / 8, "same")
+
+
+def test_features_equal_a_loop(speed):
+    features = history_features(speed)
+    assert np.isnan(features[:N_LAGS]).all()
+    for t in (119, 500, 3999):
+        past = speed[t - 119 : t][::-1]
+        np.testing.assert_allclose(features[t, :119], past)
+        window = past[:10]
+        place = (past[0] - window.min()) / np.ptp(window)
+        expected = [window.mean(), window.min(), window.max(), window.std(), place]
+        np.testing.assert_allclose(features[t, 119 + 10 : 119 + 15], expected)
+
+
+@pytest.mark.parametrize("kind", ["logistic", "boosting", "both"])
+def test_the_future_never_changes_a_forecast(speed, kind):
+    forecaster = fit_history_forecaster([speed[:1500]], [label_bursts(speed[:1500])], kind)
+    film, changed = speed[1500:2500], speed[1500:2500].copy()
+    changed[600:] = 0.01
+    np.testing.assert_array_equal(
+        forecaster.forecast(film)[:601], forecaster.forecast(changed)[:601]
+    )
+    assert (forecaster.forecast(film)[601:] != forecaster.forecast(changed)[601:]).any()
+
+
+def test_several_films_are_not_joined(speed):
+    label = label_bursts(speed)
+    whole = history_features(speed)
+    parts = [history_features(speed[:2000]), history_features(speed[2000:])]
+    assert np.isnan(parts[1][:N_LAGS]).all()
+    np.testing.assert_allclose(parts[1][N_LAGS:, :119], whole[2000 + N_LAGS :, :119])
+    assert fit_history_forecaster([speed[:2000], speed[2000:]], [label[:2000], label[2000:]])
+
+
+def test_logistic_regression_beats_every_published_forecast(published):
+    train, test = published.load_series("train"), published.load_series("test")
+    forecaster = fit_history_forecaster([train["speed"]], [label_bursts(train["speed"])])
+    label, forecast = label_bursts(test["speed"]), forecaster.forecast(test["speed"])
+    asked = label >= 0
+    assert roc_auc_score(label[asked], forecast[asked]) >= 0.873
+    assert average_precision_score(label[asked], forecast[asked]) > 0.55
+
+
+def test_bad_input_is_refused(speed):
+    with pytest.raises(ValueError, match="one class only"):
+        fit_history_forecaster([speed], [np.zeros(len(speed), np.int8)])
+    with pytest.raises(ValueError, match="kind is one of logistic"):
+        fit_history_forecaster([speed], [label_bursts(speed)], "oracle")
+    with pytest.raises(ValueError, match="119 frames hold no history"):
+        history_features(speed[:119])

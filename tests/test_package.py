@@ -1,0 +1,46 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+import fishlib
+
+TOP = Path(__file__).resolve().parents[1]
+LIGHT = ["motion", "labels", "splits", "forecasters", "history", "published", "evaluation"]
+LIGHT += ["figures", "video", "tank", "runs", "pipeline"]
+
+
+@pytest.mark.parametrize("module", ["fishlib", *(f"fishlib.{name}" for name in LIGHT)])
+def test_light_modules_do_not_import_tensorflow(module):
+    code = f"import {module}, sys; sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_check_above_can_fail():
+    code = "import fishlib.clips, sys; sys.exit('keras' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 1
+
+
+def test_conda_installs_the_package_through_pip():
+    environment = yaml.safe_load((TOP / "environment.yml").read_text())
+    assert environment["dependencies"][-1] == {"pip": ["-e .[test]"]}
+    assert "python>=3.11,<3.14" in environment["dependencies"]
+
+
+def test_public_functions_say_what_they_do():
+    import importlib
+    import inspect
+    import pkgutil
+
+    silent = []
+    for info in pkgutil.walk_packages(fishlib.__path__, "fishlib."):
+        if info.name.endswith("__main__"):
+            continue
+        module = importlib.import_module(info.name)
+        for name, member in vars(module).items():
+            own = getattr(member, "__module__", None) == info.name
+            if own and not name.startswith("_") and callable(member) and not inspect.getdoc(member):
+                silent.append(f"{info.name}.{name}")
+    assert not silent

@@ -1,0 +1,104 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from fishlib.clips import ClipDataset, motion_channels
+from fishlib.training import train, warmup_cosine
+
+LAYOUT = motion_channels((-2, 0), (1,))
+
+
+@pytest.fixture(scope="module")
+def film():
+    rng = np.random.default_rng(0)
+    frames = rng.integers(0, 60, (240, 6, 8), dtype=np.uint8)
+    label = np.full(240, -1, np.int8)
+    label[10:] = rng.random(230) < 0.4
+    frames[label == 1, 2:4, 2:4] = 200
+    return frames, label
+
+
+def datasets(film, seed=0):
+    frames, label = film
+    return (
+        ClipDataset(frames, label, slice(0, 160), LAYOUT, 16, flips=4, shuffle=True, seed=seed),
+        ClipDataset(frames, label, slice(160, 240), LAYOUT, 64),
+    )
+
+
+def build():
+    clip = keras.Input((2, 6, 8, 2))
+    x = keras.layers.Conv3D(4, (1, 3, 3), activation="relu")(clip)
+    x = keras.layers.GlobalMaxPooling3D()(x)
+    return keras.Model(clip, keras.layers.Dense(1, activation="sigmoid")(x))
+
+
+def adam():
+    return keras.optimizers.Adam(warmup_cosine(5e-3, 200))
+
+
+def fit(film, folder, epochs, **kwargs):
+    return train(build, *datasets(film), folder, epochs, optimizer=adam, verbose=0, **kwargs)
+
+
+def test_a_visible_event_is_learned_and_the_best_epoch_returned(film, tmp_path):
+    model, history = fit(film, tmp_path, 5)
+    assert len(history) == 5
+    assert history["val_loss"].iloc[-1] < history["val_loss"].iloc[0]
+    validation = datasets(film)[1]
+    truth = np.concatenate([validation[i][1] for i in range(len(validation))])
+    p = np.clip(model.predict(validation, verbose=0)[:, 0], 1e-7, 1 - 1e-7)
+    loss = -np.mean(truth * np.log(p) + (1 - truth) * np.log(1 - p))
+    assert loss == pytest.approx(history["val_loss"].min(), abs=1e-4)
+
+
+def test_resumed_equals_uninterrupted(film, tmp_path):
+    whole, table = fit(film, tmp_path / "whole", 4)
+    fit(film, tmp_path / "parts", 2)
+    resumed, again = fit(film, tmp_path / "parts", 4)
+    for a, b in zip(whole.get_weights(), resumed.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    np.testing.assert_array_equal(table["val_loss"], again["val_loss"])
+
+
+def test_an_epoch_noted_but_not_saved_is_done_again(film, tmp_path):
+    _, table = fit(film, tmp_path, 3)
+    state = (tmp_path / "last.keras").read_bytes()
+    fit(film, tmp_path, 4)  # epoch 4 is noted in history.csv ...
+    (tmp_path / "last.keras").write_bytes(state)  # ... but the kill came before its state
+    _, again = fit(film, tmp_path, 4)
+    assert again["epoch"].tolist() == [0, 1, 2, 3]
+    np.testing.assert_array_equal(again["val_loss"][:3], table["val_loss"])
+
+
+def test_patience_ends_training(film, tmp_path):
+    frames, label = film
+    noise = np.where(label >= 0, np.random.default_rng(1).integers(0, 2, 240), -1)
+    _, history = fit((frames, noise), tmp_path, 60, patience=2)
+    best = history["val_loss"].argmin()
+    assert len(history) == best + 3 < 60
+
+
+def test_a_loss_that_is_no_number_stops_at_once(film, tmp_path):
+    def absurd():
+        return keras.optimizers.SGD(float("inf"))
+
+    with pytest.raises(FloatingPointError, match="lower the learning rate"):
+        train(build, *datasets(film), tmp_path, 2, optimizer=absurd, verbose=0)
+    assert not (tmp_path / "best.keras").exists()
+
+
+def test_one_class_is_refused(film, tmp_path):
+    frames, label = film
+    with pytest.raises(ValueError, match=r"validation frames hold one class only \(no burst\)"):
+        fit((frames, np.where(np.arange(240) >= 160, 0, label)), tmp_path, 1)
+
+
+def test_two_devices_train_as_one_network(film, tmp_path):
+    with tf.device("CPU"):
+        strategy = tf.distribute.OneDeviceStrategy("CPU:0")
+    model, history = fit(film, tmp_path, 1, strategy=strategy)
+    plain, _ = fit(film, tmp_path / "plain", 1)
+    assert history["loss"].notna().all()
+    np.testing.assert_allclose(model.get_weights()[0], plain.get_weights()[0], atol=1e-6)
