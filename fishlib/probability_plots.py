@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from sklearn.metrics import roc_curve
 
 from fishlib.calibration import reliability_curve
-from fishlib.score_plots import CHANCE, line_style, scored_frames
+from fishlib.score_plots import CHANCE, defined_frames, line_style
 from fishlib.scores import is_probability
 from fishlib.style import (
     BURST_COLOR,
@@ -38,7 +38,7 @@ def plot_threshold_curves(
         A frame is called positive if its forecast is at least the threshold.
     """
     ax = new_axes(ax, height=3.4)
-    kept, scored = scored_frames(label, {name: forecast})
+    kept, scored = defined_frames(label, {name: forecast})
     fpr, tpr, threshold = roc_curve(kept, scored[name], drop_intermediate=False)
     share = kept.mean()
     curves = {
@@ -66,7 +66,7 @@ def plot_forecast_histogram(
 ) -> Axes:
     """Forecasts of the 0-frames and of the 1-frames, each as a share of its class."""
     ax = new_axes(ax, height=3.0)
-    kept, scored = scored_frames(label, {name: forecast})
+    kept, scored = defined_frames(label, {name: forecast})
     p = scored[name]
     bins = np.linspace(*((0, 1) if is_probability(p) else (p.min(), p.max())), 41)
     for value, color in ((0, MUTED), (1, BURST_COLOR)):
@@ -100,7 +100,7 @@ def plot_reliability(label: np.ndarray, forecasts: Mapping[str, np.ndarray]) -> 
     array of two Axes
         Reliability, and histogram of the forecasts.
     """
-    kept, forecasts = scored_frames(label, forecasts)
+    kept, forecasts = defined_frames(label, forecasts)
     _, axes = new_figure(2, 1, height=5.2, sharex=True, height_ratios=(4, 1))
     styles = forecaster_styles(forecasts)
     for name, p in forecasts.items():

@@ -22,7 +22,7 @@ from fishlib.style import (
 CHANCE = {"color": "#A0A0A0", "lw": 1, "ls": (0, (1, 1.5)), "zorder": 1}
 
 
-def scored_frames(
+def defined_frames(
     label: np.ndarray, forecasts: Mapping[str, np.ndarray]
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Label and forecasts on the frames of :func:`fishlib.scores.comparable_frames`."""
@@ -47,7 +47,7 @@ def plot_roc(
         Bootstrap bands, shaded.
     """
     ax = new_axes(ax, height=4.2, width=7.6)
-    kept, forecasts = scored_frames(label, forecasts)
+    kept, forecasts = defined_frames(label, forecasts)
     styles = forecaster_styles(forecasts)
     for name, (rate, low, high) in (bands or {}).items():
         ax.fill_between(rate, low, high, color=styles[name]["color"], alpha=0.15, lw=0)
@@ -67,7 +67,7 @@ def plot_precision_recall(
 ) -> Axes:
     """Precision against recall, with the base rate; average precision stands in the legend."""
     ax = new_axes(ax, height=4.2, width=7.6)
-    kept, forecasts = scored_frames(label, forecasts)
+    kept, forecasts = defined_frames(label, forecasts)
     styles = forecaster_styles(forecasts)
     for name, p in forecasts.items():
         precision, recall, _ = precision_recall_curve(kept, p)
@@ -102,7 +102,7 @@ def plot_roc_and_precision(label: np.ndarray, forecasts: Mapping[str, np.ndarray
     fig, axes = new_figure(1, 2, height=5.7)
     plot_roc(label, forecasts, ax=axes[0])
     plot_precision_recall(label, forecasts, ax=axes[1])
-    kept, defined = scored_frames(label, forecasts)
+    kept, defined = defined_frames(label, forecasts)
     lines = axes[0].get_lines()
     texts = [f"{n}: {_scores_text(kept, p)}" for n, p in defined.items()]
     texts.append(f"chance: AUC 0.500, average precision {kept.mean():.3f}")
