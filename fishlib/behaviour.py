@@ -5,6 +5,7 @@ import numpy as np
 from fishlib.tank_config import TankConfig
 
 CALM, APPROACH, CHASE, FLEE, REST = range(5)
+SECOND_NEAREST = 0.25  # share of approaches that go to the second nearest neighbour
 BEHAVIOURS = ("calm", "approach", "chase", "flee", "rest")
 
 
@@ -67,7 +68,7 @@ def attack_rates(
 
 
 def attack_probability(rates: np.ndarray) -> np.ndarray:
-    """Probability (K, n) that fish i attacks any other before the next frame, from `attack_rates`."""
+    """Probability (K, n) that a fish attacks before the next frame, from `attack_rates`."""
     return 1.0 - np.exp(-rates.sum(axis=2))
 
 
@@ -78,6 +79,7 @@ def change_behaviour(
     rates: np.ndarray,
     distance: np.ndarray,
     uniform: np.ndarray,
+    arousal: np.ndarray,
     config: TankConfig,
 ) -> None:
     """Let behaviours end and begin, in place: time-outs, then approaches, then attacks.
@@ -90,6 +92,8 @@ def change_behaviour(
         Attack rates and distances of all pairs.
     uniform : ndarray, float64 (3, K, n)
         Random numbers in [0, 1): attack, approach, and choice of length or partner.
+    arousal : ndarray, float64 (K,)
+        Log of the factor on the rate of approaches.
     config : TankConfig
         The tank.
     """
@@ -97,8 +101,8 @@ def change_behaviour(
     over = (timer == 0) & (mode != CALM)
     if over.any():
         _end_behaviours(mode, timer, partner, over, config)
-    begin = (uniform[1] < config.approach_rate) & (mode == CALM)
-    if begin.any():
+    begin = (uniform[1] < config.approach_rate * np.exp(arousal)[:, None]) & (mode == CALM)
+    if begin.any() and mode.shape[1] > 1:
         _begin_approaches(mode, timer, partner, begin, distance, uniform[2], config)
     attack = uniform[0] < attack_probability(rates)
     if attack.any():
@@ -125,12 +129,10 @@ def _begin_approaches(
     choice: np.ndarray,
     config: TankConfig,
 ) -> None:
-    """A fish turns to its nearest or second nearest neighbour, if that one is free."""
+    """A fish turns to its nearest neighbour, sometimes to the second nearest, if that is free."""
     tank, fish = np.nonzero(begin)
     order = np.argsort(distance[tank, fish], axis=1, kind="stable")  # itself comes first
-    rank = 1 + (choice[tank, fish] < 0.4) * (order.shape[1] > 2)
-    if order.shape[1] < 2:
-        return
+    rank = 1 + ((choice[tank, fish] < SECOND_NEAREST) & (order.shape[1] > 2))
     other = order[np.arange(tank.size), rank]
     free = mode[tank, other] == CALM
     tank, fish, other = tank[free], fish[free], other[free]

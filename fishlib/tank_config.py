@@ -12,7 +12,9 @@ class TankConfig:
     n_fish : int
         Fish in the tank.
     width, height : int
-        Size of the tank, px.
+        Size of the image of the tank, px.
+    wall : tuple of float
+        Thickness of the walls left and right, and above and below, which no fish's middle passes.
     kick_rate : float
         Swimming kicks a frame and calm fish, at middle arousal.
     kick_speed : float
@@ -23,7 +25,7 @@ class TankConfig:
         Standard deviation of the turning rate given by a kick, rad/frame.
     arousal_sd, arousal_frames : float
         Standard deviation (log units) and time constant (frames) of the slow drift that
-        multiplies the kick rate of the whole group.
+        multiplies the rates of kicks and approaches of the whole group.
     approach_rate : float
         Approaches begun, a frame and calm fish; 0 for fish that never approach.
     approach_speed, standoff : float
@@ -49,6 +51,8 @@ class TankConfig:
         (rad/frame).
     body_length, body_width : float
         Size of a fish, px.
+    size_spread : float
+        Half the range of the fishes' relative lengths, from the first fish to the last.
     brightness : float
         Grey value of the front of a fish, 0 to 255.
     noise : float
@@ -60,6 +64,7 @@ class TankConfig:
     n_fish: int = 6
     width: int = 320
     height: int = 240
+    wall: tuple[float, float] = (22.0, 36.0)
     kick_rate: float = 1 / 14
     kick_speed: float = 0.5
     coast_frames: float = 12.0
@@ -82,11 +87,12 @@ class TankConfig:
     freeze: float = 0.3
     tail_amplitude: float = 0.12
     tail_frequency: float = 0.45
-    body_length: float = 31.0
-    body_width: float = 5.0
-    brightness: float = 190.0
+    body_length: float = 32.0
+    body_width: float = 4.9
+    size_spread: float = 0.12
+    brightness: float = 178.0
     noise: float = 0.05
-    n_specks: int = 60
+    n_specks: int = 160
 
     def __post_init__(self) -> None:
         if self.n_fish < 1:

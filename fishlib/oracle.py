@@ -1,0 +1,218 @@
+"""The best forecast anyone could make: roll the tank on from its true state, many times."""
+
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+
+from fishlib.rendering import Painter
+from fishlib.swimming import N_NORMAL, N_UNIFORM, step
+from fishlib.tank_config import TankConfig
+from fishlib.tracks import Tracks
+
+SIZE = (120, 160)  # rollouts are drawn small; their speed is scaled to FULL_SIZE
+FULL_SIZE = (240, 320)
+BATCH = 1500  # rollouts that advance together
+RECENT = 5  # frames averaged in the onset label
+
+
+def roll_on(
+    tracks: Tracks,
+    config: TankConfig,
+    frames: np.ndarray,
+    n_steps: int,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Futures of a tank: one from each of the given frames, from its true state.
+
+    Parameters
+    ----------
+    tracks : Tracks
+        What the fish did.
+    config : TankConfig
+        The tank.
+    frames : ndarray, int (K,)
+        Frames to start from; repeat a frame for several futures of it.
+    n_steps : int
+        Frames to go on.
+    rng : numpy.random.Generator
+        Fresh random numbers.
+
+    Returns
+    -------
+    ndarray, float32 (n_steps + 1, 11, K, n_fish)
+        States; the first is the true one.
+    """
+    state = np.ascontiguousarray(tracks.state[frames].transpose(1, 0, 2), float)
+    arousal = tracks.arousal[frames].astype(float)
+    states = np.empty((n_steps + 1, *state.shape), np.float32)
+    states[0] = state
+    shape = state.shape[1:]
+    for i in range(n_steps):
+        uniform, normal = rng.random((N_UNIFORM, *shape)), rng.standard_normal((N_NORMAL, *shape))
+        step(state, arousal, uniform, normal, config)
+        states[i + 1] = state
+    return states
+
+
+def drawn_speeds(states: np.ndarray, painter: Painter) -> np.ndarray:
+    """Motion proxy of many short films, float64 (K, n_steps), from states (n_steps + 1, 11, K, n).
+
+    Each film is drawn by `painter` and measured like any other, by absolute differences.
+    """
+    height, width = painter.size
+    speeds = np.empty((states.shape[2], len(states) - 1))
+    film = np.empty((len(states), height, width), np.uint8)
+    for k in range(states.shape[2]):
+        film[:] = 0
+        painter.paint(np.ascontiguousarray(states[:, :, k]), film)
+        change = cv2.absdiff(film[1:].reshape(-1, width), film[:-1].reshape(-1, width))
+        speeds[k] = change.reshape(len(states) - 1, -1).sum(axis=1)
+    return speeds / (255 * height * width)
+
+
+def size_correction(
+    tracks: Tracks, config: TankConfig, seed: int, n_frames: int = 400
+) -> tuple[float, float]:
+    """Slope and intercept that turn the speed drawn at SIZE into that drawn at FULL_SIZE.
+
+    Fitted by least squares on frames spread over the tracks, drawn at both sizes.
+    """
+    step_by = max(1, (len(tracks) - 1) // n_frames)
+    first = np.arange(0, len(tracks) - 1, step_by)
+    pairs = np.stack([tracks.state[first], tracks.state[first + 1]]).transpose(0, 2, 1, 3)
+    small, full = (
+        drawn_speeds(pairs, Painter(config, seed, size)).ravel() for size in (SIZE, FULL_SIZE)
+    )
+    slope, intercept = np.polyfit(small, full, 1)
+    return float(slope), float(intercept)
+
+
+def rollout_speeds(
+    tracks: Tracks,
+    config: TankConfig,
+    frames: np.ndarray,
+    n_rollouts: int,
+    n_steps: int,
+    seed: int,
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Speeds of the futures of a tank, a batch of frames at a time.
+
+    Parameters
+    ----------
+    tracks, config
+        What the fish did, and the tank.
+    frames : ndarray, int (F,)
+        Frames to start from.
+    n_rollouts, n_steps : int
+        Futures a frame, and frames in each.
+    seed : int
+        Seed of the futures; they never repeat what the film itself was made from.
+
+    Yields
+    ------
+    frames : ndarray, int (B,)
+        The frames of this batch.
+    speeds : ndarray, float64 (B, n_rollouts, n_steps)
+        Motion proxy at 240 x 320; element i is ``speed[t + i]``.
+    """
+    rng = np.random.default_rng([seed, 13])
+    painter = Painter(config, seed, SIZE)
+    slope, intercept = size_correction(tracks, config, seed)
+    size = max(1, BATCH // n_rollouts)
+    for start in range(0, len(frames), size):
+        batch = frames[start : start + size]
+        states = roll_on(tracks, config, np.repeat(batch, n_rollouts), n_steps, rng)
+        speeds = intercept + slope * drawn_speeds(states, painter)
+        yield batch, speeds.reshape(len(batch), n_rollouts, n_steps)
+
+
+def past_speed(tracks: Tracks, config: TankConfig, frames: np.ndarray, seed: int) -> np.ndarray:
+    """Mean speed of the five frames before each given frame, float64 (F,), drawn at FULL_SIZE."""
+    window = frames[None, :] + np.arange(-RECENT, 1)[:, None]
+    states = tracks.state[window].transpose(0, 2, 1, 3)
+    return drawn_speeds(states, Painter(config, seed, FULL_SIZE)).mean(axis=1)
+
+
+def oracle_forecast(
+    tracks: Tracks,
+    config: TankConfig,
+    frames: np.ndarray,
+    target: str = "onset",
+    n_rollouts: int = 30,
+    seed: int = 0,
+    horizon: int = 45,
+    threshold: float = 1e-3,
+    low_fraction: float = 0.1,
+    calm_level: float | None = None,
+) -> np.ndarray:
+    """Share of the futures of the true state in which the target happens.
+
+    No forecaster can rank the frames better on average than this probability does, up to the
+    noise of a finite number of futures.
+
+    Parameters
+    ----------
+    tracks : Tracks
+        What the fish did.
+    config : TankConfig
+        The tank they did it in.
+    frames : ndarray, int (F,)
+        Frames at which to forecast, from 5 on.
+    target : {"onset", "burst"}
+        Onset from calm as in `labels.label_onsets`, or the study's label as in
+        `labels.label_bursts`.
+    n_rollouts : int
+        Futures a frame.
+    seed : int
+        Seed of the futures.
+    horizon : int
+        Frames looked ahead.
+    threshold : float
+        Smallest rise (onset) or range (burst) that counts.
+    low_fraction : float
+        For "burst": share of the range that still counts as low.
+    calm_level : float, optional
+        For "onset": frames whose recent speed is above it are not asked and stay NaN.
+
+    Returns
+    -------
+    ndarray, float64 (T,)
+        Probability at the given frames, NaN elsewhere.
+
+    Raises
+    ------
+    ValueError
+        If the target is unknown, or a frame is outside the film or among its first five.
+    """
+    if target not in ("onset", "burst"):
+        raise ValueError(f"target {target!r} is unknown; choose 'onset' or 'burst'")
+    frames = np.asarray(frames, dtype=np.intp)
+    if frames.size and not (frames.min() >= RECENT and frames.max() < len(tracks)):
+        raise ValueError(f"frames must lie in {RECENT} .. {len(tracks) - 1}, inside the film")
+    forecast = np.full(len(tracks), np.nan)
+    recent = np.full(len(tracks), np.nan)
+    if target == "onset" and frames.size:
+        recent[frames] = past_speed(tracks, config, frames, seed)
+        if calm_level is not None:
+            frames = frames[recent[frames] <= calm_level]
+    for batch, speeds in rollout_speeds(tracks, config, frames, n_rollouts, horizon + 1, seed):
+        if target == "onset":
+            happens = _rises(speeds, recent[batch], threshold)
+        else:
+            happens = _bursts(speeds, threshold, low_fraction)
+        forecast[batch] = happens.mean(axis=1)
+    return forecast
+
+
+def _rises(speeds: np.ndarray, recent: np.ndarray, min_rise: float) -> np.ndarray:
+    """Whether any 5-frame mean exceeds the recent speed enough, bool (B, n_rollouts)."""
+    windows = np.lib.stride_tricks.sliding_window_view(speeds, RECENT, axis=2)
+    return windows.mean(axis=3).max(axis=2) - recent[:, None] >= min_rise
+
+
+def _bursts(speeds: np.ndarray, min_range: float, low_fraction: float) -> np.ndarray:
+    """Whether speed is low now and ranges widely, bool (B, n_rollouts)."""
+    low = speeds.min(axis=2)
+    spread = speeds.max(axis=2) - low
+    return (spread >= min_range) & (speeds[:, :, 0] <= low + low_fraction * spread)
