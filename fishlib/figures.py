@@ -1,7 +1,8 @@
 """All figures in one place: ``from fishlib import figures``, then ``figures.plot_*``.
 
-Every ``plot_*`` takes arrays or tables, draws in one style, and returns its axes. The functions
-live in files of their own, one a subject.
+Every ``plot_*`` takes arrays or tables, draws in one style, and returns its axes; every
+``explore_*`` returns a picture with sliders. The functions live in files of their own, one a
+subject.
 """
 
 from fishlib.alarm_plots import plot_alarm_raster, plot_study_comparison, plot_warning_curve
@@ -11,13 +12,17 @@ from fishlib.distribution_plots import (
     plot_run_lengths,
     plot_speed_distribution,
 )
+from fishlib.explore import explore_film, explore_labels, explore_threshold
+from fishlib.film_overlay import render_forecast_film
 from fishlib.frame_plots import plot_chase_strip, plot_difference, plot_frames
 from fishlib.label_plots import plot_label_anatomy, plot_onset_anatomy
+from fishlib.network_schematics import plot_convlstm_cell, plot_tensor_flow
 from fishlib.probability_plots import (
     plot_forecast_histogram,
     plot_reliability,
     plot_threshold_curves,
 )
+from fishlib.schematics import plot_pipeline, plot_task_timeline
 from fishlib.score_plots import plot_precision_recall, plot_roc, plot_roc_and_precision
 from fishlib.series_plots import plot_label_timeline, plot_speed, plot_split
 from fishlib.style import forecaster_styles, use_style
@@ -31,6 +36,9 @@ from fishlib.verdict_plots import (
 )
 
 __all__ = [
+    "explore_film",
+    "explore_labels",
+    "explore_threshold",
     "forecaster_styles",
     "plot_alarm_raster",
     "plot_auc_by_lead",
@@ -38,6 +46,7 @@ __all__ = [
     "plot_autocorrelation",
     "plot_chase_strip",
     "plot_clip",
+    "plot_convlstm_cell",
     "plot_difference",
     "plot_differences",
     "plot_equal_level",
@@ -48,6 +57,7 @@ __all__ = [
     "plot_label_anatomy",
     "plot_label_timeline",
     "plot_onset_anatomy",
+    "plot_pipeline",
     "plot_precision_recall",
     "plot_reliability",
     "plot_roc",
@@ -58,8 +68,11 @@ __all__ = [
     "plot_speed_distribution",
     "plot_split",
     "plot_study_comparison",
+    "plot_task_timeline",
+    "plot_tensor_flow",
     "plot_threshold_curves",
     "plot_training_history",
     "plot_warning_curve",
+    "render_forecast_film",
     "use_style",
 ]
