@@ -15,6 +15,14 @@ import numpy as np
 LONGEST_GAP = 10.0  # seconds without a frame that may be bridged by holding the last one
 
 
+def read_gray(capture: cv2.VideoCapture) -> np.ndarray | None:
+    """Decode the next frame as uint8 (h, w); None at the end of the film."""
+    decoded, image = capture.read()
+    if not decoded:
+        return None
+    return image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+
+
 def timed_frames(
     capture: cv2.VideoCapture, path: Path, stop: int | None = None
 ) -> Iterator[tuple[np.ndarray, float]]:
@@ -28,10 +36,9 @@ def timed_frames(
     shape, index = None, 0
     try:
         while stop is None or index < stop:
-            decoded, image = capture.read()
-            if not decoded:
+            gray = read_gray(capture)
+            if gray is None:
                 return
-            gray = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
             if shape is not None and gray.shape != shape:
                 raise ValueError(
                     f"{path} changes its frame size from {shape} to {gray.shape} at frame {index}: "

@@ -1,0 +1,179 @@
+"""Real films must come out as bright animals on black, and clean films as they went in."""
+
+import numpy as np
+import pytest
+
+from fishlib import tank
+from fishlib.burst_threshold import find_bursts, suggest_min_range
+from fishlib.film_sample import measure_film, sample_film
+from fishlib.motion import speed_proxy
+from fishlib.preparation import (
+    Preparation,
+    explain_preparation,
+    preparation_steps,
+    suggest_preparation,
+)
+from fishlib.suggestion import choose_settings
+from fishlib.video import content_box, read_frames, write_video
+
+
+@pytest.fixture(scope="module")
+def zebrafish(footage):
+    path = footage / "zebrafish_8.avi"
+    return path, read_frames(path), suggest_preparation(path)
+
+
+def moving_disc(n_frames=60, level=120, ground=0, noise=0.0, flicker=0.0, seed=0):
+    """A film uint8 (T, 60, 80) of a disc of radius 4 that goes round, made by plain loops."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:60, :80]
+    film = np.empty((n_frames, 60, 80), np.uint8)
+    for t in range(n_frames):
+        cy, cx = 30 + 18 * np.sin(t / 9), 40 + 25 * np.cos(t / 9)
+        frame = np.where((y - cy) ** 2 + (x - cx) ** 2 < 16, float(level), float(ground))
+        frame = frame * (1 + flicker * (-1) ** t) + rng.normal(0, noise, frame.shape)
+        film[t] = np.clip(np.rint(frame), 0, 255)
+    return film
+
+
+def test_flicker_hides_the_bursts_of_the_raw_zebrafish_film(zebrafish):
+    raw = speed_proxy(zebrafish[1])
+    assert len(find_bursts(raw, suggest_min_range(raw))) == 0
+
+
+def test_preparation_brings_out_the_two_bursts_of_the_zebrafish_film(zebrafish):
+    _, frames, preparation = zebrafish
+    assert preparation.polarity == "dark"
+    assert preparation.background
+    assert preparation.normalise
+    speed = speed_proxy(preparation.apply(frames))
+    bursts = find_bursts(speed, suggest_min_range(speed))
+    assert np.abs(bursts - [22, 195]).max() <= 3
+    assert speed[18:28].max() > 4 * np.median(speed)
+
+
+def test_prepared_zebrafish_are_bright_and_few(zebrafish):
+    _, frames, preparation = zebrafish
+    prepared = preparation.apply(frames[100:101])[0]
+    assert 0.002 < (prepared > 20).mean() < 0.02  # eight fish of about 50 pixels
+    assert (prepared[:, :11] == 0).all()  # what the film does not cover stays black
+
+
+def test_the_flies_show_about_24_bursts(footage):
+    frames = read_frames(footage / "flies_2.mp4")
+    box = content_box(1024, 1024)
+    measures = measure_film(frames.reshape(500, 6, 240, 320)[::10], box)
+    preparation = Preparation(**choose_settings(measures)).fit(frames[::60], box)
+    speed = speed_proxy(preparation.apply(frames))
+    bursts = find_bursts(speed, suggest_min_range(speed))
+    assert 20 <= len(bursts) <= 28
+    key_frames = np.arange(249, 2999, 250)  # H.264 redraws the ground there: no motion
+    assert np.median(speed[key_frames]) < 2 * np.median(speed)
+
+
+def test_the_threshold_of_the_study_is_found_from_its_series(published):
+    speed = published.load_series("train")["speed"]
+    assert suggest_min_range(speed) == pytest.approx(1e-3, rel=0.02)
+
+
+def test_a_threshold_needs_motion_and_enough_of_it():
+    with pytest.raises(ValueError, match="nothing moves"):
+        suggest_min_range(np.zeros(200))
+    with pytest.raises(ValueError, match="too few"):
+        suggest_min_range(np.ones(11))
+
+
+def test_the_threshold_scales_with_the_motion():
+    speed = np.random.default_rng(0).gamma(4, 1e-4, 3000)
+    assert suggest_min_range(7 * speed) == pytest.approx(7 * suggest_min_range(speed))
+
+
+def test_bursts_are_found_where_they_were_put():
+    speed = np.full(600, 1e-3)
+    for peak in (100, 300, 450):
+        speed[peak - 10 : peak + 11] += 2e-3 * (1 - np.abs(np.arange(-10, 11)) / 10)
+    assert find_bursts(speed, 1e-3).tolist() == [100, 300, 450]
+    assert find_bursts(speed, 3e-3).size == 0
+
+
+def test_the_tank_is_left_as_it_is():
+    film = tank.simulate_film(tank.TankConfig(), 0, 240).frames
+    sample = film.reshape(40, 6, 240, 320)
+    preparation = Preparation(**choose_settings(measure_film(sample, (0, 240, 0, 320))))
+    assert preparation.is_identity
+    assert preparation.apply(film) is film
+
+
+def test_the_published_frames_are_left_as_they_are(published):
+    folder = published.fetch("sample training images/00000.png").parent
+    sample, box = sample_film(folder)
+    assert Preparation(**choose_settings(measure_film(sample, box))).is_identity
+
+
+@pytest.mark.parametrize("polarity", ["bright", "dark"])
+def test_any_polarity_flicker_and_noise_ends_as_bright_on_black(tmp_path, polarity):
+    """The prepared film must show the disc where a noise-free film on black shows it."""
+    ground = 100
+    level = ground + 80 if polarity == "bright" else ground - 80
+    film = moving_disc(level=level, ground=ground, noise=2.0, flicker=0.03)
+    clean = moving_disc(level=80) > 40
+    path = write_video(tmp_path / "disc.avi", film)
+    preparation = suggest_preparation(path)
+    frames = preparation.apply(read_frames(path))[:, ::4, ::4]
+    assert preparation.polarity == polarity
+    assert preparation.normalise
+    seen = np.stack([frame > 35 for frame in frames])
+    assert (seen != clean).mean() < 0.005
+    assert frames[~clean].mean() < 1
+
+
+def test_settings_made_by_hand_win_over_the_suggestion(tmp_path):
+    path = write_video(tmp_path / "disc.avi", moving_disc(level=20, ground=100))
+    preparation = suggest_preparation(path, roi=(0, 40, 0, 60), noise_floor=9)
+    assert (preparation.noise_floor, preparation.roi) == (9, (0, 40, 0, 60))
+    assert preparation.polarity == "dark"
+
+
+def test_steps_are_those_switched_on_and_end_in_what_apply_gives():
+    film = moving_disc(level=20, ground=100, flicker=0.05)
+    everything = Preparation(True, "dark", True, 3).fit(film)
+    pictures = preparation_steps(everything, film)
+    assert list(pictures) == ["film", "brightness", "background", "noise floor"]
+    assert np.array_equal(pictures["noise floor"], everything.apply(film))
+    assert list(preparation_steps(Preparation(), film)) == ["film"]
+    inverted = Preparation(polarity="dark").fit(film)
+    assert np.array_equal(inverted.apply(film), 255 - film)
+
+
+def test_frames_are_prepared_one_by_one():
+    film = moving_disc(level=20, ground=100, noise=2.0, flicker=0.05)
+    preparation = Preparation(True, "dark", True, 3).fit(film[::3])
+    whole = preparation.apply(film)
+    assert np.array_equal(np.concatenate([preparation.apply(f[None]) for f in film]), whole)
+
+
+def test_a_preparation_survives_saving(tmp_path):
+    film = moving_disc(level=20, ground=100)
+    preparation = Preparation(True, "dark", True, 3, roi=(1, 9, 2, 8)).fit(film)
+    preparation.save(tmp_path / "preparation.npz")
+    loaded = Preparation.load(tmp_path / "preparation.npz")
+    assert loaded == preparation
+    assert np.array_equal(loaded.apply(film), preparation.apply(film))
+
+
+def test_reasons_are_given_for_every_suggestion():
+    sample = moving_disc(level=20, ground=100, flicker=0.05).reshape(10, 6, 60, 80)
+    measures = measure_film(sample, (0, 60, 0, 80))
+    reasons = explain_preparation(measures)
+    assert list(reasons) == list(choose_settings(measures))
+    assert "100 grey levels" in reasons["background"]
+    assert reasons["polarity"].startswith("dark")
+
+
+def test_what_cannot_be_is_refused():
+    with pytest.raises(ValueError, match="'bright' or 'dark'"):
+        Preparation(polarity="black")
+    with pytest.raises(ValueError, match="0 to 254"):
+        Preparation(noise_floor=255)
+    with pytest.raises(ValueError, match="fit this preparation"):
+        Preparation(background=True).apply(moving_disc(3))

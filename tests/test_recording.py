@@ -1,0 +1,148 @@
+"""One path from every source to a prepared recording, cached, resumed, and the same each time."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from fishlib import recording_making, tank
+from fishlib.motion import speed_proxy
+from fishlib.preparation import Preparation
+from fishlib.recording import open_recording
+from fishlib.video import read_frames, shrink, write_video
+
+SETTINGS = {"progress": False, "min_seconds": 0.5}
+
+
+@pytest.fixture(scope="module")
+def film_frames():
+    return tank.simulate_film(tank.TankConfig(), 3, 700).frames
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory, film_frames):
+    """A lossless film of 700 frames, longer than two blocks."""
+    return write_video(tmp_path_factory.mktemp("film") / "tank.avi", film_frames, 30)
+
+
+def test_a_simulated_recording_is_the_simulated_film(tmp_path):
+    recording = open_recording(
+        "simulated", cache_dir=tmp_path, seed=5, minutes=0.2, clip_size=(120, 160), **SETTINGS
+    )
+    expected = tank.simulate_film(tank.TankConfig(), 5, 360)
+    assert np.array_equal(recording.frames, expected.frames[:, 1::2, 1::2])
+    assert np.array_equal(recording.speed, speed_proxy(expected.frames))
+    assert np.array_equal(recording.truth.state, expected.tracks.state)
+    assert np.array_equal(recording.excerpt(300, 310), expected.frames[300:310])
+    assert (recording.fps, recording.repairs, recording.remarks) == (30.0, {}, [])
+
+
+def test_a_film_file_gives_the_same_as_its_frames(tmp_path, film, film_frames):
+    recording = open_recording(film, cache_dir=tmp_path, **SETTINGS)
+    assert np.array_equal(recording.frames, shrink(film_frames, (60, 80), "area"))
+    assert np.array_equal(recording.speed, speed_proxy(film_frames))
+    assert np.array_equal(recording.excerpt(255, 260), film_frames[255:260])
+    assert recording.preparation.is_identity
+    assert recording.truth is None
+    assert not recording.frames.flags.writeable
+
+
+def test_the_second_opening_reads_the_cache(tmp_path, film, monkeypatch):
+    first = open_recording(film, cache_dir=tmp_path, **SETTINGS)
+    monkeypatch.setattr("fishlib.recording.make_recording", None)
+    again = open_recording(film, cache_dir=tmp_path, **SETTINGS)
+    assert again.folder == first.folder
+    assert np.array_equal(again.frames, first.frames)
+
+
+def test_the_key_follows_content_and_parameters_not_names(tmp_path, film):
+    copy = tmp_path / film.name
+    copy.write_bytes(film.read_bytes())
+    options = {"cache_dir": tmp_path / "cache", "minutes": 0.1, **SETTINGS}
+    first = open_recording(film, **options)
+    assert open_recording(copy, **options).folder == first.folder
+    assert len(first.frames) == 180
+    larger = open_recording(film, clip_size=(120, 160), **options)
+    assert larger.folder != first.folder
+    assert np.array_equal(larger.frames, read_frames(film, stop=180)[:, 1::2, 1::2])
+    inverted = open_recording(film, preparation={"polarity": "dark"}, **options)
+    assert inverted.folder != first.folder
+
+
+def test_a_preparation_made_by_hand_is_used(tmp_path, film, film_frames):
+    by_hand = Preparation(noise_floor=40)
+    recording = open_recording(film, cache_dir=tmp_path, preparation=by_hand, **SETTINGS)
+    cut = np.maximum(film_frames.astype(int) - 40, 0).astype(np.uint8)
+    assert np.array_equal(recording.speed, speed_proxy(cut))
+
+
+class Stop(Exception):
+    """Stands for whatever ends a run."""
+
+
+@pytest.mark.parametrize("when", [1, 2])
+def test_a_run_that_failed_goes_on_where_it_was(tmp_path, film, monkeypatch, when):
+    whole = open_recording(film, cache_dir=tmp_path / "whole", **SETTINGS)
+    appended = []
+
+    def failing(partial, *arguments):
+        if len(appended) == when:
+            raise Stop
+        appended.append(1)
+        real(partial, *arguments)
+
+    real = recording_making._append
+    monkeypatch.setattr(recording_making, "_append", failing)
+    with pytest.raises(Stop):
+        open_recording(film, cache_dir=tmp_path / "cache", **SETTINGS)
+    assert not list((tmp_path / "cache").glob("*/recording.json"))
+    monkeypatch.setattr(recording_making, "_append", real)
+    resumed = open_recording(film, cache_dir=tmp_path / "cache", **SETTINGS)
+    assert np.array_equal(resumed.frames, whole.frames)
+    assert np.array_equal(resumed.speed, whole.speed)
+
+
+KILLED = """
+import sys, time
+from fishlib import recording_making
+from fishlib.recording import open_recording
+real = recording_making._append
+def slow(*arguments):
+    real(*arguments)
+    print("block", flush=True)
+    time.sleep(0.3)
+recording_making._append = slow
+open_recording(sys.argv[1], cache_dir=sys.argv[2], progress=False, min_seconds=0.5)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no kill signal on Windows")
+@pytest.mark.parametrize("n_blocks", [0, 1, 2])
+def test_a_killed_run_ends_like_one_that_was_not(tmp_path, film, n_blocks):
+    whole = open_recording(film, cache_dir=tmp_path / "whole", **SETTINGS)
+    command = [sys.executable, "-c", KILLED, str(film), str(tmp_path / "cache")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        for _ in range(n_blocks):
+            assert process.stdout.readline() == "block\n"
+        if n_blocks == 0:
+            time.sleep(0.5)
+        process.send_signal(signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL
+    assert not list((tmp_path / "cache").glob("*/recording.json"))
+    again = open_recording(film, cache_dir=tmp_path / "cache", **SETTINGS)
+    assert np.array_equal(again.frames, whole.frames)
+    assert np.array_equal(again.speed, whole.speed)
+    left = sorted(path.name for path in again.folder.iterdir())
+    assert left == sorted(path.name for path in whole.folder.iterdir())
+
+
+def test_real_films_keep_their_own_clock(tmp_path, footage):
+    recording = open_recording(footage / "zebrafish_8.avi", cache_dir=tmp_path, progress=False)
+    assert recording.frames.shape == (501, 60, 80)
+    assert recording.fps == pytest.approx(28.07)
+    assert recording.preparation.polarity == "dark"
+    assert recording.repairs == {}
