@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from fishlib.rendering import Painter
+from fishlib.simulation import simulate_tanks
 from fishlib.swimming import N_NORMAL, N_UNIFORM, step
 from fishlib.tank_config import TankConfig
 from fishlib.tracks import Tracks
@@ -71,16 +72,15 @@ def drawn_speeds(states: np.ndarray, painter: Painter) -> np.ndarray:
     return speeds / (255 * height * width)
 
 
-def size_correction(
-    tracks: Tracks, config: TankConfig, seed: int, n_frames: int = 400
-) -> tuple[float, float]:
+def size_correction(config: TankConfig, seed: int) -> tuple[float, float]:
     """Slope and intercept that turn the speed drawn at SIZE into that drawn at FULL_SIZE.
 
-    Fitted by least squares on frames spread over the tracks, drawn at both sizes.
+    Fitted by least squares on a few short films of the same kind of tank, drawn at both sizes.
     """
-    step_by = max(1, (len(tracks) - 1) // n_frames)
-    first = np.arange(0, len(tracks) - 1, step_by)
-    pairs = np.stack([tracks.state[first], tracks.state[first + 1]]).transpose(0, 2, 1, 3)
+    tanks = simulate_tanks(config, seed, 300, 6)
+    states = np.concatenate([tank.state for tank in tanks])
+    first = np.arange(0, len(states), 5)
+    pairs = np.stack([states[first], states[first + 1]]).transpose(0, 2, 1, 3)
     small, full = (
         drawn_speeds(pairs, Painter(config, seed, size)).ravel() for size in (SIZE, FULL_SIZE)
     )
@@ -118,7 +118,7 @@ def rollout_speeds(
     """
     rng = np.random.default_rng([seed, 13])
     painter = Painter(config, seed, SIZE)
-    slope, intercept = size_correction(tracks, config, seed)
+    slope, intercept = size_correction(config, seed)
     size = max(1, BATCH // n_rollouts)
     for start in range(0, len(frames), size):
         batch = frames[start : start + size]
