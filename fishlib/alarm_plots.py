@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 
 from fishlib.score_plots import CHANCE, line_style
@@ -79,26 +80,30 @@ def _inside(frames: np.ndarray | None, window: slice) -> np.ndarray:
 
 @styled
 def plot_warning_curve(
-    curves: Mapping[str, tuple[np.ndarray, np.ndarray]],
-    points: Mapping[str, tuple[float, float]] | None = None,
+    curves: Mapping[str, pd.DataFrame],
+    points: Mapping[str, Mapping[str, float]] | None = None,
     ax: Axes | None = None,
 ) -> Axes:
     """Share of onsets warned of against the share of time spent in warning.
 
     Parameters
     ----------
-    curves : mapping of name -> (time in warning, sensitivity)
-        Both in [0, 1], one value a threshold. Random alarms lie on the diagonal.
-    points : mapping of name -> (time in warning, sensitivity), optional
-        The operating point at the threshold chosen on validation.
+    curves : mapping of name -> DataFrame
+        Columns ``time_in_warning`` and ``sensitivity``, both in [0, 1], a row a threshold, as
+        :func:`fishlib.alarms.alarm_curve` returns. Random alarms lie on the diagonal.
+    points : mapping of name -> mapping, optional
+        The same two numbers at the threshold chosen on validation, as
+        :func:`fishlib.alarms.alarm_scores` returns.
     """
     ax = new_axes(ax, height=4.2, width=7.6)
     styles = forecaster_styles(curves)
-    for name, (time, sensitivity) in curves.items():
-        ax.plot(time, sensitivity, label=name, **line_style(styles[name]))
-    for name, (time, sensitivity) in (points or {}).items():
-        style = styles[name]
-        ax.plot(time, sensitivity, style["marker"], color=style["color"], ms=10, mec="white")
+    for name, curve in curves.items():
+        curve = curve.sort_values(["time_in_warning", "sensitivity"])
+        x, y = np.r_[0, curve.time_in_warning, 1], np.r_[0, curve.sensitivity, 1]
+        ax.plot(x, y, label=name, **line_style(styles[name]))
+    for name, point in (points or {}).items():
+        style, at = styles[name], (point["time_in_warning"], point["sensitivity"])
+        ax.plot(*at, style["marker"], color=style["color"], ms=10, mec="white")
     ax.plot([0, 1], [0, 1], label="alarms at random", **CHANCE)
     ticks = np.linspace(0, 1, 6)
     ax.set(xlabel="Time in warning (share of the film)", ylabel="Onsets warned of (share)")

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from sklearn.metrics import roc_curve
 
+from fishlib.alarms import raise_alarms
 from fishlib.explorer import Explorer
 from fishlib.film_overlay import forecast_painter
 from fishlib.forecasters import level_forecast
@@ -120,12 +121,12 @@ def _draw_threshold(label, forecast, speed, fps, window, name, horizon, rates) -
     axes[0].set_ylabel("True positive rate")
     plot_label_timeline(speed, label, fps, window.start, window.stop, ax=axes[1])
     axes[1].get_legend().remove()
-    called = np.nan_to_num(np.asarray(forecast, float), nan=-np.inf) >= rates["threshold"]
-    alarms = [t for t in alarm_frames(called, horizon) if window.start <= t < window.stop]
+    alarms = raise_alarms(forecast, rates["threshold"], horizon)
+    alarms = alarms[(alarms >= window.start) & (alarms < window.stop)]
     floor = axes[1].get_ylim()[0] / 2
     at, size = 2.6 * floor, -1.1 * floor
-    axes[1].barh(at, horizon / fps, size, np.divide(alarms, fps), color=color, alpha=0.35, lw=0)
-    axes[1].plot(np.divide(alarms, fps), np.full(len(alarms), at), "s", ms=6, color=color)
+    axes[1].barh(at, horizon / fps, size, alarms / fps, color=color, alpha=0.35, lw=0)
+    axes[1].plot(alarms / fps, np.full(len(alarms), at), "s", ms=6, color=color)
     axes[1].set(ylim=(3.5 * floor, None), yticks=[y for y in axes[1].get_yticks() if y >= 0])
     beside = {"xycoords": axes[1].get_yaxis_transform(), "va": "center", "size": 9.5}
     axes[1].annotate("label 1", (1.01, floor), color=BURST_COLOR, **beside)
@@ -136,15 +137,6 @@ def _draw_threshold(label, forecast, speed, fps, window, name, horizon, rates) -
         f"p ≥ {rates['threshold']:.3g}: {per_minute:.0f} alarms a minute", fontsize=10.5
     )
     return axes
-
-
-def alarm_frames(called: np.ndarray, horizon: int) -> list[int]:
-    """Frames at which an alarm begins: a call while none of the last ``horizon`` frames is one."""
-    alarms: list[int] = []
-    for t in np.flatnonzero(called):
-        if not alarms or t > alarms[-1] + horizon:
-            alarms.append(int(t))
-    return alarms
 
 
 def explore_film(

@@ -130,6 +130,8 @@ def plot_onset_anatomy(
         In the unit of ``speed``; see :func:`fishlib.labels.label_onsets`.
     """
     window, _, _ = _look_ahead(speed, t, horizon, past)
+    if t < width:
+        raise ValueError(f"Frame {t} has no {width} frames before it: choose t from {width} on.")
     ax = new_axes(ax, height=3.9)
     x, y = (np.arange(window.start, window.stop) - t) / fps, speed[window] * SPEED_SCALE
     recent = float(np.mean(speed[t - width : t])) * SPEED_SCALE

@@ -1,0 +1,51 @@
+"""Alarms stand where they were raised."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from fishlib.alarm_plots import plot_alarm_raster, plot_study_comparison, plot_warning_curve
+
+SPEED = 1e-3 + 1e-4 * np.random.default_rng(0).random(600)
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    yield
+    plt.close("all")
+
+
+def test_raster_bars_cover_the_horizon():
+    axes = plot_alarm_raster(SPEED, {"level": [30, 300]}, fps=30, onsets=[60, 599], stop=500)
+    bars = [(bar.get_x(), bar.get_width()) for bar in axes[1].patches]
+    assert bars == [(1.0, 1.5), (10.0, 1.5)]
+    onsets = [line for line in axes[0].get_lines() if list(line.get_xdata()) == [2.0, 2.0]]
+    assert len(onsets) == 1
+
+
+def test_raster_without_onsets_has_no_legend():
+    assert plot_alarm_raster(SPEED, {"level": [30]})[0].get_legend() is None
+
+
+def test_warning_curve_is_closed_at_both_corners():
+    curve = pd.DataFrame({"time_in_warning": [0.5, 0.2], "sensitivity": [0.8, 0.4]})
+    point = {"level": {"time_in_warning": 0.5, "sensitivity": 0.8}}
+    line, dot, diagonal = plot_warning_curve({"level": curve}, point).get_lines()
+    np.testing.assert_allclose(line.get_xdata(), [0, 0.2, 0.5, 1])
+    np.testing.assert_allclose(line.get_ydata(), [0, 0.4, 0.8, 1])
+    assert (dot.get_xdata()[0], dot.get_ydata()[0]) == (0.5, 0.8)
+    assert list(diagonal.get_xdata()) == [0, 1]
+
+
+def test_squares_stand_above_the_called_frames_only():
+    forecast = np.full(600, 0.2)
+    forecast[[10, 11, 350]] = 0.9
+    forecast[:5] = np.nan
+    label = (forecast > 0.5).astype(int)
+    axes = plot_study_comparison(
+        SPEED, label, {"CNN": forecast}, {"CNN": 0.5}, fps=1, stop=500, zoom=(300, 400)
+    )
+    whole, part = ([line for line in ax.get_lines() if line.get_marker() == "s"] for ax in axes[0])
+    np.testing.assert_allclose(whole[0].get_xdata(), [10, 11, 350])
+    np.testing.assert_allclose(part[0].get_xdata(), [350])

@@ -1,0 +1,102 @@
+"""Explorers: a still picture without a reader, a picture that follows its sliders with one."""
+
+import matplotlib.pyplot as plt
+import nbformat
+import numpy as np
+import pytest
+from nbclient import NotebookClient
+
+from fishlib import explorer
+from fishlib.explore import _label_summary, explore_film, explore_labels, explore_threshold
+from fishlib.labels import label_bursts
+
+rng = np.random.default_rng(6)
+SPEED = 1.5e-3 + 1e-3 * np.sin(np.arange(900) / 15) + 1e-4 * rng.random(900)
+LABEL = label_bursts(SPEED)
+FORECAST = np.clip(0.4 * LABEL + 0.5 * rng.random(900), 0, 1)
+FRAMES = rng.integers(0, 255, (900, 12, 16), dtype=np.uint8)
+
+
+def make(kind, **options):
+    return {
+        "labels": lambda: explore_labels(SPEED, **options),
+        "threshold": lambda: explore_threshold(LABEL, FORECAST, SPEED, **options),
+        "film": lambda: explore_film(FRAMES, FORECAST, SPEED, **options),
+    }[kind]()
+
+
+@pytest.fixture(params=["labels", "threshold", "film"])
+def kind(request):
+    return request.param
+
+
+@pytest.fixture
+def displayed(monkeypatch):
+    """Everything shown, and every update of it."""
+    seen = []
+
+    class Handle:
+        def update(self, thing):
+            seen.append(thing)
+
+    def display(thing, display_id=None):
+        seen.append(thing)
+        return Handle()
+
+    monkeypatch.setattr(explorer, "display", display)
+    return seen
+
+
+def test_every_control_changes_the_picture(kind):
+    explored = make(kind)
+    for control in explored.controls.values():
+        first = explored.picture().data
+        assert first.startswith(b"\x89PNG")
+        control.value = control.min
+        low = explored.picture().data
+        control.value = control.max
+        assert len({low, explored.picture().data}) == 2
+
+
+def test_no_figure_stays_open(kind):
+    make(kind).picture()
+    assert plt.get_fignums() == []
+
+
+def test_still_where_nobody_reads(kind, displayed):
+    make(kind)._ipython_display_()
+    (picture,) = displayed
+    assert picture.format == "png"
+    assert picture.alt
+
+
+def test_live_slider_redraws_in_place(kind, displayed):
+    explored = make(kind, live=True)
+    explored._ipython_display_()
+    assert len(displayed) == 2
+    control = next(iter(explored.controls.values()))
+    control.value = control.max
+    assert displayed[-1].data != displayed[0].data
+
+
+def test_a_batch_run_keeps_the_picture_and_no_widget():
+    code = """import numpy as np
+from fishlib.explore import explore_labels
+explore_labels(1.5e-3 + 1e-3 * np.sin(np.arange(900) / 15))"""
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+    NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+    (output,) = notebook.cells[0].outputs
+    assert "image/png" in output.data
+    assert "application/vnd.jupyter.widget-view+json" not in output.data
+    assert "Motion against time" in output.metadata["image/png"]["alt"]
+
+
+def test_title_sums_up_the_published_label(published):
+    series = published.load_series("test")
+    summary = _label_summary(label_bursts(series["speed"]), series["speed"], 30.0)
+    assert summary.startswith("15.9% of frames positive in 237 runs (median 0.10 s)")
+    assert summary.endswith("AUC of −ỹ[t − 1]: 0.867")
+
+
+def test_one_class_is_said_and_not_raised():
+    assert _label_summary(np.zeros(900, int), SPEED, 30.0).startswith("0% of frames positive")
