@@ -52,7 +52,10 @@ def timed_frames(
 
 
 def choose_fps(stated: float, times: list[float], path: Path) -> float:
-    """Frames per second: the stated rate, unless regular time stamps contradict it by over 2 %.
+    """Frames per second: the stated rate, unless steady time stamps contradict it by over 2 %.
+
+    Time stamps are steady when four steps in five are equal; a film with gaps states the mean
+    rate, but ticks faster.
 
     Raises
     ------
@@ -61,10 +64,12 @@ def choose_fps(stated: float, times: list[float], path: Path) -> float:
     """
     steps = np.diff(times)
     plausible = np.isfinite(stated) and 0.1 <= stated <= 2000
-    ticking = len(steps) > 1 and steps.min() > 0
-    regular = ticking and np.ptp(steps) <= 0.0025
-    if regular and not (plausible and abs(steps.mean() * stated - 1) <= 0.02):
-        return float(1 / steps.mean())
+    ticking = len(steps) > 1 and np.median(steps) > 0
+    usual = np.abs(steps - np.median(steps)) <= 0.0025 if ticking else np.zeros(0, bool)
+    if ticking and usual.mean() >= 0.8:
+        measured = float(1 / steps[usual].mean())
+        agrees = plausible and abs(stated / measured - 1) <= 0.02
+        return float(stated) if agrees else measured
     if plausible:
         return float(stated)
     if ticking:

@@ -12,8 +12,8 @@ SENTENCES = {
     "frames_dropped": "{n} frames were left out because two fell on one tick of the clock.",
     "clock_restarts": "{n} times the film's time stamps ran backwards; the clock went on.",
     "missing_images": "{n} images were missing in the numbering; the image before stands in.",
-    "missing_at_end": "{n} frames announced by the film could not be decoded: it is cut off or "
-    "damaged there, and ends where decoding ended.",
+    "undecoded_frames": "{n} frames announced by the film did not come out of the decoder: it is "
+    "cut off, damaged or trimmed.",
     "repeated_frames": "{n} frames repeat the frame before them; the motion after them was "
     "spread over the repeats.",
     "cuts": "{n} cuts: the jump of the picture was replaced by the motion before it.",
@@ -50,12 +50,12 @@ def spread_repeats(speed: np.ndarray, repeats: np.ndarray) -> tuple[np.ndarray, 
     mended, n_repeats = speed, 0
     for start, stop in edges.reshape(-1, 2):
         length = stop - start
-        last = stop >= len(speed) - 1  # speed[-1] is padding, not motion
-        if length > LONGEST_REPEAT or start == 0 or last or mended[start - 1] == 0:
+        if length > LONGEST_REPEAT or start == 0 or mended[start - 1] == 0:
             continue
         mended = mended.copy() if mended is speed else mended
         mended[start:stop] = mended[start - 1]
-        mended[stop] = speed[stop] / (length + 1)
+        if stop < len(speed):
+            mended[stop] = speed[stop] / (length + 1)
         n_repeats += int(length)
     return mended, n_repeats
 

@@ -14,6 +14,7 @@ from fishlib.frame_size import FRAME_SIZE, content_box, fit_frame
 from fishlib.video_file import open_capture
 
 N_STRETCHES, STRETCH = 48, 6  # 48 stretches of 6 frames
+TO_999 = 1.88  # from the 95th to the 99.9th percentile of normal noise
 NEAR = 120  # frames up to which reading on is faster than seeking
 
 
@@ -76,10 +77,11 @@ def measure_film(sample: np.ndarray, box: tuple[int, int, int, int]) -> dict[str
     -------
     dict
         ``ground``: median level of the ground. ``darker``, ``brighter``: by how much the most
-        outstanding 0.1 % of all pixels fall below and rise above the ground. ``flicker``: change
+        outstanding 0.01 % of all pixels fall below and rise above the ground. ``flicker``: change
         of mean brightness from frame to frame (standard deviation). ``drift``: the same of the
-        stretches' means. ``wrong_side``: 99.9th percentile of how far pixels stand out on the
-        side where the animals are not. ``noise``: 90th percentile of the change of a pixel from
+        stretches' means. ``wrong_side``: how far 99.9 % of all pixels stay within on the side
+        where the animals are not, judged by the 95th percentile, which animals that rest do not
+        touch. ``noise``: 90th percentile of the change of a pixel from
         frame to frame. The last two after brightness is evened out.
     """
     y0, y1, x0, x1 = box
@@ -91,15 +93,15 @@ def measure_film(sample: np.ndarray, box: tuple[int, int, int, int]) -> dict[str
         film *= (np.median(mean) / mean).astype(np.float32)[:, :, None, None]
     ground = np.median(film[:, 0], axis=0)
     excess = film[:, 0] - ground
-    low, high = np.quantile(excess, [0.001, 0.999])
-    darker, brighter = max(-float(low), 0.0), max(float(high), 0.0)
+    far_low, low, high, far_high = np.quantile(excess, [0.0001, 0.05, 0.95, 0.9999])
+    dark = far_low + far_high < 0
     change = np.abs(np.diff(film, axis=1))
     return {
         "ground": float(np.median(ground)),
-        "darker": darker,
-        "brighter": brighter,
+        "darker": max(-float(far_low), 0.0),
+        "brighter": max(float(far_high), 0.0),
         "flicker": float(flicker),
         "drift": float(mean.mean(axis=1).std()),
-        "wrong_side": min(darker, brighter),
+        "wrong_side": max(TO_999 * float(high if dark else -low), 0.0),
         "noise": float(np.quantile(change, 0.9)) if change.size else 0.0,
     }

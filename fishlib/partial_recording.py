@@ -3,6 +3,8 @@
 import json
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,18 @@ import numpy as np
 from fishlib.atomic import save_arrays
 
 HEADER_BYTES = 128  # of an .npy file with a three-axis shape
+
+
+@contextmanager
+def explained(folder: Path) -> Iterator[None]:
+    """Turn the failure of a write into a sentence that says what to do (OSError)."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(
+            f"{folder} cannot be written ({error.strerror or error}): free some space or set "
+            "FISHLIB_CACHE to another disk, then start again; what is done is kept."
+        ) from error
 
 
 class PartialRecording:
@@ -57,18 +71,13 @@ class PartialRecording:
             The disk is full or cannot be written.
         """
         frames = self.work / "frames.npy"
-        try:
+        with explained(self.work):
             with frames.open("r+b" if frames.exists() else "w+b") as opened:
                 opened.truncate(self._offset(self.n_frames))
                 opened.seek(0, os.SEEK_END)
                 opened.write(bytes(self._offset(self.n_frames) - opened.tell()))
                 opened.write(np.ascontiguousarray(clips).data)
             save_arrays(self.work / "progress.npz", **state)
-        except OSError as error:
-            raise OSError(
-                f"{self.work} cannot be written ({error.strerror or error}): free some space or "
-                "set FISHLIB_CACHE to another disk, then start again; what is done is kept."
-            ) from error
         self.state = state
 
     def finish(self, facts: dict, **arrays: np.ndarray) -> None:

@@ -24,10 +24,11 @@ from fishlib.ground import (
     subtract_ground,
     to_grey,
 )
-from fishlib.suggestion import choose_settings, explain_preparation
+from fishlib.suggestion import check_contrast, choose_settings, explain_preparation
 
 __all__ = ["Preparation", "explain_preparation", "preparation_steps", "suggest_preparation"]
 
+ENOUGH = 8  # stretches of film from which its ground can be told
 POLARITIES = ("bright", "dark")
 
 
@@ -161,7 +162,15 @@ def suggest_preparation(source: str | Path, roi: Box | None = None, **settings) 
     -------
     Preparation
         The identity for clean film of bright animals on black.
+
+    Raises
+    ------
+    ValueError
+        Nothing stands out from the ground, and no setting was decided by hand.
     """
     sample, box = sample_film(source, roi)
-    suggested = {**choose_settings(measure_film(sample, box)), **settings}
+    measures = measure_film(sample, box)
+    if len(sample) >= ENOUGH and not settings:
+        check_contrast(measures, source)
+    suggested = {**choose_settings(measures), **settings}
     return Preparation(roi=roi, **suggested).fit(sample[:, 0], box)

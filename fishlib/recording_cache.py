@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,8 +18,8 @@ except ImportError:  # Windows: two processes must not prepare the same film at 
 
 CHUNK = 1 << 20
 CODE = (
-    "film_clock", "film_repairs", "film_sample", "frame_folder", "frame_size", "ground", "motion",
-    "preparation", "recording_making", "suggestion", "video",
+    "animals", "film_clock", "film_repairs", "film_sample", "frame_folder", "frame_size",
+    "ground", "motion", "preparation", "recording_making", "suggestion", "video",
 )  # fmt: skip
 
 
@@ -52,6 +53,16 @@ def fingerprint(path: Path) -> str:
                     opened.seek(int(offset))
                     digest.update(opened.read(CHUNK))
     return digest.hexdigest()
+
+
+def check_space(folder: Path, n_bytes: int) -> None:
+    """Raise OSError if the disk of a folder has no room for so many bytes more."""
+    free = shutil.disk_usage(folder).free
+    if free < n_bytes:
+        raise OSError(
+            f"{folder} has {free / 1e6:.0f} MB free, but the recording needs {n_bytes / 1e6:.0f} "
+            "MB: free some space or set FISHLIB_CACHE to another disk."
+        )
 
 
 def code_version() -> str:

@@ -12,11 +12,13 @@ import numpy as np
 from tqdm import tqdm
 
 from fishlib import tank
+from fishlib.animals import describe_animals
 from fishlib.atomic import save_arrays
 from fishlib.film_repairs import describe_repairs, mend
 from fishlib.motion import speed_proxy
-from fishlib.partial_recording import PartialRecording
+from fishlib.partial_recording import PartialRecording, explained
 from fishlib.preparation import Preparation
+from fishlib.recording_cache import check_space
 from fishlib.recording_source import Source, check_length
 from fishlib.video import shrink
 
@@ -31,6 +33,7 @@ def make_recording(
 ) -> None:
     """Fill the cache folder of a recording, or leave a partial one to go on from."""
     partial = PartialRecording(folder, size)
+    check_space(folder.parent, (opened.n_frames - partial.n_frames) * size[0] * size[1])
     preparation = _prepare(partial, opened)
     repairs = Counter()
     with tqdm(total=opened.n_frames, disable=not progress, unit="frame", desc=opened.name) as bar:
@@ -38,7 +41,8 @@ def make_recording(
             _append(partial, raw, preparation, method, repairs)
             bar.update(partial.n_frames - bar.n)
     try:
-        _finish(partial, opened, method, min_seconds, repairs)
+        with explained(partial.work):
+            _finish(partial, opened, method, min_seconds, repairs)
     except ValueError:
         partial.discard()
         raise
@@ -49,7 +53,8 @@ def _prepare(partial: PartialRecording, opened: Source) -> Preparation:
     if path.exists():
         return Preparation.load(path)
     preparation = opened.prepare()
-    preparation.save(path)
+    with explained(partial.work):
+        preparation.save(path)
     return preparation
 
 
@@ -105,7 +110,7 @@ def _finish(
     repairs.update(json.loads(str(partial.state["repairs"])) if not repairs else {})
     missing = opened.n_frames - partial.n_frames
     if missing > max(2, 0.005 * opened.n_frames):
-        repairs["missing_at_end"] = missing
+        repairs["undecoded_frames"] = missing
     check_length(opened, partial.n_frames, min_seconds)
     speed, cuts = partial.state["speed"], np.zeros(0, int)
     if opened.path != "simulated":
@@ -117,7 +122,7 @@ def _finish(
         save_tracks(partial.work / "tracks.npz", truth)
     made = {name: int(count) for name, count in repairs.items() if count}
     facts = {"fps": opened.fps, "method": method, "repairs": made, "cuts": cuts.tolist()}
-    facts["remarks"] = describe_repairs(made)
+    facts["remarks"] = describe_repairs(made) + describe_animals(partial.frames())
     partial.finish(facts, speed=speed)
 
 

@@ -34,3 +34,15 @@ def explain_preparation(measures: dict[str, float]) -> dict[str, str]:
         "noise_floor": f"{chosen['noise_floor']}: noise reaches {m['wrong_side']:.1f} grey levels "
         f"on the side where no animal is, and {m['noise']:.1f} from frame to frame",
     }
+
+
+def check_contrast(measures: dict[str, float], source: object) -> None:
+    """Raise ValueError if nothing stands out from the ground by three times the noise."""
+    contrast = max(measures["darker"], measures["brighter"])
+    noise = max(measures["noise"], 1.0)
+    if contrast < 3 * noise:
+        raise ValueError(
+            f"nothing moves in {source}: what stands out most from the still ground does so by "
+            f"{contrast:.1f} grey levels, under three times the noise of {noise:.1f}. Use a film "
+            "in which animals move, or choose the settings of its preparation by hand."
+        )

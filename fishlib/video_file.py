@@ -10,12 +10,23 @@ import numpy as np
 CODECS = {".webm": "VP80", ".mp4": "vp09", ".avi": "FFV1", ".mkv": "FFV1"}
 
 
+def check_readable(path: Path) -> None:
+    """Read the first byte of a file, or say in one sentence why that fails (OSError)."""
+    try:
+        with path.open("rb") as opened:
+            opened.read(1)
+    except OSError as error:
+        raise OSError(
+            f"{path} cannot be read ({error.strerror or error}): check its permissions and the "
+            "disk, or copy it to another one."
+        ) from error
+
+
 def open_capture(path: Path) -> cv2.VideoCapture:
     """Open a video file with OpenCV, or say in one sentence why it is no film."""
     if path.stat().st_size == 0:
         raise ValueError(f"{path} is empty (0 bytes): copy or record the film again.")
-    with path.open("rb"):  # an unreadable disk or a missing permission raises here, as OSError
-        pass
+    check_readable(path)
     capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
     if not capture.isOpened():
         raise ValueError(
