@@ -23,6 +23,7 @@ def resample_counts(
     seed: int = 0,
     kind: str = "moving",
     progress: bool = False,
+    batch: int | None = None,
 ) -> Iterator[np.ndarray]:
     """How often each frame occurs in each bootstrap resample, some resamples at a time.
 
@@ -38,6 +39,8 @@ def resample_counts(
         Moving blocks (Künsch 1989) or the stationary bootstrap (Politis and Romano 1994).
     progress : bool
         Show a progress bar.
+    batch : int, optional
+        Resamples at a time; None takes as many as stay in the processor's cache.
 
     Yields
     ------
@@ -57,7 +60,7 @@ def resample_counts(
         )
     bootstrap = BOOTSTRAPS[kind](block, np.arange(n_frames), seed=np.random.default_rng(seed))
     with tqdm(total=n_resamples, desc="bootstrap", disable=not progress, leave=False) as bar:
-        size = max(1, BATCH // n_frames)
+        size = batch or max(1, BATCH // n_frames)
         for start in range(0, n_resamples, size):
             drawn = bootstrap.bootstrap(min(size, n_resamples - start))
             counts = [np.bincount(data[0][0], minlength=n_frames) for data in drawn]
