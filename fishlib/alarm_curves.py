@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from fishlib.alarms import (
     Watch,
@@ -110,10 +111,11 @@ def alarm_table(
         for lead in min_leads
     }
     samples: dict[tuple, list] = {job: [] for job in jobs}
-    for counts in resample_counts(span.stop - span.start, batch=32, **resampling):
-        weights = (counts * seen.watched[span]).astype(np.float32)
-        for job, scorer in jobs.items():
-            samples[job].append(scorer(counts, weights))
+    with threadpool_limits(1):  # the products are small: threads would wait for each other
+        for counts in resample_counts(span.stop - span.start, batch=32, **resampling):
+            weights = (counts * seen.watched[span]).astype(np.float32)
+            for job, scorer in jobs.items():
+                samples[job].append(scorer(counts, weights))
     rows = []
     for (name, lead), drawn in samples.items():
         scores = alarm_scores(forecasts[name], thresholds[name], seen, lead)
