@@ -74,7 +74,7 @@ class Painter:
         self.light = light * np.float32(UNIT)
         n = config.n_fish
         spread = config.size_spread * (2 * np.arange(n) + 1 - n) / max(n - 1, 1)
-        self.sizes = (1 + spread).astype(np.float32)[:, None]  # (n_fish, 1)
+        self.sizes = (1 + spread).astype(np.float32)[:, None]  # (n_fish, 1); long fish are bright
         self.specks = _specks(config, seed)
         spread = np.random.default_rng(0).standard_normal(256)  # 256 steps of sensor noise
         self.gain = (1 + config.noise * (spread - spread.mean()) / spread.std()).astype(np.float32)
@@ -110,7 +110,7 @@ class Painter:
         shape = (n, spot.size)
         px = np.concatenate([px, np.broadcast_to(spot_x * self.scale_x, shape)], axis=1)
         py = np.concatenate([py, np.broadcast_to(spot_y * self.scale_y, shape)], axis=1)
-        light = np.concatenate([(self.light * self.sizes).ravel(), spot * np.float32(UNIT)])
+        light = np.concatenate([(self.light * self.sizes**2).ravel(), spot * np.float32(UNIT)])
         light = light * (self.scale_x * self.scale_y) * gain[:, : light.size]
         self._sum(px, py, light, out)
 

@@ -52,7 +52,7 @@ class TankConfig:
     body_length, body_width : float
         Size of a fish, px.
     size_spread : float
-        Half the range of the fishes' relative lengths, from the first fish to the last.
+        Half the range of the fishes' relative lengths and brightness, first fish to last.
     brightness : float
         Grey value of the front of a fish, 0 to 255.
     noise : float

@@ -1,0 +1,111 @@
+"""What can be foreseen in the tank: the oracle, the pose, and the motion proxy alone.
+
+Run: ``python tests/benchmarks/bench_oracle.py [--tanks 10] [--minutes 4]``. The first 60 % of the
+tanks train the forecasters; AUCs are of the rest, over calm frames. Futures drawn at 120 x 160,
+as the oracle draws them, are compared with futures drawn at 240 x 320.
+"""
+
+import argparse
+import time
+
+import numpy as np
+from bench_tank import measure
+from scipy.special import logit
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from fishlib import rollouts
+from fishlib.history import fit_history_forecaster
+from fishlib.labels import label_bursts, label_onsets
+from fishlib.motion import recent_speed
+from fishlib.pose import pose_features
+from fishlib.tank import TankConfig, oracle_forecast, simulate_tanks
+
+FRAMES_ASKED = 100  # oracle forecasts a tank
+N_ROLLOUTS = 30
+
+
+def auc(labels: list[np.ndarray], forecasts: list[np.ndarray]) -> float:
+    """AUC over the labelled frames with a forecast, all tanks together."""
+    label, forecast = np.concatenate(labels), np.concatenate(forecasts)
+    asked = (label >= 0) & np.isfinite(forecast)
+    return roc_auc_score(label[asked], forecast[asked])
+
+
+def pose_forecasts(train: list, labels: list[np.ndarray], test: list) -> list[np.ndarray]:
+    """Forecasts from pose features: logistic regression and boosting, log-odds averaged."""
+    features = np.concatenate([pose_features(tracks) for tracks in train])
+    label = np.concatenate(labels)
+    asked = label >= 0
+    linear = make_pipeline(StandardScaler(), LogisticRegression(C=0.05, max_iter=500))
+    trees = HistGradientBoostingClassifier(
+        learning_rate=0.06, max_leaf_nodes=12, max_iter=80, min_samples_leaf=60, random_state=0
+    )
+    for model in (linear, trees):
+        model.fit(features[asked], label[asked])
+    known = [pose_features(tracks) for tracks in test]
+    return [sum(logit(m.predict_proba(x)[:, 1]) for m in (linear, trees)) for x in known]
+
+
+def oracle_forecasts(config: TankConfig, test: list, labels: list, target: str) -> list:
+    """The oracle at FRAMES_ASKED labelled frames of each tank, NaN elsewhere."""
+    forecasts = []
+    for k, (tracks, label) in enumerate(zip(test, labels, strict=True)):
+        frames = np.nonzero(label >= 0)[0]
+        frames = frames[:: max(1, frames.size // FRAMES_ASKED)]
+        forecasts.append(
+            oracle_forecast(tracks, config, frames, target, n_rollouts=N_ROLLOUTS, seed=100 + k)
+        )
+    return forecasts
+
+
+def main(n_tanks: int, minutes: float) -> None:
+    """Print the AUC of every forecaster on both targets, and the cost of the oracle."""
+    config = TankConfig()
+    tracks = simulate_tanks(config, 1000, round(1800 * minutes), n_tanks)
+    speeds = [measure(t, config, 1000 + k, (240, 320)) for k, t in enumerate(tracks)]
+    first = round(0.6 * n_tanks)
+    calm = float(np.nanmedian(np.concatenate([recent_speed(s) for s in speeds[:first]])))
+    targets = {
+        "onset": [label_onsets(s, calm_level=calm) for s in speeds],
+        "burst": [label_bursts(s) for s in speeds],
+    }
+    for target, labels in targets.items():
+        asked = np.concatenate(labels[first:])
+        print(f"{target}: {100 * (asked == 1).sum() / (asked >= 0).sum():.1f} % positive")
+        level = [np.r_[np.nan, -s[:-1]] for s in speeds[first:]]
+        print(f"  level -speed[t-1]       {auc(labels[first:], level):.3f}")
+        for kind in ("logistic", "boosting", "both"):
+            fitted = fit_history_forecaster(speeds[:first], labels[:first], kind)
+            forecasts = [fitted.forecast(s) for s in speeds[first:]]
+            print(f"  history {kind:15s} {auc(labels[first:], forecasts):.3f}")
+        pose = pose_forecasts(tracks[:first], labels[:first], tracks[first:])
+        print(f"  pose features           {auc(labels[first:], pose):.3f}")
+        start = time.process_time()
+        forecasts = oracle_forecasts(config, tracks[first:], labels[first:], target)
+        n = sum(np.isfinite(f).sum() for f in forecasts)
+        seconds = time.process_time() - start
+        print(f"  oracle                  {auc(labels[first:], forecasts):.3f}")
+        print(f"  ({n} frames x {N_ROLLOUTS} rollouts in {seconds:.1f} s of CPU)")
+    _compare_sizes(config, tracks[-1])
+
+
+def _compare_sizes(config: TankConfig, tracks) -> None:
+    """Forecasts from futures drawn small and in full: how far apart."""
+    frames = np.arange(200, len(tracks) - 1, len(tracks) // 60)
+    small = oracle_forecast(tracks, config, frames, n_rollouts=20)[frames]
+    size, rollouts.SIZE = rollouts.SIZE, rollouts.FULL_SIZE
+    full = oracle_forecast(tracks, config, frames, n_rollouts=20)[frames]
+    rollouts.SIZE = size
+    print(f"small against full drawing of the same futures: max |dp| {abs(small - full).max():.2f}")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tanks", type=int, default=10)
+    parser.add_argument("--minutes", type=float, default=4.0)
+    arguments = parser.parse_args()
+    main(arguments.tanks, arguments.minutes)

@@ -1,0 +1,182 @@
+"""The simulated tank beside the published series: motion, look and speed.
+
+Run: ``python tests/benchmarks/bench_tank.py [--seeds 3] [--minutes 30]``. Needs the study's
+published files. What can be foreseen in the tank is measured by ``bench_oracle.py``.
+"""
+
+import argparse
+import time
+
+import cv2
+import numpy as np
+from sklearn.metrics import roc_auc_score
+
+from fishlib.distribution_plots import autocorrelation
+from fishlib.labels import label_bursts
+from fishlib.motion import speed_proxy
+from fishlib.published import load_frames, load_series
+from fishlib.series_plots import runs_of
+from fishlib.tank import TankConfig, render_blocks, simulate_tanks, simulate_tracks
+
+SIZES = ((240, 320), (120, 160), (60, 80))
+PERCENTILES = (5, 25, 50, 75, 95, 99)
+LAGS = (1, 2, 5, 10, 20, 30, 60)
+BANDS = {  # quantity: (kind, lower, upper); "share" is relative to the real value
+    "mean": ("share", 0.95, 1.05),
+    "sd": ("share", 0.9, 1.1),
+    **{f"percentile {p}": ("share", 0.92, 1.08) for p in PERCENTILES},
+    **{f"autocorrelation {lag}": ("difference", -0.08, 0.08) for lag in LAGS},
+    "positive labels (%)": ("value", 11, 16),
+    "median run (frames)": ("value", 3, 4),
+    "runs per 1000 frames": ("value", 28, 42),
+    "P(range >= c)": ("value", 0.62, 0.78),
+    "AUC of -speed[t-1]": ("value", 0.78, 0.85),
+}
+
+
+def describe_speed(speed: np.ndarray) -> dict[str, float]:
+    """The quantities of the calibration table, of one series (T,)."""
+    known = speed[:-1]
+    label = label_bursts(speed)
+    asked = np.nonzero(label >= 0)[0]
+    runs = runs_of(label == 1)
+    windows = np.lib.stride_tricks.sliding_window_view(known, 46)
+    correlation = autocorrelation(known, max(LAGS))
+    return {
+        "mean": 1e3 * known.mean(),
+        "sd": 1e3 * known.std(),
+        **{f"percentile {p}": 1e3 * np.percentile(known, p) for p in PERCENTILES},
+        **{f"autocorrelation {lag}": correlation[lag] for lag in LAGS},
+        "positive labels (%)": 100 * label[asked].mean(),
+        "median run (frames)": float(np.median(runs[:, 1] - runs[:, 0] + 1)),
+        "runs per 1000 frames": 1e3 * len(runs) / asked.size,
+        "P(range >= c)": np.mean(np.ptp(windows, axis=1) >= 1e-3),
+        "AUC of -speed[t-1]": roc_auc_score(label[asked], -speed[asked - 1]),
+    }
+
+
+def within_band(name: str, value: float, real: float) -> bool:
+    """Whether a simulated quantity lies in its band."""
+    kind, low, high = BANDS[name]
+    compared = {"share": value / real, "difference": value - real, "value": value}[kind]
+    return low <= compared <= high
+
+
+def measure(tracks, config: TankConfig, seed: int, size: tuple[int, int]) -> np.ndarray:
+    """Motion proxy of a film that is never in memory, float64 (T,)."""
+    parts, last = [], None
+    for block in render_blocks(tracks, config, seed, size):
+        film = block if last is None else np.concatenate([last, block])
+        parts.append(speed_proxy(film)[:-1])
+        last = block[-1:]
+    return np.append(np.concatenate(parts), 0.0)
+
+
+def print_table(seeds: int, minutes: float) -> None:
+    """The calibration table: real, then one column a seed; a star marks what is out of band."""
+    config = TankConfig()
+    real = describe_speed(load_series("train")["speed"])
+    simulated = []
+    for seed in range(seeds):
+        tracks = simulate_tracks(config, seed, round(minutes * 1800))
+        simulated.append(describe_speed(measure(tracks, config, seed, (240, 320))))
+        print(f"seed {seed}: {1e3 * len(tracks.chases) / len(tracks):.1f} chases / 1000 frames")
+    for name, value in real.items():
+        cells = [
+            f"{s[name]:8.3f}{' ' if within_band(name, s[name], value) else '*'}" for s in simulated
+        ]
+        print(f"{name:24s}{value:8.3f}  ", *cells)
+    inside = sum(within_band(n, s[n], v) for n, v in real.items() for s in simulated)
+    print(f"within their bands: {inside} of {len(real) * seeds}\n")
+
+
+def describe_look(frames: np.ndarray) -> dict[str, float]:
+    """Numbers of how frames look: light, animals above two thresholds, and the histogram."""
+    look = {"whole-image mean": frames.mean() / 255}
+    for threshold in (25, 76):
+        area, grey = [], []
+        for frame in frames:
+            n, which, stats, _ = cv2.connectedComponentsWithStats(
+                (frame > threshold).astype(np.uint8)
+            )
+            animals = [i for i in range(1, n) if 40 < stats[i, cv2.CC_STAT_AREA] < 200]
+            area += [stats[i, cv2.CC_STAT_AREA] for i in animals]
+            grey += [frame[which == i].mean() for i in animals]
+        for what, values in (("area (px)", area), ("mean grey", grey)):
+            low, middle, high = np.percentile(values, (5, 50, 95))
+            look |= {f"{what} > {threshold}, 5 %": low, f"{what} > {threshold}, median": middle}
+            look[f"{what} > {threshold}, 95 %"] = high
+    for grey in (8, 25, 50, 100, 150, 200):
+        look[f"pixels above {grey} (1e-3)"] = 1e3 * np.mean(frames > grey)
+    return look
+
+
+def print_look() -> None:
+    """Published frames beside simulated ones, in numbers."""
+    config = TankConfig()
+    tracks = simulate_tanks(config, 0, 300, 8)
+    frames = [next(render_blocks(t, config, k, block=300))[::20] for k, t in enumerate(tracks)]
+    real, simulated = describe_look(load_frames()), describe_look(np.concatenate(frames))
+    print(f"{'look':28s}{'real':>10s}{'tank':>10s}")
+    for name, value in real.items():
+        print(f"{name:28s}{value:10.4g}{simulated[name]:10.4g}")
+    print()
+
+
+def print_speed(n_frames: int = 5400) -> None:
+    """Seconds for 54 000 frames, from a tenth of them, and what a smaller drawing does to speed."""
+    config = TankConfig()
+    start = time.perf_counter()
+    tracks = simulate_tracks(config, 1, n_frames)
+    simulate = (time.perf_counter() - start) / n_frames
+    full = None
+    for size in SIZES:
+        start = time.perf_counter()
+        for _ in render_blocks(tracks, config, 1, size):
+            pass
+        render = (time.perf_counter() - start) / n_frames
+        speed = measure(tracks, config, 1, size)[:-1]
+        full = speed if full is None else full
+        print(
+            f"{size[0]} x {size[1]}: simulated {1 / simulate:.0f} and drawn {1 / render:.0f} "
+            f"frames/s, 54 000 frames in {54000 * (simulate + render):.1f} s; "
+            f"speed x {speed.mean() / full.mean():.3f}, r = {np.corrcoef(speed, full)[0, 1]:.4f}"
+        )
+        shrunk = [cv2.resize(f, size[::-1], interpolation=cv2.INTER_AREA) for f in _frames(tracks)]
+        small = speed_proxy(np.stack(shrunk))[:-1]
+        part = full[: small.size]
+        print(
+            f"    240 x 320 shrunk by area: speed x {small.mean() / part.mean():.3f}, "
+            f"r = {np.corrcoef(small, part)[0, 1]:.4f}"
+        )
+
+
+def _frames(tracks) -> np.ndarray:
+    return next(render_blocks(tracks, TankConfig(), 1, block=1000))
+
+
+def print_ratio(n_tanks: int = 30, n_frames: int = 500, repetitions: int = 5) -> None:
+    """Tanks side by side against the first alone, alternating, per tank; and their equality."""
+    config, ratios = TankConfig(), []
+    for _ in range(repetitions):
+        start = time.perf_counter()
+        together = simulate_tanks(config, 0, n_frames, n_tanks)
+        middle = time.perf_counter()
+        alone = simulate_tracks(config, 0, n_frames)
+        ratios.append(n_tanks * (time.perf_counter() - middle) / (middle - start))
+    equal = np.array_equal(together[0].state, alone.state)
+    print(
+        f"{n_tanks} tanks together: {np.median(ratios):.1f} times as fast as one by one "
+        f"({min(ratios):.1f} to {max(ratios):.1f}); equal: {equal}"
+    )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--minutes", type=float, default=30.0)
+    arguments = parser.parse_args()
+    print_look()
+    print_speed()
+    print_ratio()
+    print_table(arguments.seeds, arguments.minutes)
