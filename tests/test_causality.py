@@ -1,0 +1,66 @@
+"""A forecast p[t] uses nothing after frame t: changing the future changes no forecast made."""
+
+import keras
+import numpy as np
+import pytest
+from moving_fish import film
+
+from fishlib.clips import motion_channels
+from fishlib.forecasters import hard_baseline, level_forecast, published_baseline
+from fishlib.models import build_upbeat_snowflake, build_visionary_serenity
+from fishlib.motion import speed_proxy
+from fishlib.streaming import LiveForecaster, forecast_film
+from fishlib.video_models import build_motion_cnn, build_motion_convlstm
+
+SIZE = (24, 32)
+CUT = 130
+LAYOUT = motion_channels()
+
+
+def _from_video(build, mode="exact", layout=None):
+    shape = (4, *SIZE, 3) if layout is None else (3, *SIZE, 3)
+    keras.utils.set_random_seed(0)
+    model = build(shape)
+    return lambda frames: forecast_film(model, frames, mode, layout, progress=False)
+
+
+def _live(frames):
+    keras.utils.set_random_seed(0)
+    live = LiveForecaster(build_upbeat_snowflake((4, *SIZE, 3)))
+    return np.array([live.push(frame) for frame in frames])
+
+
+FORECASTERS = {
+    "level": lambda frames: level_forecast(speed_proxy(frames)),
+    "published baseline": lambda frames: published_baseline(speed_proxy(frames)),
+    "hard baseline": lambda frames: hard_baseline(speed_proxy(frames)),
+    "one ConvLSTM": _from_video(build_upbeat_snowflake),
+    "two ConvLSTMs": _from_video(build_visionary_serenity),
+    "one ConvLSTM, streaming": _from_video(build_upbeat_snowflake, "streaming"),
+    "two ConvLSTMs, streaming": _from_video(build_visionary_serenity, "streaming"),
+    "motion ConvLSTM": _from_video(build_motion_convlstm, layout=LAYOUT),
+    "motion CNN": _from_video(build_motion_cnn, layout=LAYOUT),
+    "live": _live,
+}
+
+
+def _looks_ahead(forecaster) -> bool:
+    """Whether forecasts up to the cut depend on frames after it."""
+    frames = film(150, SIZE, n_fish=3)
+    other = frames.copy()
+    other[CUT + 1 :] = np.random.default_rng(1).integers(0, 255, other[CUT + 1 :].shape)
+    first, second = forecaster(frames), forecaster(other)
+    assert first.shape == second.shape == (150,)
+    assert np.isfinite(first[: CUT + 1]).any()
+    past, future = slice(0, CUT + 1), slice(CUT + 1, None)
+    assert not np.array_equal(first[future], second[future], equal_nan=True)
+    return not np.array_equal(first[past], second[past], equal_nan=True)
+
+
+@pytest.mark.parametrize("name", FORECASTERS)
+def test_no_forecaster_looks_ahead(name):
+    assert not _looks_ahead(FORECASTERS[name])
+
+
+def test_one_frame_of_leak_is_noticed():
+    assert _looks_ahead(lambda frames: -speed_proxy(frames))  # reads frame t + 1

@@ -1,0 +1,179 @@
+"""Live, exact and streaming forecasts against a network called on clips cut out by hand."""
+
+import keras
+import numpy as np
+import pytest
+from moving_fish import film
+
+from fishlib.clips import motion_channels
+from fishlib.models import build_upbeat_snowflake, build_visionary_serenity
+from fishlib.streaming import LiveForecaster, forecast_film, streaming_difference
+from fishlib.video_models import build_motion_convlstm
+
+N_SLICES, CHANNELS, SIZE = 4, 3, (24, 32)
+HISTORY = N_SLICES * CHANNELS
+
+
+def _network(build=build_upbeat_snowflake, seed=0):
+    keras.utils.set_random_seed(seed)
+    return build((N_SLICES, *SIZE, CHANNELS))
+
+
+def _by_hand(model, frames):
+    """One clip a frame, sliced by a loop, through the network as it is."""
+    p = np.full(len(frames), np.nan)
+    for t in range(HISTORY - 1, len(frames)):
+        clip = np.zeros((1, N_SLICES, *SIZE, CHANNELS), np.float32)
+        for i in range(N_SLICES):
+            for k in range(CHANNELS):
+                clip[0, i, :, :, k] = frames[t - HISTORY + 1 + CHANNELS * i + k] / np.float32(255)
+        p[t] = float(model(clip)[0, 0])
+    return p
+
+
+@pytest.fixture(scope="module")
+def frames():
+    return film(40, SIZE, n_fish=4)
+
+
+@pytest.mark.parametrize("build", [build_upbeat_snowflake, build_visionary_serenity])
+def test_exact_equals_clips_cut_by_hand(build, frames):
+    model = _network(build)
+    p = forecast_film(model, frames, progress=False)
+    assert p.dtype == np.float64
+    assert np.nanstd(p) > 1e-5
+    np.testing.assert_allclose(p, _by_hand(model, frames), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("mode", ["exact", "streaming"])
+def test_live_forecaster_equals_the_whole_film(mode, frames):
+    model = _network(build_visionary_serenity)
+    live = LiveForecaster(model, mode)
+    pushed = [live.push(frame) for frame in frames]
+    assert all(isinstance(p, float) for p in pushed)
+    whole = forecast_film(model, frames, mode, progress=False)
+    np.testing.assert_allclose(pushed, whole, rtol=0, atol=1e-6)
+    live.reset()
+    np.testing.assert_array_equal([live.push(frame) for frame in frames], pushed)
+
+
+@pytest.mark.parametrize("build", [build_upbeat_snowflake, build_visionary_serenity])
+def test_streaming_is_exact_for_the_first_clip_of_each_phase(build, frames):
+    model = _network(build)
+    first = slice(0, HISTORY - 1 + CHANNELS)
+    streamed = forecast_film(model, frames, "streaming", progress=False)
+    np.testing.assert_allclose(streamed[first], _by_hand(model, frames)[first], atol=1e-6)
+    assert np.isnan(streamed).sum() == HISTORY - 1
+
+
+def test_streaming_equals_one_long_clip(frames):
+    """The state at frame t is that of a clip which begins with the film, in t's phase."""
+    model = _network()
+    long = build_upbeat_snowflake((11, *SIZE, CHANNELS))
+    long.set_weights(model.get_weights())
+    t = 32
+    clip = np.moveaxis(frames[: t + 1].reshape(11, CHANNELS, *SIZE), 1, -1)
+    expected = float(long(clip[None] / np.float32(255))[0, 0])
+    streamed = forecast_film(model, frames, "streaming", progress=False)
+    np.testing.assert_allclose(streamed[t], expected, atol=1e-6)
+
+
+def test_stock_layers_stream_too(frames):
+    ours = _network()
+    config = {**ours.layers[0].get_config(), "name": "stock"}
+    layer = keras.layers.ConvLSTM2D.from_config(
+        {k: v for k, v in config.items() if k not in ("unroll", "zero_output_for_mask")}
+    )
+    stock = keras.Sequential([keras.Input(ours.input_shape[1:]), layer, *ours.layers[1:]])
+    layer.set_weights(ours.layers[0].get_weights())
+    np.testing.assert_allclose(
+        forecast_film(stock, frames, "streaming", progress=False),
+        forecast_film(ours, frames, "streaming", progress=False),
+        atol=1e-6,
+    )
+
+
+def test_other_layouts_in_exact_mode(frames):
+    layout = motion_channels(steps=(-6, -3, 0), lags=(1, 2))
+    model = build_motion_convlstm((3, *SIZE, 3))
+    live = LiveForecaster(model, layout=layout)
+    pushed = np.array([live.push(frame) for frame in frames])
+    assert np.flatnonzero(~np.isnan(pushed))[0] == layout.history - 1 == 8
+    x = frames[[4, 7, 10]].astype(np.float32) / 255
+    before = [frames[np.array([4, 7, 10]) - lag].astype(np.float32) / 255 for lag in (1, 2)]
+    clip = 4 * np.stack([x, 3 * (x - before[0]), 3 * (x - before[1])], -1)
+    np.testing.assert_allclose(pushed[10], float(model(clip[None])[0, 0]), atol=1e-6)
+    whole = forecast_film(model, frames, layout=layout, progress=False)
+    np.testing.assert_allclose(whole, pushed, atol=1e-6)
+
+
+def test_memory_does_not_grow(frames):
+    live = LiveForecaster(_network(), "streaming")
+    size = live._ring.nbytes
+    for _ in range(3):
+        for frame in frames:
+            live.push(frame)
+    assert live._ring.nbytes == size == 2 * HISTORY * SIZE[0] * SIZE[1]
+    assert len(live._carried._states) == CHANNELS
+
+
+def test_chosen_frames_only(frames):
+    model = _network()
+    some = forecast_film(model, frames, at=np.array([3, 15, 30]), progress=False)
+    assert np.flatnonzero(~np.isnan(some)).tolist() == [15, 30]
+    np.testing.assert_allclose(some[30], _by_hand(model, frames)[30], atol=1e-6)
+
+
+def test_difference_is_what_it_says(frames):
+    model = _network(build_visionary_serenity)
+    found = streaming_difference(model, frames, every=2)
+    gap = np.abs(
+        forecast_film(model, frames, "streaming", progress=False) - _by_hand(model, frames)
+    )
+    gap = gap[HISTORY - 1 :: 2]
+    assert found["n_frames"] == len(gap)
+    assert found["mean"] == pytest.approx(gap.mean(), abs=1e-6)
+    assert found["max"] == pytest.approx(gap.max(), abs=1e-6)
+    assert found["max"] > 0
+
+
+def test_published_network_streams_within_a_thousandth(published):
+    model = published.load_checkpoint("upbeat-snowflake-91")
+    frames = film(1000)
+    found = streaming_difference(model, frames, every=45)
+    assert found["n_frames"] == 20
+    assert found["mean"] <= 1e-3
+    assert found["decisions_changed"] == 0
+
+
+def test_bad_input_is_refused_in_one_sentence(frames):
+    model = _network()
+    with pytest.raises(ValueError, match="exact, streaming"):
+        LiveForecaster(model, "fast")
+    with pytest.raises(ValueError, match="uint8 frames of"):
+        LiveForecaster(model).push(np.zeros(SIZE))
+    with pytest.raises(ValueError, match="shrink the film"):
+        forecast_film(model, np.zeros((30, 120, 160), np.uint8))
+    with pytest.raises(ValueError, match="12 frames"):
+        streaming_difference(model, frames[:5])
+    with pytest.raises(ValueError, match="leave out at"):
+        forecast_film(model, frames, "streaming", at=np.array([20]))
+    with pytest.raises(ValueError, match="use exact mode"):
+        LiveForecaster(model, "streaming", motion_channels())
+
+
+def test_networks_that_cannot_stream_are_refused():
+    joins_steps = keras.Sequential(
+        [
+            keras.Input((4, 24, 32, 3)),
+            keras.layers.Conv3D(2, 3, padding="same"),
+            keras.layers.ConvLSTM2D(2, 3),
+        ]
+    )
+    reads_all = keras.Sequential(
+        [keras.Input((4, 24, 32, 3)), keras.layers.ConvLSTM2D(2, 3, return_sequences=True)]
+    )
+    flat = keras.Sequential([keras.Input((4, 24, 32, 3)), keras.layers.Flatten()])
+    for model in (joins_steps, reads_all, flat, build_motion_convlstm((3, 24, 32, 3))):
+        with pytest.raises(ValueError, match="use exact mode"):
+            LiveForecaster(model, "streaming")
