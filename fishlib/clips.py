@@ -202,6 +202,11 @@ class ClipDataset(keras.utils.PyDataset):
         self.codes = (chosen[:, None] * 4 + np.arange(flips)).ravel()  # frame * 4 + flip
         self._draw()
 
+    @property
+    def used_labels(self) -> np.ndarray:
+        """The (first) labels of the frames used."""
+        return self.labels.reshape(len(self.labels), -1)[self.codes // 4, 0]
+
     def __len__(self):
         return -(-len(self.order) // self.batch_size)
 
@@ -216,7 +221,11 @@ class ClipDataset(keras.utils.PyDataset):
         targets = self.labels[at].astype(np.float32)
         if self.weights is None:
             return clips, targets
-        return clips, targets, np.where(targets > 0, self.weights[1], self.weights[0])
+        return clips, targets, self._weights_of(targets)
+
+    def _weights_of(self, targets):
+        burst = targets.reshape(len(targets), -1)[:, 0] > 0
+        return np.where(burst, self.weights[1], self.weights[0])
 
     def set_epoch(self, epoch: int) -> None:
         """Mix the codes for an epoch: their order depends on seed and epoch alone."""

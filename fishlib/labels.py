@@ -9,7 +9,7 @@ from scipy.ndimage import maximum_filter1d, minimum_filter1d
 from fishlib.motion import recent_speed
 from fishlib.splits import split_frames
 
-__all__ = ["label_bursts", "label_onsets", "median_recent_speed", "split_frames"]
+__all__ = ["future_motion", "label_bursts", "label_onsets", "median_recent_speed", "split_frames"]
 
 
 def label_bursts(
@@ -119,6 +119,35 @@ def median_recent_speed(
     """
     recent = recent_speed(speed, width)
     return float(np.nanmedian(recent if frames is None else recent[frames]))
+
+
+def future_motion(
+    speed: np.ndarray, training: slice, widths: tuple[int, ...] = (1, 5, 15, 45)
+) -> np.ndarray:
+    """The coming motion as auxiliary targets for a network: log means over windows from now on.
+
+    Parameters
+    ----------
+    speed : float array (T,)
+        Motion proxy.
+    training : slice
+        Frames over which each column is brought to mean 0 and standard deviation 1.
+    widths : tuple of int
+        Frames averaged, beginning with the current one.
+
+    Returns
+    -------
+    float64 array (T, len(widths))
+        0 at the end of the series, where the future is too short.
+    """
+    speed = np.asarray(speed, float)
+    floor = max(0.1 * np.median(speed), 1e-9)  # keeps the logarithm of a still frame finite
+    targets = np.zeros((len(speed), len(widths)))
+    for column, width in enumerate(widths):
+        means = np.log(np.convolve(speed, np.ones(width) / width, "valid") + floor)
+        known = means[training]
+        targets[: len(means), column] = (means - known.mean()) / max(known.std(), 1e-9)
+    return targets
 
 
 def _require_series(speed: np.ndarray, horizon: int, history: int) -> np.ndarray:

@@ -103,6 +103,7 @@ def _refuse_unknown(parameters: dict, known: dict[str, dict]) -> None:
 def _execute(name: str, run: Path, parameters: dict, progress: bool) -> None:
     from papermill import execute_notebook
     from papermill.exceptions import PapermillExecutionError
+    from traitlets.config import Config
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # inherited by the kernels
     target = run / f"{name}.ipynb"
@@ -117,6 +118,7 @@ def _execute(name: str, run: Path, parameters: dict, progress: bool) -> None:
             log_output=False,
             start_timeout=300,
             execution_timeout=CELL_TIMEOUT,
+            config=Config({"KernelManager": {"transport_encryption": "auto"}}),
             cwd=str(Path.cwd()),
         )
     except PapermillExecutionError as error:

@@ -7,7 +7,8 @@ when it is whole.
 import ast
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 
@@ -91,6 +92,22 @@ def require(run: Path, name: str) -> Path:
             f"{name} is missing from {path.parent}: run {maker} with the same run_dir first."
         )
     return path
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Silence what libraries write to the error stream below Python, as TensorFlow's import does.
+
+    Python's own warnings and errors still appear: they do not pass through the file descriptor.
+    """
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> Path:

@@ -142,8 +142,12 @@ def styled(plot: Callable) -> Callable:
 
     @wraps(plot)
     def run(*args, **kwargs):
-        with mpl.rc_context(STYLE):
+        kept = {key: mpl.rcParams[key] for key in STYLE}  # rc_context would also reset what a
+        mpl.rcParams.update(STYLE)  # notebook's backend sets when the first figure is made
+        try:
             return plot(*args, **kwargs)
+        finally:
+            mpl.rcParams.update(kept)
 
     return run
 

@@ -45,7 +45,8 @@ def train(
     build : callable
         Returns the uncompiled network.
     data, validation : keras.utils.PyDataset
-        If ``data`` has ``set_epoch``, it is told the epoch before each.
+        With ``used_labels`` (both classes must be among them); if ``data`` has ``set_epoch``, it
+        is told the epoch before each.
     folder : path
         One folder a training.
     epochs : int
@@ -174,12 +175,9 @@ class EpochKeeper(keras.callbacks.Callback):
 
 
 def _require_both_classes(name: str, data) -> None:
-    labels = getattr(data, "labels", None)
-    if labels is None:
-        return
-    used = np.unique(labels.reshape(len(labels), -1)[data.codes // 4, 0] > 0)
-    if len(used) < 2:
+    positive = np.unique(data.used_labels > 0)
+    if len(positive) < 2:
         raise ValueError(
-            f"The {name} frames hold one class only ({'bursts' if used[0] else 'no burst'}): use "
-            "a longer film, or lower the threshold of the label."
+            f"The {name} frames hold one class only ({'bursts' if positive[0] else 'no burst'}): "
+            "use a longer film, or lower the threshold of the label."
         )
