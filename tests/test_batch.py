@@ -1,0 +1,110 @@
+"""Many films: each in its own folder, failures reported, work done once, one table."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fishlib.batch import find_films, run_films, run_folders
+from fishlib.pipeline import NOTEBOOKS
+from fishlib.video import write_video
+
+
+@pytest.fixture
+def films(tmp_path):
+    paths = []
+    for brightness in (1, 2, 3):
+        frames = np.full((3, 16, 16), 60 * brightness, np.uint8)
+        paths.append(str(write_video(tmp_path / f"film{brightness}.avi", frames)))
+    return paths
+
+
+def pretend(run, parameters, notebooks, progress):
+    """Stands for papermill: leaves a notebook, a metric and a mark, and fails on film2."""
+    source, (notebook,) = parameters["source"], notebooks
+    assert (run / "ran.txt").exists() == (notebook != NOTEBOOKS[0])
+    if source.endswith("film2.avi") and notebook == NOTEBOOKS[2]:
+        raise ValueError("film2 is no good.\nmore of it")
+    with (run / "ran.txt").open("a") as marks:
+        marks.write(notebook + "\n")
+    (run / f"{notebook}.ipynb").write_text("{}")
+    metrics = {"01_problem": {"n_frames": len(source), "list": [1, 2]}}
+    (run / "metrics.json").write_text(json.dumps(metrics))
+
+
+def die(run, parameters, notebooks, progress):
+    """Ends the process without a word, as the kernel does when memory runs out."""
+    if parameters["source"].endswith("film2.avi"):
+        os._exit(1)
+    (run / f"{notebooks[0]}.ipynb").write_text("{}")
+
+
+def marks(run_dir):
+    return (Path(run_dir) / "ran.txt").read_text().split()
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_failing_film_is_reported_and_not_in_the_way(tmp_path, films, jobs):
+    out = tmp_path / "out"
+    table = run_films(films, out, {"seed": 3}, jobs, execute=pretend, progress=False)
+    assert table["film"].tolist() == films
+    assert table["status"].tolist() == ["done", "failed", "done"]
+    assert table["error"].tolist() == ["", "film2 is no good.", ""]
+    assert table["01_problem.n_frames"].tolist() == [len(films[0])] * 3
+    assert marks(out / "film1") == list(NOTEBOOKS)
+    assert marks(out / "film2") == list(NOTEBOOKS[:2])
+    written = pd.read_csv(out / "summary.csv", keep_default_na=False)
+    assert written["error"].tolist() == ["", "film2 is no good.", ""]
+    assert "01_problem.list" not in written
+
+
+def test_what_is_done_is_kept_and_what_failed_is_tried_again(tmp_path, films):
+    out = tmp_path / "out"
+    run_films(films, out, execute=pretend, progress=False)
+    again = run_films(films, out, execute=pretend, progress=False)
+    assert again["status"].tolist() == ["kept", "failed", "kept"]
+    assert marks(out / "film1") == list(NOTEBOOKS)
+
+
+def test_other_parameters_or_another_film_run_again(tmp_path, films):
+    out = tmp_path / "out"
+    run_films(films[:1], out, execute=pretend, progress=False)
+    (out / "film1" / "ran.txt").unlink()
+    changed = run_films(films[:1], out, {"seed": 1}, execute=pretend, progress=False)
+    assert changed["status"].tolist() == ["done"]
+    (out / "film1" / "ran.txt").unlink()
+    write_video(films[0], np.full((4, 16, 16), 9, np.uint8))
+    replaced = run_films(films[:1], out, {"seed": 1}, execute=pretend, progress=False)
+    assert replaced["status"].tolist() == ["done"]
+
+
+def test_a_process_that_dies_is_reported(tmp_path, films):
+    table = run_films(films[1:2], tmp_path / "out", jobs=2, execute=die, progress=False)
+    assert table["status"].tolist() == ["failed"]
+    assert "process" in table["error"][0]
+
+
+def test_a_missing_film_is_a_row_of_the_table(tmp_path, films):
+    table = run_films([*films[:1], tmp_path / "no.mp4"], tmp_path / "out", execute=pretend,
+                      progress=False)  # fmt: skip
+    assert table["status"].tolist() == ["done", "failed"]
+    assert "no.mp4" in table["error"][1]
+
+
+def test_patterns_stand_for_films(tmp_path, films):
+    assert find_films([films[1], f"{tmp_path}/*.avi"]) == [films[1], films[0], films[2]]
+    with pytest.raises(FileNotFoundError, match="matches no film"):
+        find_films([f"{tmp_path}/*.mov"])
+    with pytest.raises(ValueError, match="no film was given"):
+        find_films([])
+    with pytest.raises(ValueError, match="at least 1"):
+        run_films(films, tmp_path, jobs=0)
+
+
+def test_films_of_one_name_get_folders_of_their_own(tmp_path):
+    folders = run_folders(["a/tank.mp4", "b/tank.mp4", "c/shoal.mp4"], tmp_path)
+    assert len(set(folders.values())) == 3
+    assert folders["c/shoal.mp4"] == tmp_path / "shoal"

@@ -1,0 +1,114 @@
+"""Watching a film must show what a forecast over the whole film says, frame by frame."""
+
+import numpy as np
+import pytest
+
+from fishlib import tank
+from fishlib.clips import motion_channels
+from fishlib.live_pictures import Seen, live_pictures
+from fishlib.live_window import LiveWindow
+from fishlib.motion import speed_proxy
+from fishlib.video import probe, read_frames, shrink, write_video
+from fishlib.video_forecaster import forecast_frames
+from fishlib.video_models import build_motion_convlstm
+from fishlib.watch import load_network, start_forecaster, watch
+
+N_FRAMES = 60
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory):
+    """A film, a small network with random weights, and what watching one with the other gives."""
+    folder = tmp_path_factory.mktemp("watch")
+    frames = tank.simulate_film(tank.TankConfig(), 1, N_FRAMES).frames
+    film = write_video(folder / "film.avi", frames)
+    network = build_motion_convlstm((3, 60, 80, 3))
+    network.save(folder / "network.keras")
+    out = folder / "seen.mp4"
+    result = watch(film, folder / "network.keras", out=out, threshold=0.0, progress=False)
+    return folder, frames, network, result
+
+
+def test_the_forecast_is_that_of_the_whole_film(watched):
+    _, frames, network, result = watched
+    clips = shrink(frames, (60, 80), "area")
+    expected = forecast_frames(network, clips, motion_channels())
+    assert np.isfinite(expected).sum() > 20
+    assert np.allclose(result["forecast"], expected, atol=1e-5, equal_nan=True)
+
+
+def test_the_motion_is_that_of_the_film(watched):
+    _, frames, _, result = watched
+    assert np.array_equal(result["speed"], speed_proxy(frames))
+
+
+def test_an_alarm_is_followed_by_silence(watched):
+    first = int(np.flatnonzero(np.isfinite(watched[3]["forecast"]))[0])
+    assert watched[3]["alarms"].tolist() == [first]  # threshold 0; the horizon is 45 frames
+
+
+def test_the_film_that_was_written_has_every_frame(watched):
+    folder, frames, _, _ = watched
+    info = probe(folder / "seen.mp4")
+    assert info.n_frames == N_FRAMES
+    shown = read_frames(folder / "seen.mp4", size=(info.height, info.width))[30, :360, :480]
+    enlarged = np.kron(frames[30], np.ones((3, 3)))[::2, ::2]  # 240x320 at one and a half
+    assert np.corrcoef(shown.ravel(), enlarged.ravel())[0, 1] > 0.8
+
+
+def test_a_window_that_is_closed_ends_the_watch(watched):
+    folder, _, _, whole = watched
+    pictures = []
+
+    def window(picture):
+        pictures.append(picture)
+        return len(pictures) < 40
+
+    model = folder / "network.keras"
+    result = watch(folder / "film.avi", model, window=window, progress=False)
+    assert len(result["forecast"]) == len(pictures) == 40
+    assert np.array_equal(result["forecast"], whole["forecast"][:40], equal_nan=True)
+
+
+def test_nothing_shown_knows_the_future():
+    """Pictures up to frame t are the same whatever comes after."""
+
+    class Brightness:
+        def push(self, frame):
+            return float(frame.mean() / 255)
+
+    rng = np.random.default_rng(0)
+    film = rng.integers(0, 80, (30, 240, 320), np.uint8)
+    other = film.copy()
+    other[20:] = 255
+    shown = [
+        list(live_pictures(iter(f), Brightness(), (60, 80), 30.0, 0.5, 45, Seen()))
+        for f in (film, other)
+    ]
+    assert all(np.array_equal(a, b) for a, b in zip(shown[0][:20], shown[1][:20], strict=True))
+    assert not np.array_equal(shown[0][20], shown[1][20])
+
+
+def test_what_was_seen_outgrows_its_arrays():
+    seen = Seen()
+    for t in range(10_000):
+        seen.add(t / 10_000, 0.0 if t == 0 else float(t))
+    results = seen.results()
+    assert np.array_equal(results["forecast"], np.arange(10_000) / 10_000)
+    assert np.array_equal(results["speed"], np.r_[np.arange(1, 10_000), 0.0])
+
+
+def test_a_window_shows_pictures_one_after_the_other():
+    window = LiveWindow("test")
+    assert window(np.zeros((40, 60, 3), np.uint8))
+    assert window(np.full((40, 60, 3), 200, np.uint8))
+    assert (window.image.get_array() == 200).all()
+
+
+def test_networks_are_found_or_missed_with_a_sentence(tmp_path, published):
+    with pytest.raises(FileNotFoundError, match="saved by notebook 04"):
+        load_network(tmp_path / "no.keras")
+    with pytest.raises(ValueError, match="No published network"):
+        load_network("no-such-network")
+    live = start_forecaster(load_network("upbeat-snowflake-91"), "streaming")
+    assert live.layout.history == 120
