@@ -19,6 +19,8 @@ from fishlib.resampling import interval, resample_counts
 
 LEADS = (0.0, 0.25, 0.5, 1.0)
 """Minimum leads asked of a warning, in seconds."""
+AREA_RESAMPLES = 200
+"""Resamples behind the interval of the area, which takes every threshold."""
 
 
 def alarm_curve(
@@ -115,21 +117,22 @@ def alarm_table(
         for counts in resample_counts(span.stop - span.start, batch=32, **resampling):
             weights = (counts * seen.watched[span]).astype(np.float32)
             for job, scorer in jobs.items():
-                samples[job].append(scorer(counts, weights))
+                with_area = 32 * len(samples[job]) < AREA_RESAMPLES
+                samples[job].append(scorer(counts, weights, with_area))
     rows = []
     for (name, lead), drawn in samples.items():
         scores = alarm_scores(forecasts[name], thresholds[name], seen, lead)
         curve = alarm_curve(forecasts[name], seen, lead)
         scores["area"] = float(curve_area(curve.time_in_warning, curve.sensitivity))
         for score in drawn[0]:
-            low, high = interval(np.concatenate([batch[score] for batch in drawn]))
+            low, high = interval(np.concatenate([b[score] for b in drawn if score in b]))
             rows.append((name, lead, score, scores[score], low, high))
     return pd.DataFrame(rows, columns=["name", "min_lead_s", "score", "value", "low", "high"])
 
 
 def _alarm_scorer(
     forecast: np.ndarray, threshold: float, seen: Watch, min_lead: float, span: slice
-) -> Callable[[np.ndarray, np.ndarray], dict[str, np.ndarray]]:
+) -> Callable[[np.ndarray, np.ndarray, bool], dict[str, np.ndarray]]:
     """A function from counts of all frames and of watched ones (B, span) to scores (B,)."""
     alarms = [
         raise_alarms(forecast, t, seen.horizon) for t in (threshold, *curve_thresholds(forecast))
@@ -143,21 +146,24 @@ def _alarm_scorer(
     at_onset = covered[:, seen.onsets].astype(np.float32).T
     covered = covered[:, span].astype(np.float32).T  # (frames, thresholds)
 
-    def scorer(counts: np.ndarray, weights: np.ndarray) -> dict[str, np.ndarray]:
+    def scorer(counts: np.ndarray, weights: np.ndarray, area: bool) -> dict[str, np.ndarray]:
+        used = slice(None) if area else slice(1)
         frames = weights.sum(axis=1)
-        in_warning = weights @ covered / frames[:, None]
+        in_warning = weights @ covered[:, used] / frames[:, None]
         hits = counts[:, onsets].astype(np.float32)
         with np.errstate(invalid="ignore"):
-            sensitivity = hits @ at_onset / hits.sum(axis=1, keepdims=True)
+            sensitivity = hits @ at_onset[:, used] / hits.sum(axis=1, keepdims=True)
         minutes = frames / seen.fps / 60
-        return {
+        scores = {
             "sensitivity": sensitivity[:, 0],
             "time_in_warning": in_warning[:, 0],
             "excess": sensitivity[:, 0] - in_warning[:, 0],
             "false_alarms_per_minute": counts[:, false].sum(axis=1) / minutes,
             "median_lead_s": _weighted_median(leads, counts[:, caught]),
-            "area": curve_area(in_warning[:, 1:], sensitivity[:, 1:]),
         }
+        if area:
+            scores["area"] = curve_area(in_warning[:, 1:], sensitivity[:, 1:])
+        return scores
 
     return scorer
 

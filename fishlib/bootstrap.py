@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
-from fishlib.ranking import rank_frames, weighted_rank_scores, weighted_roc
-from fishlib.resampling import resample_counts
+from fishlib.ranking import rank_frames, weighted_auc, weighted_rank_scores, weighted_roc
+from fishlib.resampling import interval, resample_counts
 from fishlib.scores import comparable_frames, frame_losses, is_probability
 
 Scorer = Callable[[np.ndarray], dict[str, np.ndarray]]
@@ -49,6 +50,7 @@ def bootstrap_scores(
     *,
     base_rate: float | None = None,
     thresholds: Mapping[str, Mapping[str, float]] | None = None,
+    calibrated: Mapping[str, np.ndarray] | None = None,
     **resampling,
 ) -> dict[str, dict[str, np.ndarray]]:
     """Scores of every forecast on the same resamples, so that differences are paired.
@@ -63,6 +65,8 @@ def bootstrap_scores(
         Constant forecast of the Brier skill; the share of positives if None.
     thresholds : mapping of name -> {rule: threshold}, optional
         Adds ``{rule}_accuracy``, ``_tpr``, ``_fpr`` and ``_youden``.
+    calibrated : mapping of name -> float array (T,), optional
+        The forecasts made into probabilities; adds ``calibrated_brier`` and the like.
     **resampling
         ``block``, ``n_resamples``, ``seed``, ``kind``, ``progress``, see
         :func:`fishlib.resampling.resample_counts`.
@@ -75,8 +79,12 @@ def bootstrap_scores(
     """
     scored = scored_frames(label, forecasts)
     base_rate = float(scored.label.mean()) if base_rate is None else base_rate
+    frames = np.flatnonzero(comparable_frames(label, forecasts))
+    probabilities = {name: np.asarray(p)[frames] for name, p in (calibrated or {}).items()}
     scorers = {
-        name: frame_scorer(scored.label, p, base_rate, (thresholds or {}).get(name))
+        name: frame_scorer(
+            scored.label, p, base_rate, (thresholds or {}).get(name), probabilities.get(name)
+        )
         for name, p in scored.forecasts.items()
     }
     return bootstrap_with(scored, scorers, **resampling)
@@ -101,24 +109,27 @@ def frame_scorer(
     p: np.ndarray,
     base_rate: float,
     thresholds: Mapping[str, float] | None = None,
+    calibrated: np.ndarray | None = None,
 ) -> Scorer:
     """A function from weights (B, n) to the scores (B,) of one forecast on n frames.
 
     Parameters as for :func:`bootstrap_scores`, of the scored frames only.
     """
     ranking = rank_frames(y, p)
-    brier, log_loss = frame_losses(y, p) if is_probability(p) else (None, None)
+    issued = {"": p} if is_probability(p) else {}
+    issued |= {} if calibrated is None else {"calibrated_": calibrated}
+    losses = {prefix: frame_losses(y, q) for prefix, q in issued.items()}
     calls = {rule: (p >= at).astype(float) for rule, at in (thresholds or {}).items()}
 
     def scorer(weights: np.ndarray) -> dict[str, np.ndarray]:
         positive = weights * y
         negative = weights - positive
         scores = weighted_rank_scores(ranking, weights)
-        if brier is not None:
-            scores["brier"] = weighted_mean(weights, brier)
-            reference = weighted_mean(weights, (base_rate - y) ** 2)
-            scores["brier_skill"] = 1 - scores["brier"] / reference
-            scores["log_loss"] = weighted_mean(weights, log_loss)
+        reference = weighted_mean(weights, (base_rate - y) ** 2)
+        for prefix, (squared, log_loss) in losses.items():
+            scores[f"{prefix}brier"] = weighted_mean(weights, squared)
+            scores[f"{prefix}brier_skill"] = 1 - scores[f"{prefix}brier"] / reference
+            scores[f"{prefix}log_loss"] = weighted_mean(weights, log_loss)
         for rule, called in calls.items():
             tpr, fpr = weighted_mean(positive, called), weighted_mean(negative, called)
             scores[f"{rule}_accuracy"] = weighted_mean(weights, called == y)
@@ -126,6 +137,30 @@ def frame_scorer(
         return scores
 
     return scorer
+
+
+def bootstrap_auc(
+    scored: ScoredFrames, stratum: np.ndarray | None = None, **resampling
+) -> pd.DataFrame:
+    """AUC of each forecast with its interval, over pairs within strata int (n,) if given.
+
+    Returns
+    -------
+    DataFrame
+        ``name``, ``auc``, ``low``, ``high``.
+    """
+    rankings = {name: rank_frames(scored.label, p, stratum) for name, p in scored.forecasts.items()}
+    scorers = {
+        name: lambda weights, ranking=ranking: {"auc": weighted_auc(ranking, weights)}
+        for name, ranking in rankings.items()
+    }
+    drawn = bootstrap_with(scored, scorers, **resampling)
+    whole = np.ones((1, len(scored.at)))
+    rows = [
+        (name, float(weighted_auc(ranking, whole)[0]), *interval(drawn[name]["auc"]))
+        for name, ranking in rankings.items()
+    ]
+    return pd.DataFrame(rows, columns=["name", "auc", "low", "high"])
 
 
 def weighted_mean(weights: np.ndarray, values: np.ndarray) -> np.ndarray:

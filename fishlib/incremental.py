@@ -6,9 +6,14 @@ import numpy as np
 import pandas as pd
 from sklearn.linear_model import LogisticRegression
 
-from fishlib.bootstrap import ScoredFrames, bootstrap_with, scored_frames, weighted_mean
+from fishlib.bootstrap import (
+    ScoredFrames,
+    bootstrap_auc,
+    bootstrap_with,
+    scored_frames,
+    weighted_mean,
+)
 from fishlib.calibration import log_odds
-from fishlib.ranking import rank_frames, weighted_auc
 from fishlib.resampling import interval
 from fishlib.scores import frame_losses, is_probability
 
@@ -104,7 +109,7 @@ def auc_at_equal_level(
         ``name``, ``auc``, ``low``, ``high``.
     """
     scored, _, bins = _bin_by_level(label, forecasts, level, n_bins)
-    return _auc_rows(scored, bins, **resampling)
+    return bootstrap_auc(scored, bins, **resampling)
 
 
 def auc_by_level(
@@ -134,7 +139,7 @@ def auc_by_level(
             scored.label[inside],
             {name: p[inside] for name, p in scored.forecasts.items()},
         )
-        table = _auc_rows(part, None, **resampling)
+        table = bootstrap_auc(part, None, **resampling)
         rows.append(table.assign(level=float(np.median(levels[inside])), frames=inside.sum()))
     return pd.concat(rows, ignore_index=True)
 
@@ -151,22 +156,6 @@ def share_of_the_way(
     with np.errstate(invalid="ignore", divide="ignore"):
         share = np.where(way > 0, (np.asarray(score, dtype=float) - history) / way, np.nan)
     return share if share.ndim else float(share)
-
-
-def _auc_rows(scored: ScoredFrames, stratum: np.ndarray | None, **resampling) -> pd.DataFrame:
-    """AUC and its interval of each forecast, within strata int (n,) if given."""
-    rankings = {name: rank_frames(scored.label, p, stratum) for name, p in scored.forecasts.items()}
-    scorers = {
-        name: lambda weights, ranking=ranking: {"auc": weighted_auc(ranking, weights)}
-        for name, ranking in rankings.items()
-    }
-    drawn = bootstrap_with(scored, scorers, **resampling)
-    whole = np.ones((1, len(scored.at)))
-    rows = [
-        (name, float(weighted_auc(ranking, whole)[0]), *interval(drawn[name]["auc"]))
-        for name, ranking in rankings.items()
-    ]
-    return pd.DataFrame(rows, columns=["name", "auc", "low", "high"])
 
 
 def _bin_by_level(

@@ -6,9 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from fishlib.bootstrap import bootstrap_scores
-from fishlib.resampling import interval
-from fishlib.scores import comparable_frames, rank_scores
+from fishlib.bootstrap import bootstrap_auc, scored_frames
 
 
 def auc_by_lead(
@@ -108,10 +106,9 @@ def _hold_back(forecast: np.ndarray, frames: int) -> np.ndarray:
 
 
 def _auc_table(label: np.ndarray, jobs: Mapping[tuple, np.ndarray], **resampling) -> pd.DataFrame:
-    frames = comparable_frames(label, jobs)
-    drawn = bootstrap_scores(label, jobs, **resampling)
-    rows = [
-        (*job, rank_scores(label[frames], p[frames])["auc"], *interval(drawn[job]["auc"]))
-        for job, p in jobs.items()
-    ]
-    return pd.DataFrame(rows, columns=["name", "lead", "auc", "low", "high"])
+    """AUC by (name, lead), on the frames where all jobs are defined."""
+    table = bootstrap_auc(scored_frames(label, jobs), **resampling)
+    names, leads = zip(*table.pop("name"), strict=True)
+    table.insert(0, "name", names)
+    table.insert(1, "lead", leads)
+    return table

@@ -1,0 +1,108 @@
+import pytest
+
+from fishlib.model_card import model_card, write_model_card
+
+ABOUT = {
+    "title": "a tank",
+    "data": {"film": "simulated, 30 fps"},
+    "splits": {"test": "frames 900 to 1800"},
+    "models": {"network": "A ConvLSTM."},
+    "seeds": [3],
+}
+
+
+def number(value, low, high):
+    return {"value": value, "low": low, "high": high}
+
+
+@pytest.fixture
+def metrics():
+    network = {
+        "frames": 900,
+        "positives": 90,
+        "always_no_accuracy": 0.9,
+        "auc": number(0.8, 0.7, 0.9),
+        "average_precision": number(0.5, 0.4, 0.6),
+        "brier_skill": number(-0.1, -0.2, 0.05),
+        "max_youden_tpr": 0.81,
+        "max_youden_fpr": 0.31,
+    }
+    level = network | {
+        "brier_skill": None,
+        "calibrated_brier_skill": number(0.2, 0.1, 0.3),
+        "chosen_max_youden_tpr": number(0.71, 0.6, 0.8),
+        "chosen_max_youden_fpr": number(0.21, 0.1, 0.3),
+    }
+    alarm = {
+        "sensitivity": number(0.6, 0.5, 0.7),
+        "time_in_warning": number(0.4, 0.3, 0.5),
+        "excess": number(0.2, 0.1, 0.3),
+        "area": number(0.55, 0.5, 0.6),
+        "false_alarms_per_minute": number(7, 6, 8),
+    }
+    difference = {"difference": 0.1, "low": 0.05, "high": 0.15, "different": True}
+    return {
+        "scores": {"network": network, "level": level},
+        "differences": {"network − level": {"auc": difference}},
+        "chance": {"network": {"p_value": 0.001}},
+        "alarms": {"network": {"0.0": alarm, "0.5": alarm}},
+        "stacking": {"network": {"gain": -3e-4, "low": -9.5e-4, "high": 8e-5}},
+        "share_of_the_way": {"network": {"auc": {"share": 0.4, "low": 0.2, "high": 0.6}}},
+        "setting": {
+            "kind": "moving",
+            "block": 300,
+            "n_resamples": 1000,
+            "base_rate": 0.134,
+            "history": None,
+        },
+        "left_out": {"leads": "too short"},
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# Model card: a tank",
+        "- film: simulated, 30 fps",
+        "- test: frames 900 to 1800",
+        "- **network**: A ConvLSTM.",
+        "training seeds: 3",
+        "900 test frames, 90 positive; always saying no is right on 90.0%",
+        "| network | 0.800 [0.700, 0.900] | 0.500 [0.400, 0.600] | −0.100 [−0.200, 0.050]\\* "
+        "| 0.810 / 0.310\\* | 0.001 |",
+        "| 0.200 [0.100, 0.300] | 0.710 [0.600, 0.800] / 0.210 [0.100, 0.300] | – |",
+        "AUC, network − level: +0.100 [+0.050, +0.150]: a difference",
+        "| network | −0.30 [−0.95, +0.08] | 0.550 [0.500, 0.600] | +0.200 [+0.100, +0.300] "
+        "| 7.0 [6.0, 8.0] | 40% [20%, 60%] |",
+        "| level | – | – | – | – | – |",
+        "not computed, leads: too short",
+        "Fewer than three training seeds",
+        "another group of fish",
+    ],
+)
+def test_the_card_says(metrics, text):
+    assert text in model_card({"Onset from calm": metrics}, **ABOUT)
+
+
+def test_the_card_is_one_page_for_two_targets(metrics):
+    card = model_card({"Published label": metrics, "Onset from calm": metrics}, **ABOUT)
+    assert len(card.splitlines()) <= 65
+
+
+def test_differences_are_from_the_best_history_model(metrics):
+    metrics["differences"]["level − other"] = metrics["differences"]["network − level"]
+    metrics["setting"]["history"] = "level"
+    assert "level − other" in model_card({"Onset": metrics}, **ABOUT)
+    metrics["setting"]["history"] = "network"
+    assert "level − other" not in model_card({"Onset": metrics}, **ABOUT)
+
+
+def test_the_card_needs_a_verdict():
+    with pytest.raises(ValueError, match="run evaluate first"):
+        model_card({}, **ABOUT)
+
+
+def test_the_file_holds_the_card(tmp_path, metrics):
+    path = write_model_card(tmp_path / "model_card.md", {"Onset": metrics}, **ABOUT)
+    assert path.read_text(encoding="utf-8") == model_card({"Onset": metrics}, **ABOUT)
+    assert [p.name for p in tmp_path.iterdir()] == ["model_card.md"]
