@@ -80,7 +80,7 @@ def _inside(frames: np.ndarray | None, window: slice) -> np.ndarray:
 
 @styled
 def plot_warning_curve(
-    curves: Mapping[str, pd.DataFrame],
+    curves: Mapping[str, pd.DataFrame | tuple[np.ndarray, np.ndarray]],
     points: Mapping[str, Mapping[str, float]] | None = None,
     ax: Axes | None = None,
 ) -> Axes:
@@ -88,9 +88,10 @@ def plot_warning_curve(
 
     Parameters
     ----------
-    curves : mapping of name -> DataFrame
+    curves : mapping of name -> DataFrame, or pair of arrays
         Columns ``time_in_warning`` and ``sensitivity``, both in [0, 1], a row a threshold, as
-        :func:`fishlib.alarms.alarm_curve` returns. Random alarms lie on the diagonal.
+        :func:`fishlib.alarm_curves.alarm_curve` returns; or the two as a pair. Random alarms lie
+        on the diagonal.
     points : mapping of name -> mapping, optional
         The same two numbers at the threshold chosen on validation, as
         :func:`fishlib.alarms.alarm_scores` returns.
@@ -98,9 +99,10 @@ def plot_warning_curve(
     ax = new_axes(ax, height=4.2, width=7.6)
     styles = forecaster_styles(curves)
     for name, curve in curves.items():
-        curve = curve.sort_values(["time_in_warning", "sensitivity"])
-        x, y = np.r_[0, curve.time_in_warning, 1], np.r_[0, curve.sensitivity, 1]
-        ax.plot(x, y, label=name, **line_style(styles[name]))
+        if isinstance(curve, pd.DataFrame):
+            curve = curve["time_in_warning"], curve["sensitivity"]
+        points_of = np.array([[0, 0], *sorted(zip(*curve, strict=True)), [1, 1]])
+        ax.plot(*points_of.T, label=name, **line_style(styles[name]))
     for name, point in (points or {}).items():
         style, at = styles[name], (point["time_in_warning"], point["sensitivity"])
         ax.plot(*at, style["marker"], color=style["color"], ms=10, mec="white")

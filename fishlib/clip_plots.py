@@ -27,7 +27,8 @@ def plot_clip(
     Parameters
     ----------
     clip : float array (slices, H, W, channels)
-        In [0, 1].
+        Frames in [0, 1], drawn in grey, or signed changes, red where the picture got brighter and
+        blue where darker.
     slices : sequence of int
         Slices shown; those the clip does not have are left out.
     offsets : sequence of sequence of int, optional
@@ -48,19 +49,23 @@ def plot_clip(
         offsets = (np.arange(n_slices * channels) + 1 - n_slices * channels).reshape(n_slices, -1)
     panel = (9 - 0.9) / max(channels, 3) * height / width
     _, axes = new_figure(len(slices), channels, (panel + 0.27) * len(slices) + 0.1, squeeze=False)
-    low = min(float(clip.min()), 0.0)
-    for row, i in zip(axes, slices, strict=True):
-        for k, ax in enumerate(row):
+    for k, column in enumerate(axes.T):
+        colors = _channel_colors(clip[..., k])
+        for ax, i in zip(column, slices, strict=True):
             title = channel_names[k] if channel_names else _frame_name(offsets[i][k])
-            show_frame(ax, clip[i, :, :, k], title, vmin=low, vmax=1)
-        row[0].set_ylabel(
-            f"slice {i}\nto {_frame_name(offsets[i][-1])[6:]}",
-            rotation=0,
-            ha="right",
-            va="center",
-            labelpad=8,
-        )
+            show_frame(ax, clip[i, :, :, k], title, **colors)
+    for ax, i in zip(axes[:, 0], slices, strict=True):
+        text = f"slice {i}\nto {_frame_name(max(offsets[i]))[6:]}"
+        ax.set_ylabel(text, rotation=0, ha="right", va="center", labelpad=8)
     return axes
+
+
+def _channel_colors(channel: np.ndarray) -> dict:
+    """Grey from 0 to 1 for frames; for signed changes red where brighter, blue where darker."""
+    if channel.min() >= 0:
+        return {"vmin": 0, "vmax": 1}
+    reach = float(np.abs(channel).max()) / 2
+    return {"cmap": "RdBu_r", "vmin": -reach, "vmax": reach}
 
 
 def _frame_name(offset: int) -> str:

@@ -28,8 +28,11 @@ def test_raster_without_onsets_has_no_legend():
     assert plot_alarm_raster(SPEED, {"level": [30]})[0].get_legend() is None
 
 
-def test_warning_curve_is_closed_at_both_corners():
-    curve = pd.DataFrame({"time_in_warning": [0.5, 0.2], "sensitivity": [0.8, 0.4]})
+CURVE = pd.DataFrame({"time_in_warning": [0.5, 0.2], "sensitivity": [0.8, 0.4]})
+
+
+@pytest.mark.parametrize("curve", [CURVE, tuple(CURVE.to_numpy().T)], ids=["table", "pair"])
+def test_warning_curve_is_closed_at_both_corners(curve):
     point = {"level": {"time_in_warning": 0.5, "sensitivity": 0.8}}
     line, dot, diagonal = plot_warning_curve({"level": curve}, point).get_lines()
     np.testing.assert_allclose(line.get_xdata(), [0, 0.2, 0.5, 1])

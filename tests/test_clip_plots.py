@@ -35,6 +35,15 @@ def test_offsets_and_names_can_be_given():
     assert [ax.get_title() for ax in axes[0]] == ["frame", "change"]
 
 
+def test_signed_channels_are_red_and_blue_around_zero():
+    clip = np.stack([np.full((2, 6, 8), 0.5), np.linspace(-1, 2, 96).reshape(2, 6, 8)], axis=-1)
+    frame, change = (ax.images[0] for ax in plot_clip(clip, (0, 1))[0])
+    assert frame.get_cmap().name == "gray"
+    assert change.get_cmap().name == "RdBu_r"
+    low, high = change.get_clim()
+    assert low == -high < 0
+
+
 def test_flips_are_the_four_mirror_images():
     frame = np.arange(12, dtype=np.uint8).reshape(3, 4)
     shown = [ax.images[0].get_array() for ax in plot_flips(frame)]

@@ -1,0 +1,36 @@
+"""Sphinx settings of the site; ``fishlib.site.build_site`` copies this folder and builds it."""
+
+import fishlib
+
+project = "Bursts of motion"
+author = "the fishlib authors"
+version = release = fishlib.__version__
+extensions = ["myst_nb", "sphinx.ext.mathjax"]
+myst_enable_extensions = ["dollarmath", "amsmath"]
+myst_heading_anchors = 3
+nb_execution_mode = "off"
+nb_merge_streams = True
+nb_render_markdown_format = "myst"
+exclude_patterns = ["build"]
+suppress_warnings = ["mystnb.unknown_mime_type", "myst.header"]
+
+html_theme = "sphinx_book_theme"
+html_title = "Bursts of motion"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_favicon = "_static/fish.svg"
+html_logo = "_static/fish.svg"
+html_copy_source = False
+html_show_sourcelink = False
+html_show_sphinx = False
+html_last_updated_fmt = None
+html_theme_options = {
+    "home_page_in_toc": True,
+    "show_toc_level": 2,
+    "use_download_button": False,
+    "use_fullscreen_button": False,
+    "navbar_persistent": [],
+    "logo": {"text": "Bursts of motion", "alt_text": "home"},
+}
+mathjax_path = "tex-svg.js"  # from sphinx-mathjax-offline: the site asks nothing of the network
+html_context = {"default_mode": "light"}  # the figures are drawn on white
