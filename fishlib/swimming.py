@@ -20,12 +20,11 @@ GRID = 4096.0  # states are rounded to 1/4096: exact in float32, and the same on
 N_UNIFORM, N_NORMAL = 5, 2  # random numbers a fish and frame
 WALL_REACH = 24.0  # px from a wall at which fish begin to turn
 MAX_TURN = 0.35  # rad/frame
-HOVER = 0.1  # effort of a fish at rest, as a share of that of a chase
-BEND_RATE, TAIL_RATE = 0.35, 0.5  # low-pass filters of the body's and the tail's bend, a frame
-TURN_RATE, FAST_TURN_RATE = 0.15, 0.4  # the same of the turning rate, calm and driven
-BEND_OF_TURN = 1.5  # bend (body lengths) for a turning rate of 1 rad/frame
-SHYNESS = 1.0  # urge to leave a neighbour that is too close
-SPACE = 42.0  # px that calm fish keep between them
+HOVER = 0.068  # effort of a fish at rest, as a share of that of a chase
+BEND_RATE, TAIL_RATE = 0.425, 0.5  # low-pass filters of the body's and the tail's bend, a frame
+TURN_RATE, FAST_TURN_RATE = 0.19, 0.4  # the same of the turning rate, calm and driven
+BEND_OF_TURN = 1.69  # bend (body lengths) for a turning rate of 1 rad/frame
+SHYNESS = 1.7  # urge to leave a neighbour that is too close
 
 
 def first_state(config: TankConfig, rng: np.random.Generator) -> np.ndarray:
@@ -99,7 +98,7 @@ def _goals(
     calm = (mode == CALM) | (mode == REST)
     wild = (mode == CHASE) | (mode == FLEE)
     fear = np.maximum(1 - distance / config.avoid_distance, 0) * wild[:, None, :]
-    shy = SHYNESS * np.maximum(1 - distance / SPACE, 0)
+    shy = SHYNESS * np.maximum(1 - distance / config.space, 0)
     push = (fear + shy) * calm[:, :, None]
     goal_x -= (push * unit_x).sum(axis=2)
     goal_y -= (push * unit_y).sum(axis=2)

@@ -44,6 +44,8 @@ class TankConfig:
         Frames after a chase in which both fish neither attack nor are attacked.
     avoid_distance, avoid_speed : float
         Bystanders closer than this to a chase (px) leave it at this speed (px/frame).
+    space : float
+        Distance that calm fish try to keep between them, px.
     freeze : float
         Factor on the kick rate of a fish that is being approached.
     tail_amplitude, tail_frequency : float
@@ -65,34 +67,35 @@ class TankConfig:
     width: int = 320
     height: int = 240
     wall: tuple[float, float] = (22.0, 36.0)
-    kick_rate: float = 1 / 14
-    kick_speed: float = 0.5
-    coast_frames: float = 12.0
-    kick_turn: float = 0.03
-    arousal_sd: float = 0.55
-    arousal_frames: float = 900.0
-    approach_rate: float = 1 / 700
-    approach_speed: float = 2.0
+    kick_rate: float = 0.088
+    kick_speed: float = 0.65
+    coast_frames: float = 10.6
+    kick_turn: float = 0.094
+    arousal_sd: float = 0.46
+    arousal_frames: float = 400.0
+    approach_rate: float = 0.0022
+    approach_speed: float = 0.7
     standoff: float = 22.0
     approach_frames: int = 140
-    attack_rate: float = 0.06
-    calm_attack_rate: float = 0.05
+    attack_rate: float = 0.144
+    calm_attack_rate: float = 0.004
     attack_distance: float = 32.0
     attack_softness: float = 3.0
-    chase_speed: float = 5.0
-    chase_frames: tuple[int, int] = (12, 30)
-    rest_frames: int = 60
-    avoid_distance: float = 80.0
-    avoid_speed: float = 0.8
-    freeze: float = 0.3
-    tail_amplitude: float = 0.12
-    tail_frequency: float = 0.45
+    chase_speed: float = 4.5
+    chase_frames: tuple[int, int] = (11, 25)
+    rest_frames: int = 38
+    avoid_distance: float = 118.0
+    avoid_speed: float = 0.51
+    space: float = 92.0
+    freeze: float = 0.275
+    tail_amplitude: float = 0.46
+    tail_frequency: float = 0.565
     body_length: float = 32.0
     body_width: float = 4.9
     size_spread: float = 0.12
-    brightness: float = 178.0
-    noise: float = 0.05
-    n_specks: int = 160
+    brightness: float = 169.0
+    noise: float = 0.027
+    n_specks: int = 200
 
     def __post_init__(self) -> None:
         if self.n_fish < 1:
