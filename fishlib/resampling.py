@@ -69,7 +69,11 @@ def resample_counts(
 
 
 def interval(samples: np.ndarray, level: float = 0.95) -> tuple[float, float]:
-    """Percentile interval of bootstrap samples (n,), NaN left out; (NaN, NaN) if all are."""
+    """Percentile interval of bootstrap samples (n,), NaN left out; (NaN, NaN) if all are.
+
+    A little narrow where the series holds few blocks: in simulation the 95 % interval of an AUC
+    covers the true one in 90 % of series of 17 blocks, 91 % of 20 and 93 % of 30.
+    """
     samples = samples[np.isfinite(samples)]
     if not samples.size:
         return float("nan"), float("nan")
