@@ -55,6 +55,8 @@ class Preparation:
         Mean brightness all frames are given, filled in by `fit`.
     box : (y0, y1, x0, x1), optional
         Part of the frame that the film covers; outside it all stays black.
+    reasons : dict of str to str
+        Why each setting was suggested, in a sentence; empty if nothing was.
     """
 
     background: bool = False
@@ -65,6 +67,7 @@ class Preparation:
     ground: np.ndarray | None = field(default=None, repr=False, compare=False)
     brightness: float | None = field(default=None, repr=False, compare=False)
     box: Box | None = field(default=None, repr=False, compare=False)
+    reasons: dict = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.polarity not in POLARITIES:
@@ -86,7 +89,8 @@ class Preparation:
     def save(self, path: Path) -> None:
         """Write settings, ground and brightness to an .npz file."""
         ground = np.zeros((0, 0), np.float32) if self.ground is None else self.ground
-        text = json.dumps({**self.settings(), "brightness": self.brightness, "box": self.box})
+        fitted = {"brightness": self.brightness, "box": self.box, "reasons": self.reasons}
+        text = json.dumps({**self.settings(), **fitted})
         save_arrays(path, settings=np.array(text), ground=ground)
 
     @classmethod
@@ -173,4 +177,5 @@ def suggest_preparation(source: str | Path, roi: Box | None = None, **settings) 
     if len(sample) >= ENOUGH and not settings:
         check_contrast(measures, source)
     suggested = {**choose_settings(measures), **settings}
-    return Preparation(roi=roi, **suggested).fit(sample[:, 0], box)
+    reasons = explain_preparation(measures) | dict.fromkeys(settings, "chosen by hand")
+    return Preparation(roi=roi, reasons=reasons, **suggested).fit(sample[:, 0], box)

@@ -110,7 +110,7 @@ def open_recording(
     seed : int
         Seed of the simulated tank.
     minutes : float, optional
-        Length to simulate (default 30), or to read of a film (default all).
+        Length to simulate (default 60), or to read of a film (default all).
     clip_size : (int, int)
         Height and width of the frames kept.
     method : str, optional

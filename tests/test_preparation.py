@@ -132,6 +132,8 @@ def test_settings_made_by_hand_win_over_the_suggestion(tmp_path):
     preparation = suggest_preparation(path, roi=(0, 40, 0, 60), noise_floor=9)
     assert (preparation.noise_floor, preparation.roi) == (9, (0, 40, 0, 60))
     assert preparation.polarity == "dark"
+    assert preparation.reasons["noise_floor"] == "chosen by hand"
+    assert preparation.reasons["polarity"].startswith("dark: ")
 
 
 def test_steps_are_those_switched_on_and_end_in_what_apply_gives():
@@ -154,10 +156,12 @@ def test_frames_are_prepared_one_by_one():
 
 def test_a_preparation_survives_saving(tmp_path):
     film = moving_disc(level=20, ground=100)
-    preparation = Preparation(True, "dark", True, 3, roi=(1, 9, 2, 8)).fit(film)
+    reasons = {"polarity": "dark: because"}
+    preparation = Preparation(True, "dark", True, 3, (1, 9, 2, 8), reasons=reasons).fit(film)
     preparation.save(tmp_path / "preparation.npz")
     loaded = Preparation.load(tmp_path / "preparation.npz")
     assert loaded == preparation
+    assert loaded.reasons == reasons
     assert np.array_equal(loaded.apply(film), preparation.apply(film))
 
 

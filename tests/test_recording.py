@@ -20,13 +20,19 @@ SETTINGS = {"progress": False, "min_seconds": 0.5}
 
 @pytest.fixture(scope="module")
 def film_frames():
-    return tank.simulate_film(tank.TankConfig(), 3, 700).frames
+    return tank.simulate_film(tank.TankConfig(), 3, 560).frames
 
 
 @pytest.fixture(scope="module")
 def film(tmp_path_factory, film_frames):
-    """A lossless film of 700 frames, longer than two blocks."""
+    """A lossless film of 560 frames, longer than two blocks."""
     return write_video(tmp_path_factory.mktemp("film") / "tank.avi", film_frames, 30)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory, film):
+    """The film's recording, made in one go."""
+    return open_recording(film, cache_dir=tmp_path_factory.mktemp("whole"), **SETTINGS)
 
 
 def test_a_simulated_recording_is_the_simulated_film(tmp_path):
@@ -41,22 +47,27 @@ def test_a_simulated_recording_is_the_simulated_film(tmp_path):
     assert (recording.fps, recording.repairs, recording.remarks) == (30.0, {}, [])
 
 
-def test_a_film_file_gives_the_same_as_its_frames(tmp_path, film, film_frames):
-    recording = open_recording(film, cache_dir=tmp_path, **SETTINGS)
-    assert np.array_equal(recording.frames, shrink(film_frames, (60, 80), "area"))
-    assert np.array_equal(recording.speed, speed_proxy(film_frames))
-    assert np.array_equal(recording.excerpt(255, 260), film_frames[255:260])
-    assert recording.preparation.is_identity
-    assert recording.truth is None
-    assert not recording.frames.flags.writeable
+def test_a_late_stretch_of_the_tank_is_drawn_without_what_precedes_it(tmp_path, monkeypatch):
+    recording = open_recording("simulated", cache_dir=tmp_path, seed=5, minutes=0.4, **SETTINGS)
+    late = tank.simulate_film(tank.TankConfig(), 5, 720).frames[611:700]
+    monkeypatch.setattr(tank, "render_blocks", None)
+    assert np.array_equal(recording.excerpt(611, 700), late)
 
 
-def test_the_second_opening_reads_the_cache(tmp_path, film, monkeypatch):
-    first = open_recording(film, cache_dir=tmp_path, **SETTINGS)
+def test_a_film_file_gives_the_same_as_its_frames(whole, film_frames):
+    assert np.array_equal(whole.frames, shrink(film_frames, (60, 80), "area"))
+    assert np.array_equal(whole.speed, speed_proxy(film_frames))
+    assert np.array_equal(whole.excerpt(255, 260), film_frames[255:260])
+    assert whole.preparation.is_identity
+    assert whole.truth is None
+    assert not whole.frames.flags.writeable
+
+
+def test_the_second_opening_reads_the_cache(film, whole, monkeypatch):
     monkeypatch.setattr("fishlib.recording.make_recording", None)
-    again = open_recording(film, cache_dir=tmp_path, **SETTINGS)
-    assert again.folder == first.folder
-    assert np.array_equal(again.frames, first.frames)
+    again = open_recording(film, cache_dir=whole.folder.parent, **SETTINGS)
+    assert again.folder == whole.folder
+    assert np.array_equal(again.frames, whole.frames)
 
 
 def test_the_key_follows_content_and_parameters_not_names(tmp_path, film):
@@ -85,8 +96,7 @@ class Stop(Exception):
 
 
 @pytest.mark.parametrize("when", [1, 2])
-def test_a_run_that_failed_goes_on_where_it_was(tmp_path, film, monkeypatch, when):
-    whole = open_recording(film, cache_dir=tmp_path / "whole", **SETTINGS)
+def test_a_run_that_failed_goes_on_where_it_was(tmp_path, film, whole, monkeypatch, when):
     appended = []
 
     def failing(partial, *arguments):
@@ -106,6 +116,26 @@ def test_a_run_that_failed_goes_on_where_it_was(tmp_path, film, monkeypatch, whe
     assert np.array_equal(resumed.speed, whole.speed)
 
 
+def test_an_unfinished_tank_goes_on_too(tmp_path, monkeypatch):
+    options = {"seed": 5, "minutes": 0.4, **SETTINGS}
+    sound = open_recording("simulated", cache_dir=tmp_path / "sound", **options)
+    real, appended = recording_making._append, []
+
+    def failing(partial, *arguments):
+        if appended:
+            raise Stop
+        appended.append(1)
+        real(partial, *arguments)
+
+    monkeypatch.setattr(recording_making, "_append", failing)
+    with pytest.raises(Stop):
+        open_recording("simulated", cache_dir=tmp_path / "cache", **options)
+    monkeypatch.setattr(recording_making, "_append", real)
+    resumed = open_recording("simulated", cache_dir=tmp_path / "cache", **options)
+    assert np.array_equal(resumed.frames, sound.frames)
+    assert np.array_equal(resumed.speed, sound.speed)
+
+
 KILLED = """
 import sys, time
 from fishlib import recording_making
@@ -122,8 +152,7 @@ open_recording(sys.argv[1], cache_dir=sys.argv[2], progress=False, min_seconds=0
 
 @pytest.mark.skipif(os.name == "nt", reason="no kill signal on Windows")
 @pytest.mark.parametrize("n_blocks", [0, 1, 2])
-def test_a_killed_run_ends_like_one_that_was_not(tmp_path, film, n_blocks):
-    whole = open_recording(film, cache_dir=tmp_path / "whole", **SETTINGS)
+def test_a_killed_run_ends_like_one_that_was_not(tmp_path, film, whole, n_blocks):
     command = [sys.executable, "-c", KILLED, str(film), str(tmp_path / "cache")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         for _ in range(n_blocks):
