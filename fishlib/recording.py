@@ -139,9 +139,10 @@ def open_recording(
     method = method or ("nearest-exact" if tuple(clip_size) == (120, 160) else "area")
     contents = {**opened.contents, "size": tuple(clip_size), "method": method}
     folder = Path(cache_dir or cache_folder()) / make_key(opened.name, contents)
-    with only_one(folder):
-        if not (folder / "recording.json").exists():
-            make_recording(folder, opened, tuple(clip_size), method, min_seconds, progress)
+    if not (folder / "recording.json").exists():
+        with only_one(folder):
+            if not (folder / "recording.json").exists():  # another process may have made it
+                make_recording(folder, opened, tuple(clip_size), method, min_seconds, progress)
     return _load(folder, opened)
 
 

@@ -114,8 +114,7 @@ def _finish(
     check_length(opened, partial.n_frames, min_seconds)
     speed, cuts = partial.state["speed"], np.zeros(0, int)
     if opened.path != "simulated":
-        clips = partial.frames()
-        speed, cuts = mend(speed, partial.state["repeats"], clips, repairs)
+        speed, cuts = mend(speed, partial.state["repeats"], partial.frames(), repairs)
         _check_motion(speed, opened)
     truth = opened.truth()
     if truth is not None:

@@ -23,15 +23,16 @@ def zebrafish(footage):
     return path, read_frames(path), suggest_preparation(path)
 
 
-def moving_disc(n_frames=60, level=120, ground=0, noise=0.0, flicker=0.0, seed=0):
+def moving_disc(n_frames=60, level=120, ground=0, noise=0.0, flicker=0.0, uneven=0.0, seed=0):
     """A film uint8 (T, 60, 80) of a disc of radius 4 that goes round, made by plain loops."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:60, :80]
+    light = 1 + uneven * (x / 40 - 1)
     film = np.empty((n_frames, 60, 80), np.uint8)
     for t in range(n_frames):
         cy, cx = 30 + 18 * np.sin(t / 9), 40 + 25 * np.cos(t / 9)
         frame = np.where((y - cy) ** 2 + (x - cx) ** 2 < 16, float(level), float(ground))
-        frame = frame * (1 + flicker * (-1) ** t) + rng.normal(0, noise, frame.shape)
+        frame = frame * light * (1 + flicker * (-1) ** t) + rng.normal(0, noise, frame.shape)
         film[t] = np.clip(np.rint(frame), 0, 255)
     return film
 
@@ -111,11 +112,11 @@ def test_the_published_frames_are_left_as_they_are(published):
 
 
 @pytest.mark.parametrize("polarity", ["bright", "dark"])
-def test_any_polarity_flicker_and_noise_ends_as_bright_on_black(tmp_path, polarity):
+def test_any_polarity_uneven_light_flicker_and_noise_end_as_bright_on_black(tmp_path, polarity):
     """The prepared film must show the disc where a noise-free film on black shows it."""
     ground = 100
     level = ground + 80 if polarity == "bright" else ground - 80
-    film = moving_disc(level=level, ground=ground, noise=2.0, flicker=0.03)
+    film = moving_disc(level=level, ground=ground, noise=2.0, flicker=0.03, uneven=0.3)
     clean = moving_disc(level=80) > 40
     path = write_video(tmp_path / "disc.avi", film)
     preparation = suggest_preparation(path)

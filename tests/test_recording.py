@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -134,6 +135,22 @@ def test_an_unfinished_tank_goes_on_too(tmp_path, monkeypatch):
     resumed = open_recording("simulated", cache_dir=tmp_path / "cache", **options)
     assert np.array_equal(resumed.frames, sound.frames)
     assert np.array_equal(resumed.speed, sound.speed)
+
+
+def test_two_at_a_time_make_it_once(tmp_path, film, whole, monkeypatch):
+    real, made = recording_making.make_recording, []
+
+    def counting(*arguments):
+        made.append(1)
+        real(*arguments)
+
+    monkeypatch.setattr("fishlib.recording.make_recording", counting)
+    with ThreadPoolExecutor(2) as pool:
+        opening = [
+            pool.submit(open_recording, film, cache_dir=tmp_path, **SETTINGS) for _ in range(2)
+        ]
+    assert all(np.array_equal(o.result().frames, whole.frames) for o in opening)
+    assert len(made) == 1
 
 
 KILLED = """
