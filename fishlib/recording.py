@@ -62,8 +62,19 @@ class Recording:
     opened: Source = field(repr=False)
 
     def excerpt(self, start: int, stop: int) -> np.ndarray:
-        """Read a short stretch again at full resolution: prepared, uint8 (n, 240, 320)."""
+        """Read a short stretch again at full resolution: prepared, uint8 (n, 240, 320).
+
+        Raises
+        ------
+        ValueError
+            The film has no such frames. A stretch may reach beyond its end, where it is cut.
+        """
         stop = min(stop, len(self.frames))
+        if not 0 <= start < stop:
+            raise ValueError(
+                f"{self.name} has frames 0 to {len(self.frames) - 1}: frames {start} to {stop} "
+                "are no stretch of it."
+            )
         exact = self._stretch(start, stop, seek=True)
         clips = shrink(exact, self.frames.shape[1:], self.method)
         if np.array_equal(clips, self.frames[start:stop]):

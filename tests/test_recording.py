@@ -59,6 +59,9 @@ def test_a_film_file_gives_the_same_as_its_frames(whole, film_frames):
     assert np.array_equal(whole.frames, shrink(film_frames, (60, 80), "area"))
     assert np.array_equal(whole.speed, speed_proxy(film_frames))
     assert np.array_equal(whole.excerpt(255, 260), film_frames[255:260])
+    assert np.array_equal(whole.excerpt(550, 900), film_frames[550:])
+    with pytest.raises(ValueError, match="has frames 0 to 559: frames 1000 to 560 are no stretch"):
+        whole.excerpt(1000, 1002)
     assert whole.preparation.is_identity
     assert whole.truth is None
     assert not whole.frames.flags.writeable
