@@ -1,0 +1,64 @@
+"""Where recordings are kept, and when two films count as the same."""
+
+import os
+
+import pytest
+
+from fishlib.recording_cache import cache_folder, check_space, fingerprint, make_key
+
+
+def test_the_cache_is_where_the_environment_says(tmp_path, monkeypatch):
+    monkeypatch.setenv("FISHLIB_CACHE", str(tmp_path))
+    assert cache_folder() == tmp_path
+    monkeypatch.delenv("FISHLIB_CACHE")
+    assert cache_folder() != tmp_path
+
+
+def test_every_byte_of_a_small_film_counts(tmp_path):
+    film = tmp_path / "film.avi"
+    film.write_bytes(bytes(1000))
+    before = fingerprint(film)
+    film.write_bytes(bytes(999) + b"\1")
+    assert fingerprint(film) != before
+    film.rename(tmp_path / "renamed.avi")
+    assert fingerprint(tmp_path / "renamed.avi") != before
+    (tmp_path / "renamed.avi").write_bytes(bytes(1000))
+    assert fingerprint(tmp_path / "renamed.avi") == before
+
+
+def test_a_large_film_counts_by_samples_size_and_time(tmp_path):
+    film = tmp_path / "film.avi"
+    with film.open("wb") as opened:
+        opened.truncate(80 << 20)  # sparse: no bytes on the disk
+    os.utime(film, (1, 1))
+    before = fingerprint(film)
+    assert fingerprint(film) == before
+    with film.open("r+b") as opened:
+        opened.seek(100)
+        opened.write(b"x")
+    os.utime(film, (1, 1))
+    changed = fingerprint(film)
+    assert changed != before
+    os.utime(film, (2, 2))
+    assert fingerprint(film) not in (before, changed)
+
+
+def test_images_of_a_folder_count_with_their_names(tmp_path):
+    (tmp_path / "0.png").write_bytes(b"a")
+    (tmp_path / "1.png").write_bytes(b"b")
+    before = fingerprint(tmp_path)
+    (tmp_path / "1.png").rename(tmp_path / "2.png")
+    assert fingerprint(tmp_path) != before
+
+
+def test_keys_tell_parameters_apart_and_are_folder_names():
+    key = make_key("my film/1", {"size": (60, 80)})
+    assert key == make_key("my film/1", {"size": (60, 80)})
+    assert key != make_key("my film/1", {"size": (120, 160)})
+    assert key.startswith("my_film_1-")
+
+
+def test_a_disk_without_room_is_said(tmp_path):
+    check_space(tmp_path, 1)
+    with pytest.raises(OSError, match="set FISHLIB_CACHE"):
+        check_space(tmp_path, 1 << 60)
