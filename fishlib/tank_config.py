@@ -115,7 +115,9 @@ class TankConfig:
 
 
 def calm_shoal(config: TankConfig | None = None) -> TankConfig:
-    """The control: the same fish without approaches and chases.
+    """The control: the same fish without approaches, chases, and drift of their arousal.
+
+    What is left are kicks that come independently of everything before.
 
     Parameters
     ----------
@@ -125,6 +127,13 @@ def calm_shoal(config: TankConfig | None = None) -> TankConfig:
     Returns
     -------
     TankConfig
-        The same tank in which no burst can be foreseen from who is near whom.
+        The same tank in which pose foretells nothing. The level of motion still ranks the rare
+        onsets a little, because a rise is measured from it.
     """
-    return replace(config or TankConfig(), approach_rate=0.0, attack_rate=0.0, calm_attack_rate=0.0)
+    return replace(
+        config or TankConfig(),
+        approach_rate=0.0,
+        attack_rate=0.0,
+        calm_attack_rate=0.0,
+        arousal_sd=0.0,
+    )

@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from fishlib.behaviour import APPROACH, CHASE, FLEE, REST
 from fishlib.labels import label_onsets
 from fishlib.motion import speed_proxy
+from fishlib.pose import pose_features
 from fishlib.tank import (
     TankConfig,
     calm_shoal,
@@ -125,18 +127,29 @@ def test_chases_come_as_often_as_the_hazard_says(tanks):
     assert abs(sum(len(t.chases) for t in tanks) - expected) < 4 * spread
 
 
-def test_the_control_has_no_bursts_to_forecast():
+def onsets_and_closeness(config):
+    """Onset labels of calm frames, and how close the closest two fish are at each (-px)."""
+    labels, closeness = [], []
+    for k, tracks in enumerate(simulate_tanks(config, 8, 1500, 12)):
+        speed = speed_proxy(np.concatenate(list(render_blocks(tracks, config, k, (60, 80)))))
+        label = label_onsets(speed, min_rise=6e-4)  # motion is smaller at 60 x 80
+        labels.append(label[label >= 0])
+        closeness.append(-pose_features(tracks)[label >= 0, 0])
+    return np.concatenate(labels), np.concatenate(closeness)
+
+
+def test_the_control_has_no_chases_and_closeness_foretells_nothing():
     control = calm_shoal()
+    tracks = simulate_tracks(control, 1, 1500)
     assert not control.attacks
-    shares = []
-    for config in (CONFIG, control):
-        film = simulate_film(config, 4, 3000, (120, 160))
-        label = label_onsets(speed_proxy(film.frames))
-        shares.append(label[label >= 0].mean())
-    assert film.tracks.chases.empty
-    assert not film.tracks.hazard.any()
-    assert shares[0] > 0.1
-    assert shares[1] < 0.01
+    assert tracks.chases.empty
+    assert not tracks.hazard.any()
+    label, closeness = onsets_and_closeness(CONFIG)
+    assert label.mean() > 0.3
+    assert roc_auc_score(label, closeness) > 0.7
+    label, closeness = onsets_and_closeness(control)
+    assert 0.03 < label.mean() < 0.15
+    assert abs(roc_auc_score(label, closeness) - 0.5) < 0.1
 
 
 def test_says_what_is_wrong():
