@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 RUN ?= default
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test lint format clean
+.PHONY: run test site notebooks benchmarks lint format clean
 .DEFAULT_GOAL := run
 
 $(VENV)/.ready: pyproject.toml
@@ -21,6 +21,22 @@ test: $(VENV)/.ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest
+
+# The five notebooks as a static site in data/site (offline; open index.html).
+site: $(VENV)/.site
+	$(BIN)/python -m fishlib.site --out data/site
+
+$(VENV)/.site: $(VENV)/.ready
+	$(BIN)/python -m pip install --quiet -e '.[test,site]'
+	touch $@
+
+# The notebooks and figures the repository shows: a full default run, normalised.
+notebooks: $(VENV)/.ready
+	$(BIN)/python -m fishlib run --run-dir data/runs/committed --commit
+
+# Every benchmark; writes tests/benchmarks/RESULTS.md.
+benchmarks: $(VENV)/.ready
+	$(BIN)/python tests/benchmarks/run_all.py
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .

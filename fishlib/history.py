@@ -16,7 +16,8 @@ from fishlib.forecasters import published_baseline, time_since_burst
 N_LAGS = 119
 """Past values of the motion proxy known to a clip of 120 frames."""
 WINDOWS = (3, 5, 10, 20, 30, 45, 60, 90, 119)
-KINDS = ("logistic", "boosting", "both")
+KINDS = {"logistic": "logistic", "boosting": "boosting", "both": "logistic + boosting"}
+"""Kinds of forecaster, and how they are named in tables."""
 
 
 def history_features(speed: np.ndarray) -> np.ndarray:

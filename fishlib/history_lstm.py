@@ -9,7 +9,7 @@ import pandas as pd
 
 from fishlib.history import N_LAGS
 from fishlib.models import build_history_lstm
-from fishlib.training import train, warmup_cosine
+from fishlib.training import fingerprint, train, warmup_cosine
 
 
 class HistoryDataset(keras.utils.PyDataset):
@@ -126,5 +126,8 @@ def fit_history_lstm(
         return build_history_lstm(scale=1.0)  # the data are standardised already
 
     checked = dataset(validation, batch_size=512)
-    model, history = train(build, data, checked, folder, epochs, optimizer, seed=seed, **kwargs)
+    settings = {"samples": samples_per_epoch, "data": fingerprint(*training, *validation)}
+    model, history = train(
+        build, data, checked, folder, epochs, optimizer, seed=seed, settings=settings, **kwargs
+    )
     return HistoryLSTM(model, mean, scale), history

@@ -1,6 +1,7 @@
 """Run the five notebooks, in order, into one run folder."""
 
 import os
+import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -132,9 +133,25 @@ def _execute(name: str, run: Path, parameters: dict, progress: bool) -> None:
 
 
 def _write_html(path: Path) -> None:
+    """Write an executed notebook as a page that shows the figures of its own run."""
+    import nbformat
     from nbconvert import HTMLExporter
 
-    page, _ = HTMLExporter().from_filename(str(path))
+    notebook = nbformat.read(path, 4)
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = _as_in_run(cell.source, path.parent)
+    page, _ = HTMLExporter().from_notebook_node(notebook)
     write_atomically(
         path.with_suffix(".html"), lambda target: target.write_text(page, encoding="utf-8")
     )
+
+
+def _as_in_run(text: str, run: Path) -> str:
+    """Links as they are in a run folder; a picture that this run did not make is left out."""
+
+    def picture(match: re.Match) -> str:
+        return match[0].replace("../figures/", "figures/") if (run / match[1]).exists() else ""
+
+    text = re.sub(r"!\[[^\]]*\]\(\.\./(figures/\w+\.png)\)", picture, text)
+    return re.sub(r"\((\d\d_\w+)\.ipynb\)", r"(\1.html)", text)

@@ -47,6 +47,22 @@ def split_frames(
     return {k: slice(int(a), int(b)) for k, a, b in zip(names, starts, edges[1:], strict=True)}
 
 
+def can_be_split(n_frames: int, embargo: int = 165, least: int = 1000) -> bool:
+    """Whether a film is long enough to be trained, chosen and judged on.
+
+    Parameters
+    ----------
+    n_frames : int
+        Length of the film.
+    embargo : int
+        As in :func:`split_frames`.
+    least : int
+        Frames the test part must hold: three bootstrap blocks of ten seconds, and some.
+    """
+    edges = np.cumsum(PUBLISHED_SPLIT) / np.sum(PUBLISHED_SPLIT) * n_frames
+    return n_frames - edges[1] - embargo >= least
+
+
 def blocked_folds(
     n_frames: int, n_folds: int = 5, embargo: int = 165
 ) -> list[tuple[np.ndarray, np.ndarray]]:

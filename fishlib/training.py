@@ -1,5 +1,7 @@
 """Training that survives: best and last state on disk after every epoch, resumed after a kill."""
 
+import hashlib
+import json
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -9,6 +11,7 @@ import keras
 import numpy as np
 import pandas as pd
 import tensorflow as tf
+from tqdm.auto import tqdm
 
 from fishlib.runs import write_atomically
 
@@ -19,6 +22,14 @@ def warmup_cosine(peak: float, n_steps: int, warmup: float = 0.06):
     return keras.optimizers.schedules.CosineDecay(
         peak / 100, max(1, n_steps - rising), warmup_target=peak, warmup_steps=rising
     )
+
+
+def fingerprint(*arrays: np.ndarray) -> str:
+    """A short hash of arrays: a training is resumed on the same data only."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:16]
 
 
 def train(
@@ -32,7 +43,8 @@ def train(
     patience: int | None = None,
     seed: int = 0,
     strategy=None,
-    verbose: int = 2,
+    settings: dict | None = None,
+    progress: bool = True,
 ) -> tuple[keras.Model, pd.DataFrame]:
     """Train a network; the best epoch by validation loss is returned.
 
@@ -61,8 +73,11 @@ def train(
         Seeds the initial weights.
     strategy : tf.distribute.Strategy, optional
         For instance ``tf.distribute.MirroredStrategy()`` for all local GPUs.
-    verbose : int
-        As in Keras: 0 silent, 1 a bar with time left, 2 a line an epoch.
+    settings : dict, optional
+        All that decides the result, such as plan and data. What ``folder`` holds of a training
+        with other settings is removed, not resumed.
+    progress : bool
+        Show a bar with the time left.
 
     Returns
     -------
@@ -80,10 +95,12 @@ def train(
     folder.mkdir(parents=True, exist_ok=True)
     for name, part in (("training", data), ("validation", validation)):
         _require_both_classes(name, part)
+    _forget_other_training(folder, {"seed": seed, "epochs": epochs, **(settings or {})})
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
     with strategy.scope() if strategy else nullcontext():
         model, keeper = _start(build, optimizer, loss, folder, patience, data)
+    keeper.total_steps = epochs * len(data) if progress else None
     done = len(keeper.history)
     if done < epochs and not keeper.out_of_patience():
         model.fit(
@@ -92,7 +109,7 @@ def train(
             initial_epoch=done,
             epochs=epochs,
             callbacks=[keeper],
-            verbose=verbose,
+            verbose=0,
             shuffle=False,
         )
     model.load_weights(folder / "best.keras")
@@ -128,6 +145,7 @@ class EpochKeeper(keras.callbacks.Callback):
         path = folder / "history.csv"
         self.history = pd.read_csv(path).to_dict("records") if path.exists() else []
         self._started = time.monotonic()
+        self.total_steps, self._bar = None, None
 
     def resume(self, iterations: int) -> None:
         """Drop an epoch that was noted but whose state was not written any more."""
@@ -144,6 +162,18 @@ class EpochKeeper(keras.callbacks.Callback):
         losses = [row["val_loss"] for row in self.history]
         return len(losses) - 1 - int(np.argmin(losses)) >= self.patience
 
+    def on_train_begin(self, logs=None):
+        """Show how far training has come."""
+        done = int(self.model.optimizer.iterations.numpy())
+        hidden = self.total_steps is None
+        self._bar = tqdm(
+            desc=self.folder.name, total=self.total_steps, initial=done, unit="step", disable=hidden
+        )
+
+    def on_train_end(self, logs=None):
+        """Leave the bar as it stands."""
+        self._bar.close()
+
     def on_epoch_begin(self, epoch, logs=None):
         """Tell the data which epoch begins: its order depends on the epoch alone."""
         self._started = time.monotonic()
@@ -157,6 +187,7 @@ class EpochKeeper(keras.callbacks.Callback):
                 f"The training loss became {logs['loss']} in batch {batch}: lower the learning "
                 "rate, or look for values that are not finite in the frames or labels."
             )
+        self._bar.update()
 
     def on_epoch_end(self, epoch, logs=None):
         """Note the epoch, then write the state; each file appears whole."""
@@ -164,6 +195,7 @@ class EpochKeeper(keras.callbacks.Callback):
         seconds = round(time.monotonic() - self._started, 1)
         row = {"epoch": epoch, "iterations": iterations, "seconds": seconds, **logs}
         self.history.append({key: float(value) for key, value in row.items()})
+        self._bar.set_postfix(val_loss=f"{logs['val_loss']:.4f}")
         best = min(self.history, key=lambda row: row["val_loss"])
         if best is self.history[-1]:
             write_atomically(self.folder / "best.keras", self.model.save)
@@ -172,6 +204,14 @@ class EpochKeeper(keras.callbacks.Callback):
         write_atomically(self.folder / "last.keras", self.model.save)
         if self.out_of_patience():
             self.model.stop_training = True
+
+
+def _forget_other_training(folder: Path, settings: dict) -> None:
+    note, text = folder / "settings.json", json.dumps(settings, sort_keys=True, default=str)
+    if not note.exists() or note.read_text(encoding="utf-8") != text:
+        for name in ("last.keras", "best.keras", "history.csv"):
+            (folder / name).unlink(missing_ok=True)
+        write_atomically(note, lambda path: path.write_text(text, encoding="utf-8"))
 
 
 def _require_both_classes(name: str, data) -> None:

@@ -1,6 +1,6 @@
 """Fit a network on a film, as a plan says, and let it forecast any frames of a film."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import keras
@@ -11,7 +11,7 @@ from keras import ops
 from fishlib import models, video_models
 from fishlib.clips import ClipDataset, ClipLayout, class_weights, motion_channels, time_channels
 from fishlib.labels import future_motion
-from fishlib.training import train, warmup_cosine
+from fishlib.training import fingerprint, train, warmup_cosine
 
 NETWORKS = {
     "motion_convlstm": video_models.build_motion_convlstm,
@@ -150,9 +150,11 @@ def fit_network(
         return keras.optimizers.Adam(rate, clipnorm=1.0 if plan.anneal else None)
 
     loss = BurstAndMotionLoss(plan.motion_weight)
+    settings = asdict(plan) | {"parts": parts, "shape": frames.shape, "data": fingerprint(targets)}
     return train(
-        build, data, validation, folder, plan.epochs, optimizer, loss, seed=plan.seed, **kwargs
-    )
+        build, data, validation, folder, plan.epochs, optimizer, loss,
+        seed=plan.seed, settings=settings, **kwargs,
+    )  # fmt: skip
 
 
 def add_motion_outputs(model: keras.Model, n_outputs: int) -> keras.Model:

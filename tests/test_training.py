@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from fishlib import training
 from fishlib.clips import ClipDataset, motion_channels
 from fishlib.training import train, warmup_cosine
 
@@ -39,7 +40,7 @@ def adam():
 
 
 def fit(film, folder, epochs, **kwargs):
-    return train(build, *datasets(film), folder, epochs, optimizer=adam, verbose=0, **kwargs)
+    return train(build, *datasets(film), folder, epochs, optimizer=adam, progress=False, **kwargs)
 
 
 def test_a_visible_event_is_learned_and_the_best_epoch_returned(film, tmp_path):
@@ -53,9 +54,28 @@ def test_a_visible_event_is_learned_and_the_best_epoch_returned(film, tmp_path):
     assert loss == pytest.approx(history["val_loss"].min(), abs=1e-4)
 
 
-def test_resumed_equals_uninterrupted(film, tmp_path):
+class Killed(Exception):
+    pass
+
+
+def kill_after(monkeypatch, epochs):
+    """Let the process die when it is about to write the history of a later epoch."""
+    write = training.EpochKeeper.on_epoch_end
+
+    def dying(keeper, epoch, logs=None):
+        if epoch >= epochs:
+            raise Killed
+        write(keeper, epoch, logs)
+
+    monkeypatch.setattr(training.EpochKeeper, "on_epoch_end", dying)
+
+
+def test_resumed_equals_uninterrupted(film, tmp_path, monkeypatch):
     whole, table = fit(film, tmp_path / "whole", 4)
-    fit(film, tmp_path / "parts", 2)
+    with monkeypatch.context() as patch:
+        kill_after(patch, 2)
+        with pytest.raises(Killed):
+            fit(film, tmp_path / "parts", 4)
     resumed, again = fit(film, tmp_path / "parts", 4)
     for a, b in zip(whole.get_weights(), resumed.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
@@ -64,12 +84,17 @@ def test_resumed_equals_uninterrupted(film, tmp_path):
 
 def test_an_epoch_noted_but_not_saved_is_done_again(film, tmp_path):
     _, table = fit(film, tmp_path, 3)
-    state = (tmp_path / "last.keras").read_bytes()
-    fit(film, tmp_path, 4)  # epoch 4 is noted in history.csv ...
-    (tmp_path / "last.keras").write_bytes(state)  # ... but the kill came before its state
-    _, again = fit(film, tmp_path, 4)
-    assert again["epoch"].tolist() == [0, 1, 2, 3]
-    np.testing.assert_array_equal(again["val_loss"][:3], table["val_loss"])
+    keeper = training.EpochKeeper(tmp_path)
+    keeper.resume(iterations=int(table["iterations"][1]))  # last.keras is that of the second epoch
+    assert keeper.frame()["epoch"].tolist() == [0, 1]
+
+
+def test_a_training_with_other_settings_is_not_resumed(film, tmp_path):
+    fit(film, tmp_path, 2, settings={"data": "one"})
+    model, table = fit(film, tmp_path, 2, settings={"data": "two"})
+    assert table["epoch"].tolist() == [0, 1]
+    again, _ = fit(film, tmp_path, 2, settings={"data": "two"})
+    np.testing.assert_array_equal(model.get_weights()[0], again.get_weights()[0])
 
 
 def test_patience_ends_training(film, tmp_path):
@@ -85,7 +110,7 @@ def test_a_loss_that_is_no_number_stops_at_once(film, tmp_path):
         return keras.optimizers.SGD(float("inf"))
 
     with pytest.raises(FloatingPointError, match="lower the learning rate"):
-        train(build, *datasets(film), tmp_path, 2, optimizer=absurd, verbose=0)
+        train(build, *datasets(film), tmp_path, 2, optimizer=absurd, progress=False)
     assert not (tmp_path / "best.keras").exists()
 
 

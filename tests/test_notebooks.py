@@ -1,0 +1,131 @@
+"""The committed notebooks: their habits, and that they are executed, whole and not stale."""
+
+import json
+import re
+from pathlib import Path
+from statistics import median
+
+import nbformat
+import pytest
+
+import fishlib
+from fishlib.pipeline import NOTEBOOKS, notebook_folder, notebook_parameters
+from fishlib.showcase import source_hash
+
+COMMON = ["source", "run_dir", "seed", "minutes"]
+MACHINE = re.compile(r"/(?:home|root|Users|work|tmp|mnt|usr|opt|var)/")
+
+
+@pytest.fixture(scope="module", params=NOTEBOOKS)
+def notebook(request):
+    found = nbformat.read(notebook_folder() / f"{request.param}.ipynb", 4)
+    found.name = request.param
+    return found
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def n_lines(cell):
+    return len([line for line in cell.source.splitlines() if line.strip()])
+
+
+def problems(notebook) -> list[str]:
+    """What a reader of the committed notebook would trip over."""
+    cells, found = code_cells(notebook), []
+    counts = [cell.execution_count for cell in cells]
+    if None in counts or counts != sorted(counts):
+        found.append("cells were not executed in order")
+    if any(o.output_type == "error" for cell in cells for o in cell.outputs):
+        found.append("a cell carries an error")
+    executed = notebook.metadata.get("fishlib", {})
+    if executed.get("executed_source") != source_hash(notebook):
+        found.append("the code changed since it was executed: run make notebooks")
+    if executed.get("versions", {}).get("fishlib") != fishlib.__version__:
+        found.append("the package's version changed since execution: run make notebooks")
+    if MACHINE.search(json.dumps([cell.get("outputs", []) for cell in cells])):
+        found.append("an output holds a machine path")
+    return found
+
+
+def test_it_is_executed_whole_and_fresh(notebook):
+    assert problems(notebook) == []
+
+
+def test_the_checks_find_a_broken_notebook(notebook):
+    broken = nbformat.from_dict(notebook)
+    first, second = code_cells(broken)[:2]
+    first.execution_count, second.source = 99, second.source + "\nchanged = 1"
+    second.outputs = [
+        nbformat.v4.new_output("error", ename="ValueError", evalue="x", traceback=[]),
+        nbformat.v4.new_output("stream", text="written to /home/someone/data"),
+    ]
+    broken.metadata["fishlib"]["versions"]["fishlib"] = "0"
+    assert len(problems(broken)) == 5
+
+
+def test_cells_are_small_and_prose_prevails(notebook):
+    lengths = [n_lines(cell) for cell in code_cells(notebook)]
+    prose = [cell for cell in notebook.cells if cell.cell_type == "markdown"]
+    assert max(lengths) <= 20
+    assert 3 <= median(lengths) <= 6
+    assert len(prose) >= len(lengths)
+
+
+def test_imports_stand_in_one_cell(notebook):
+    importing = [
+        c for c in code_cells(notebook) if re.search(r"^\s*(import|from) ", c.source, re.M)
+    ]
+    assert len(importing) == 1
+    assert importing[0] is code_cells(notebook)[0]
+
+
+def test_nothing_is_defined_that_the_package_should_own(notebook):
+    sources = "\n".join(cell.source for cell in code_cells(notebook))
+    assert not re.search(r"^\s*(def|class) |sys\.path|!pip|%pip", sources, re.M)
+
+
+def test_the_chapter_has_its_parts(notebook):
+    text = "\n".join(c.source for c in notebook.cells if c.cell_type == "markdown")
+    for part in ("Where this ends", "You will learn", "Time", "## Limits", "## Summary"):
+        assert part in text
+    for part in ("## Exercises", "Solutions", "What's next"):
+        assert part in text
+    assert len(re.findall(r"^- ", text.split("## Summary")[1].split("##")[0], re.M)) == 3
+    assert re.match(r"# \d · [A-Z][a-z]+ ", notebook.cells[0].source)
+
+
+def test_the_pictures_it_shows_have_alt_text_and_exist(notebook):
+    text = "\n".join(c.source for c in notebook.cells if c.cell_type == "markdown")
+    shown = re.findall(r"!\[(.*?)\]\((.*?)\)", text)
+    assert shown
+    for alt, path in shown:
+        assert len(alt) > 40
+        assert (notebook_folder() / path).exists()
+
+
+def test_every_figure_is_followed_by_a_caption(notebook):
+    for cell, following in zip(notebook.cells[:-1], notebook.cells[1:], strict=True):
+        outputs = cell.get("outputs", [])
+        if any("image/png" in output.get("data", {}) for output in outputs):
+            is_caption = following.source.startswith("*") or "explore_" in cell.source
+            assert is_caption, cell.source
+
+
+def test_parameters_are_plain_literals_with_a_comment(notebook):
+    (cell,) = [c for c in code_cells(notebook) if "parameters" in c.metadata.get("tags", [])]
+    for line in cell.source.splitlines():
+        assert re.match(r"\w+ = (-?[\d.]+|\"[^\"=]*\"|True|False)  # .+", line), line
+    assert list(notebook_parameters(notebook.name))[:4] == COMMON
+
+
+def test_it_is_small_enough_for_a_page(notebook):
+    path = Path(notebook_folder() / f"{notebook.name}.ipynb")
+    assert path.stat().st_size < 3_000_000
+
+
+def test_links_lead_somewhere(notebook):
+    text = "\n".join(c.source for c in notebook.cells if c.cell_type == "markdown")
+    for path in re.findall(r"\]\(((?!http)[^)#]+)\)", text):
+        assert (notebook_folder() / path).exists(), path
