@@ -6,6 +6,8 @@ instead of one step a slice. It is an approximation, because the state then reme
 clip holds; :func:`streaming_difference` measures how good it is on the film at hand.
 """
 
+import math
+
 import keras
 import numpy as np
 from tqdm.auto import tqdm
@@ -20,6 +22,9 @@ from fishlib.live_forecaster import (
 
 __all__ = ["LiveForecaster", "forecast_film", "streaming_difference"]
 
+BATCH_BYTES = 10_000_000
+"""Clips computed at once by default: more no longer fit the processor's cache."""
+
 
 def forecast_film(
     model: keras.Model,
@@ -27,7 +32,7 @@ def forecast_film(
     mode: str = "exact",
     layout: Layout | None = None,
     at: np.ndarray | None = None,
-    batch_size: int = 8,
+    batch_size: int | None = None,
     progress: bool = True,
 ) -> np.ndarray:
     """Forecast of every frame of a film.
@@ -41,8 +46,8 @@ def forecast_film(
         As in :class:`LiveForecaster`, which gives the same numbers.
     at : int array, optional
         In exact mode, the frames to forecast; None takes all.
-    batch_size : int
-        Clips computed at once in exact mode.
+    batch_size : int, optional
+        Clips computed at once in exact mode; None takes about 10 MB of them.
     progress : bool
         Whether to show a progress bar.
 
@@ -68,6 +73,7 @@ def forecast_film(
     wanted = wanted[wanted >= live.layout.history - 1]
     forecast = np.full(len(frames), np.nan)
     predict = compile_network(model)
+    batch_size = batch_size or max(1, BATCH_BYTES // (4 * math.prod(model.input_shape[1:])))
     with tqdm(total=len(wanted), desc="exact", unit="frame", disable=not progress) as bar:
         for start in range(0, len(wanted), batch_size):
             batch = wanted[start : start + batch_size]

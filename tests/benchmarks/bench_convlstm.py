@@ -1,0 +1,164 @@
+"""The fused ConvLSTM beside ``keras.layers.ConvLSTM2D``: training steps and whole clips.
+
+Run: ``python tests/benchmarks/bench_convlstm.py``. Measured twice, with oneDNN's convolutions
+(TensorFlow's default on x86 with vector neural-network instructions) and with Eigen's (the default
+elsewhere): how much the fusion gains depends on how well the small convolutions ran before it.
+"""
+
+import os
+import subprocess
+import sys
+
+from compare import Row, compare, difference, duration, one_thread, peak_memory, run
+
+SIZES = {  # batch, slices, height, width, channels
+    "paper size, batch 4": (4, 30, 120, 160, 4),
+    "48 x 64, batch 4": (4, 30, 48, 64, 4),
+    "our network's 15 x 20 x 16, 3 steps, batch 32": (32, 3, 15, 20, 16),
+}
+
+
+def measure(repetitions: int, memory: str) -> list[Row]:
+    """Both libraries when called by hand; one when the environment chose it."""
+    if memory:
+        size, kind, side = memory.split(":")
+        _print_memory(SIZES[size], kind, int(side))
+        return []
+    if "TF_ENABLE_ONEDNN_OPTS" in os.environ:
+        return _measure(repetitions)
+    target = ["--json", sys.argv[sys.argv.index("--json") + 1]] if "--json" in sys.argv else []
+    for choice in "10":
+        environment = {**os.environ, "TF_ENABLE_ONEDNN_OPTS": choice}
+        command = [sys.executable, __file__, "--repetitions", str(repetitions), *target]
+        subprocess.run(command, env=environment, check=True)
+    return []
+
+
+def _measure(repetitions: int) -> list[Row]:
+    one_thread()
+    import tensorflow as tf
+
+    library = "oneDNN" if os.environ["TF_ENABLE_ONEDNN_OPTS"] == "1" else "Eigen"
+    rows = []
+    for name, shape in SIZES.items():
+        stock, fused = _networks(shape[1:])
+        clips = tf.constant(_clips(shape))
+        targets = tf.cast(tf.range(shape[0])[:, None] % 2, tf.float32)
+        for what, make in KINDS.items():
+            theirs, ours = make(stock), make(fused)
+            rows.append(
+                compare(
+                    f"ConvLSTM ({library})",
+                    f"{what}, {name}",
+                    lambda run=theirs, x=clips, y=targets: run(x, y),
+                    lambda run=ours, x=clips, y=targets: run(x, y),
+                    _agreement,
+                    repetitions,
+                    memory=tuple(_memory_apart(name, what, side) for side in (0, 1)),
+                )
+            )
+    stock_step = rows[1].theirs
+    _report_peak(stock_step, SIZES["paper size, batch 4"])
+    return rows
+
+
+def _networks(clip_shape):
+    """Stock and fused networks with the same weights."""
+    import keras
+
+    from fishlib.convlstm import FusedConvLSTM2D, old_hard_sigmoid
+
+    built = []
+    for layer in (keras.layers.ConvLSTM2D, FusedConvLSTM2D):
+        built.append(
+            keras.Sequential(
+                [
+                    keras.Input(clip_shape),
+                    layer(16, 3, use_bias=False, recurrent_activation=old_hard_sigmoid),
+                    keras.layers.GlobalMaxPooling2D(),
+                    keras.layers.Dense(1, activation="sigmoid"),
+                ]
+            )
+        )
+    built[1].set_weights(built[0].get_weights())
+    return built
+
+
+def _step(model):
+    import keras
+    import tensorflow as tf
+
+    @tf.function(autograph=False)
+    def gradients(clips, targets):
+        with tf.GradientTape() as tape:
+            probability = model(clips, training=True)
+            loss = tf.reduce_mean(keras.losses.binary_crossentropy(targets, probability))
+        return tape.gradient(loss, model.trainable_weights)
+
+    return lambda clips, targets: [gradient.numpy() for gradient in gradients(clips, targets)]
+
+
+def _inference(model):
+    import tensorflow as tf
+
+    predict = tf.function(lambda clips: model(clips, training=False), autograph=False)
+    return lambda clips, _: [predict(clips).numpy()]
+
+
+KINDS = {"training step": _step, "inference": _inference}
+
+
+def _memory_apart(size: str, kind: str, side: int) -> float:
+    """Peak MB of stock (0) or fused (1), in a process of its own."""
+    command = [sys.executable, __file__, "--memory", f"{size}:{kind}:{side}"]
+    done = subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE)
+    return float(done.stdout.split()[-1])
+
+
+def _print_memory(shape, kind: str, side: int) -> None:
+    one_thread()
+    import tensorflow as tf
+
+    run = KINDS[kind](_networks(shape[1:])[side])
+    clips, targets = tf.constant(_clips(shape)), tf.zeros((shape[0], 1))
+    print(peak_memory(lambda: run(clips, targets))[0])
+
+
+def _agreement(first, second) -> str:
+    """Largest difference of any array, relative to its largest value."""
+    pairs = zip(first, second, strict=True)
+    gaps = [difference(a / abs(a).max(), b / abs(a).max()) for a, b in pairs]
+    return "relative: " + max(gaps, key=lambda gap: float(gap.split()[-1]) if " " in gap else 0)
+
+
+def _clips(shape):
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    return (rng.random(shape) * (rng.random(shape) < 0.1)).astype(np.float32)
+
+
+def _report_peak(seconds: float, shape) -> None:
+    """How near the stock layer comes to the arithmetic this core can do at all."""
+    import time
+
+    import tensorflow as tf
+
+    a = tf.random.normal((2048, 2048))
+    multiply = tf.function(lambda: tf.reduce_sum(a @ a))
+    multiply()
+    start = time.perf_counter()
+    for _ in range(3):
+        multiply().numpy()
+    peak = 3 * 2 * 2048**3 / (time.perf_counter() - start) / 1e9
+    batch, steps, height, width, channels = shape
+    flops = batch * steps * (height - 2) * (width - 2) * 9 * (channels + 16) * 64 * 2
+    print(
+        f"stock inference at {flops / seconds / 1e9:.0f} GFLOP/s ({duration(seconds)}); "
+        f"a large matrix product at {peak:.0f} GFLOP/s",
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    run(measure, __doc__, memory="")

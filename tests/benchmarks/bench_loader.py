@@ -1,0 +1,155 @@
+"""Batches of clips: image files opened anew for each clip, beside the memory-mapped film.
+
+Run: ``python tests/benchmarks/bench_loader.py``. The study's way, from its description: a generator
+that opens a clip's 120 PNG files of 240 x 320 one by one, shrinks to the nearest pixel, scales,
+stacks and flips; through a shuffle buffer (of 16 clips here; of 4 % of all clips there) into
+batches of 4.
+"""
+
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from compare import Row, anonymous_memory, compare, difference, one_thread, run
+from PIL import Image
+
+BATCH, BATCHES, FILM = 4, 12, 400
+
+
+def measure(repetitions: int) -> list[Row]:
+    """Rows of the loader by itself and through ``fit``; memory and share of a step as text."""
+    one_thread()
+    from fishlib.clips import ClipDataset
+    from fishlib.tank import TankConfig, simulate_film
+
+    with tempfile.TemporaryDirectory() as folder:
+        film = simulate_film(TankConfig(), 0, FILM).frames
+        paths = _write_images(Path(folder), film)
+        np.save(Path(folder) / "film.npy", film[:, 1::2, 1::2])
+        frames = np.load(Path(folder) / "film.npy", mmap_mode="r")
+        labels = (np.arange(FILM) % 2).astype(np.int8)
+        data = ClipDataset(
+            frames, labels, flips=4, batch_size=BATCH, shuffle=True, max_samples=BATCH * BATCHES
+        )
+        codes = data.order.copy()
+        model = _smallest_network()
+
+        def study_clips():
+            for code in codes:
+                yield _study_clip(paths, code), float(labels[code // 4])
+
+        def by_image():
+            return list(study_clips())
+
+        def from_memory():
+            return [data[i] for i in range(len(data))]
+
+        def fit_theirs():
+            model.fit(_study_pipeline(study_clips), verbose=0)
+
+        def fit_ours():
+            model.fit(data, verbose=0)
+
+        def same(first, second):
+            return difference([clip for clip, _ in first], np.concatenate([x for x, _ in second]))
+
+        clips = (BATCH * BATCHES,) * 2
+        rows = [
+            compare(
+                "loader", "a clip with its flip", by_image, from_memory, same, repetitions, clips
+            ),
+            compare(
+                "loader",
+                "a clip, through fit of a trivial network",
+                fit_theirs,
+                fit_ours,
+                "same samples",
+                repetitions,
+                clips,
+            ),
+        ]
+        _report_share(data)
+    _report_memory()
+    return rows
+
+
+def _write_images(folder: Path, film) -> list[Path]:
+    paths = [folder / f"{i:05d}.png" for i in range(len(film))]
+    for path, frame in zip(paths, film, strict=True):
+        Image.fromarray(frame).save(path)
+    return paths
+
+
+def _study_clip(paths, code) -> np.ndarray:
+    """float32 (30, 120, 160, 4), an image at a time."""
+    t, flip = divmod(int(code), 4)
+    images = [Image.open(paths[j]).resize((160, 120), Image.NEAREST) for j in range(t - 119, t + 1)]
+    small = np.stack([np.asarray(image, np.float32) / 255 for image in images])
+    clip = np.moveaxis(small.reshape(30, 4, 120, 160), 1, -1)
+    if flip in (1, 3):
+        clip = clip[:, :, ::-1]
+    if flip in (2, 3):
+        clip = clip[:, ::-1]
+    return np.ascontiguousarray(clip)
+
+
+def _study_pipeline(clips):
+    import tensorflow as tf
+
+    kinds = (tf.TensorSpec((30, 120, 160, 4), tf.float32), tf.TensorSpec((), tf.float32))
+    return tf.data.Dataset.from_generator(clips, output_signature=kinds).shuffle(16).batch(BATCH)
+
+
+def _smallest_network():
+    """A network that looks at one pixel, so that loading is all that ``fit`` takes."""
+    import keras
+
+    clip = keras.Input((30, 120, 160, 4))
+    probability = keras.layers.Dense(1, activation="sigmoid")(clip[:, -1, 60, 80])
+    model = keras.Model(clip, probability)
+    model.compile("sgd", "binary_crossentropy")
+    return model
+
+
+def _report_share(data) -> None:
+    """Loading as a share of a training step at the paper size."""
+    from fishlib.models import build_upbeat_snowflake
+
+    model = build_upbeat_snowflake()
+    model.compile("adam", "binary_crossentropy")
+    batch = data[0]
+    model.train_on_batch(*batch)
+    start = time.perf_counter()
+    model.train_on_batch(*batch)
+    step = time.perf_counter() - start
+    start = time.perf_counter()
+    for i in range(len(data)):
+        data[i]
+    load = (time.perf_counter() - start) / len(data)
+    print(
+        f"loading is {100 * load / step:.1f} % of a training step of {step:.2f} s at the paper size"
+    )
+
+
+def _report_memory(n_frames: int = 54_000, n_batches: int = 300) -> None:
+    """Memory over an epoch's start, of a 30-minute film on disk."""
+    from fishlib.clips import ClipDataset
+
+    with tempfile.TemporaryDirectory() as folder:
+        shape = (n_frames, 120, 160)
+        frames = np.lib.format.open_memmap(Path(folder) / "film.npy", "w+", np.uint8, shape)
+        before = anonymous_memory()
+        labels = np.zeros(n_frames, np.int8)
+        data = ClipDataset(frames, labels, flips=4, batch_size=BATCH, shuffle=True)
+        made = anonymous_memory()
+        for i in range(n_batches):
+            data[i]
+        print(
+            f"{n_frames} frames, 4 flips: {made - before:.1f} MB of shuffled codes, "
+            f"{anonymous_memory() - made:+.1f} MB after {n_batches} batches all over the film"
+        )
+
+
+if __name__ == "__main__":
+    run(measure, __doc__)

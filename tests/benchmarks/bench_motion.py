@@ -1,0 +1,100 @@
+"""The motion proxy: an image at a time with PIL and NumPy, beside ``speed_proxy``.
+
+Run: ``python tests/benchmarks/bench_motion.py``. The study's way, from its description: for each
+frame, open its image and the next one, and average the absolute difference in floating point.
+"""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from compare import Row, compare, difference, one_thread, run
+from PIL import Image
+
+
+def measure(repetitions: int, frames: int) -> list[Row]:
+    """Rows in memory and from PNG files, a frame."""
+    one_thread()
+    from fishlib.motion import speed_proxy
+    from fishlib.tank import TankConfig, simulate_film
+    from fishlib.video import read_frames
+
+    film = simulate_film(TankConfig(), 0, frames).frames
+    few = film[:300]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for i, frame in enumerate(few):
+            Image.fromarray(frame).save(folder / f"{i:05d}.png")
+        paths = sorted(folder.glob("*.png"))
+
+        def in_memory():
+            return speed_proxy(film)
+
+        def from_png():
+            return speed_proxy(read_frames(folder))
+
+        def by_loop():
+            return _by_pair(few)
+
+        def by_image():
+            return _by_pair(_Images(paths))
+
+        def same(a, b):
+            return difference(a[:-1], b[: len(a) - 1])
+
+        each, part = (len(few), len(film)), (len(few), len(few))
+        return [
+            compare(
+                "motion",
+                "a frame: PIL loop over files / film in memory",
+                by_image,
+                in_memory,
+                same,
+                repetitions,
+                each,
+            ),
+            compare(
+                "motion",
+                "a frame: NumPy loop in memory / film in memory",
+                by_loop,
+                in_memory,
+                same,
+                repetitions,
+                each,
+            ),
+            compare(
+                "motion",
+                "a frame: PIL loop over files / the same files",
+                by_image,
+                from_png,
+                same,
+                repetitions,
+                part,
+            ),
+        ]
+
+
+class _Images:
+    """Image files as a sequence of arrays, each opened whenever it is asked for."""
+
+    def __init__(self, paths):
+        self.paths = paths
+
+    def __len__(self):
+        return len(self.paths)
+
+    def __getitem__(self, i):
+        return np.asarray(Image.open(self.paths[i]).convert("L"))
+
+
+def _by_pair(images) -> np.ndarray:
+    """One pair of neighbours after the other."""
+    series = np.zeros(len(images))
+    for t in range(len(images) - 1):
+        now, after = images[t].astype(float) / 255, images[t + 1].astype(float) / 255
+        series[t] = np.mean(np.abs(after - now))
+    return series
+
+
+if __name__ == "__main__":
+    run(measure, __doc__, frames=3000)

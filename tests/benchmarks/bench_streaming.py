@@ -1,0 +1,104 @@
+"""A forecast a frame: stock exact, our exact, and the carried state, at the study's size.
+
+Run: ``python tests/benchmarks/bench_streaming.py [--frames 1000] [--every 5]``. Also says how far
+streaming is from exact over that film, for both published networks, and how fast our own network
+answers in exact mode.
+"""
+
+import time
+
+import numpy as np
+from compare import Row, compare, difference, one_thread, run
+
+CLIPS = 8  # exact forecasts a repetition
+UNKNOWN = (np.nan, np.nan)  # TensorFlow keeps what it once had: no fair order
+
+
+def measure(repetitions: int, frames: int, every: int) -> list[Row]:
+    """Rows of exact and streaming forecasts."""
+    one_thread()
+    from fishlib.published import load_checkpoint
+    from fishlib.streaming import forecast_film, streaming_difference
+    from fishlib.tank import TankConfig, simulate_film
+
+    film = simulate_film(TankConfig(), 0, frames, (120, 160)).frames
+    rows = []
+    for name in ("upbeat-snowflake-91", "visionary-serenity"):
+        model = load_checkpoint(name)
+        stock, at = _stock(model), np.arange(300, 300 + CLIPS)
+
+        def exact(network, at=at):
+            return forecast_film(network, film, at=at, progress=False)[at]
+
+        def streamed(network=model):
+            return forecast_film(network, film[:300], "streaming", progress=False)
+
+        gap = streaming_difference(model, film, every)
+        said = (
+            f"mean difference {gap['mean']:.1e}, max {gap['max']:.1e}, "
+            f"{100 * gap['decisions_changed']:.2g} % of decisions, {frames} frames"
+        )
+        one = (CLIPS, CLIPS)
+        rows += [
+            compare(
+                "film",
+                f"{name}: exact, a frame",
+                lambda network=stock, run=exact: run(network),
+                lambda network=model, run=exact: run(network),
+                difference,
+                repetitions,
+                one,
+                memory=UNKNOWN,
+            ),
+            compare(
+                "film",
+                f"{name}: carried state, a frame",
+                lambda network=stock, run=exact: run(network),
+                streamed,
+                said,
+                repetitions,
+                (CLIPS, 300),
+                memory=UNKNOWN,
+            ),
+        ]
+    _report_own(film)
+    return rows
+
+
+def _stock(model):
+    """The same network of the layers that come with Keras."""
+    import keras
+
+    def replace(layer):
+        if not isinstance(layer, keras.layers.ConvLSTM2D):
+            return layer.__class__.from_config(layer.get_config())
+        config = layer.get_config()
+        for key in ("unroll", "zero_output_for_mask"):
+            config.pop(key, None)
+        return keras.layers.ConvLSTM2D.from_config(config)
+
+    layers = [keras.Input(model.input_shape[1:]), *map(replace, model.layers)]
+    stock = keras.Sequential(layers)
+    stock.set_weights(model.get_weights())
+    return stock
+
+
+def _report_own(film) -> None:
+    from fishlib.clips import motion_channels
+    from fishlib.streaming import LiveForecaster
+    from fishlib.video import shrink
+    from fishlib.video_models import build_motion_convlstm
+
+    small = shrink(film[:300], (60, 80))
+    live = LiveForecaster(build_motion_convlstm(), layout=motion_channels())
+    for frame in small[:50]:
+        live.push(frame)
+    start = time.perf_counter()
+    for frame in small[50:]:
+        live.push(frame)
+    rate = 250 / (time.perf_counter() - start)
+    print(f"our motion ConvLSTM, live and exact, one frame at a time: {rate:.0f} frames/s")
+
+
+if __name__ == "__main__":
+    run(measure, __doc__, frames=1000, every=5)

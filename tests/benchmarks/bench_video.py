@@ -1,0 +1,100 @@
+"""Decoding: a bare loop over ``cv2.VideoCapture``, beside ``iter_frames`` with its repairs.
+
+Run: ``python tests/benchmarks/bench_video.py``. A ratio of 1 means that sizing, graying, the
+regular clock and the hand-over between threads cost nothing. The real footage beside the
+repository is measured too where it is there. All threads of the machine are used, by both.
+"""
+
+import tempfile
+import time
+from itertools import islice
+from pathlib import Path
+
+import cv2
+import numpy as np
+from compare import Row, compare, run
+
+STOP = 400  # frames of each film that are read
+FOOTAGE = Path(__file__).resolve().parents[3] / "shared" / "footage"
+
+
+def measure(repetitions: int, frames: int) -> list[Row]:
+    """Rows of decoding, and of decoding while each block is worked on."""
+    from fishlib.tank import TankConfig, simulate_film
+    from fishlib.video import write_video
+
+    film = simulate_film(TankConfig(), 0, frames).frames
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        films = [write_video(Path(folder) / name, film) for name in ("tank.mp4", "tank.avi")]
+        for path in [*films, *sorted(FOOTAGE.glob("*.[am]*[i4]"))]:
+            rows += _measure(path, repetitions)
+    return rows
+
+
+def _measure(path: Path, repetitions: int) -> list[Row]:
+    from fishlib.motion import speed_proxy
+    from fishlib.video import iter_frames, probe
+
+    n_frames = sum(len(block) for block in iter_frames(path, stop=STOP))
+    size = f"{probe(path).height} x {probe(path).width}"
+
+    def bare():
+        return sum(1 for _ in islice(_decode(path), STOP))
+
+    def ours():
+        return sum(len(block) for block in iter_frames(path, stop=STOP))
+
+    def bare_with_work():
+        return _work(np.stack(list(islice(_decode_gray(path), STOP))), speed_proxy)
+
+    def ours_with_work():
+        return sum(_work(block, speed_proxy) for block in iter_frames(path, stop=STOP))
+
+    def same(a, b):
+        return f"{a} and {b} frames"
+
+    scale = (n_frames, n_frames)
+    return [
+        compare(
+            "video",
+            f"{path.name}, {size}: decode",
+            bare,
+            ours,
+            same,
+            repetitions,
+            scale,
+            time.perf_counter,
+        ),
+        compare(
+            "video",
+            f"{path.name}: decode, size, motion",
+            bare_with_work,
+            ours_with_work,
+            same,
+            repetitions,
+            scale,
+            time.perf_counter,
+        ),
+    ]
+
+
+def _work(block, speed_proxy) -> int:
+    return len(speed_proxy(block))
+
+
+def _decode(path: Path):
+    capture = cv2.VideoCapture(str(path))
+    while (frame := capture.read())[0]:
+        yield frame[1]
+    capture.release()
+
+
+def _decode_gray(path: Path):
+    for frame in _decode(path):
+        gray = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
+        yield cv2.resize(gray, (320, 240), interpolation=cv2.INTER_AREA)
+
+
+if __name__ == "__main__":
+    run(measure, __doc__, frames=600)

@@ -1,0 +1,85 @@
+"""Run every speed benchmark, one after the other, and write ``tests/benchmarks/RESULTS.md``.
+
+Run: ``python tests/benchmarks/run_all.py [--repetitions 5] [--only labels motion]``. Takes about
+15 minutes on two idle cores. Nothing else should run beside it.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from compare import HEADER, Row, format_row
+
+FOLDER = Path(__file__).resolve().parent
+BENCHMARKS = ("motion", "labels", "video", "loader", "convlstm", "streaming", "scoring")
+TOP = """# Speed of every station
+
+Written by `python tests/benchmarks/run_all.py`. Each line compares two ways to the same result on
+the same input, run in turn in one process: the study's way (written anew from its description) or
+the stock way, and this package's. Times are medians, ratios the median, lowest and highest over
+{repetitions} alternating repetitions, memory the highest above the start. One thread and seconds of
+the processor, except video: all threads and seconds of the clock. Ratios carry over to another
+machine better than times.
+
+"""
+NOTES = """
+Two rows for each ConvLSTM size: TensorFlow picks oneDNN's convolutions by default on x86 with
+vector neural-network instructions, Eigen's elsewhere. Eigen runs eight small convolutions far
+below what the core can do, and fusing them gains accordingly. oneDNN runs the small ones nearly as
+fast as the large one (see the GFLOP/s below), so there is little left to gain there: the
+arithmetic itself is the limit.
+"""
+
+
+def run_benchmark(name: str, repetitions: int, rows: Path) -> list[str]:
+    """Run one benchmark; its rows land in a file, its remarks are returned."""
+    command = [sys.executable, f"{FOLDER}/bench_{name}.py", "--json", str(rows)]
+    command += ["--repetitions", str(repetitions)]
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    environment.pop("TF_ENABLE_ONEDNN_OPTS", None)
+    done = subprocess.run(command, env=environment, text=True, stdout=subprocess.PIPE, check=True)
+    print(done.stdout, flush=True)
+    return [line for line in done.stdout.splitlines() if line and not line.startswith("|")]
+
+
+def run_chain(figure: Path) -> list[str]:
+    """Cost against size; the exponents of growth are returned."""
+    command = [sys.executable, f"{FOLDER}/bench_chain.py", "--figure", str(figure)]
+    done = subprocess.run(command, text=True, stdout=subprocess.PIPE, check=True)
+    print(done.stdout, flush=True)
+    return [line for line in done.stdout.splitlines() if line.startswith("exponent")]
+
+
+def main() -> None:
+    """Run, collect, write the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--repetitions", type=int, default=5)
+    parser.add_argument("--only", nargs="*", choices=(*BENCHMARKS, "chain"))
+    parser.add_argument("--output", type=Path, default=FOLDER / "RESULTS.md")
+    arguments = parser.parse_args()
+    chosen = arguments.only or (*BENCHMARKS, "chain")
+    remarks = []
+    with tempfile.TemporaryDirectory() as folder:
+        rows = Path(folder) / "rows.json"
+        for name in chosen:
+            if name == "chain":
+                remarks += run_chain(FOLDER.parents[1] / "figures" / "cost_by_size.png")
+            else:
+                remarks += run_benchmark(name, arguments.repetitions, rows)
+        table = [Row(**row) for row in json.loads(rows.read_text())] if rows.is_file() else []
+    lines = [HEADER, *map(format_row, table)]
+    text = TOP.format(repetitions=arguments.repetitions) + "\n".join(lines) + "\n" + NOTES
+    text += "".join(f"\n- {remark}" for remark in remarks) + "\n"
+    if "chain" in chosen:
+        text += "\n![Cost against size](../../figures/cost_by_size.png)\n"
+    partial = arguments.output.with_suffix(".partial")
+    partial.write_text(text)
+    partial.replace(arguments.output)
+
+
+if __name__ == "__main__":
+    main()
