@@ -7,7 +7,7 @@ import numpy as np
 
 from fishlib.checkpoints import FOLDERS, load_checkpoint
 from fishlib.clips import ClipLayout, motion_channels, time_channels
-from fishlib.recording import Recording, open_recording
+from fishlib.recording import Recording, at_size
 
 
 def load_network(name: str) -> keras.Model:
@@ -48,16 +48,10 @@ def layout_of(model: keras.Model) -> ClipLayout:
     return layout if layout.shape == (n_slices, channels) else time_channels(n_slices, channels)
 
 
-def frames_for(model: keras.Model, film: Recording, **how) -> np.ndarray:
-    """A recording's frames at the size a network reads, uint8 (T, H, W).
-
-    If the recording is of another size, it is opened again; ``how`` are the other arguments of
-    :func:`fishlib.recording.open_recording` it was opened with.
-    """
+def frames_for(model: keras.Model, film: Recording) -> np.ndarray:
+    """A recording's frames at the size a network reads, uint8 (T, H, W)."""
     size = tuple(model.input_shape[2:4])
-    if film.frames.shape[1:] == size:
-        return film.frames
-    return open_recording(film.source, clip_size=size, **how).frames
+    return film.frames if film.frames.shape[1:] == size else at_size(film, size).frames
 
 
 def require_split(parts: dict | None, model: str) -> None:

@@ -147,13 +147,30 @@ def open_recording(
     """
     opened = open_source(source, seed, minutes, preparation, config, fps)
     check_length(opened, opened.n_frames, min_seconds)
-    method = method or ("nearest-exact" if tuple(clip_size) == (120, 160) else "area")
-    contents = {**opened.contents, "size": tuple(clip_size), "method": method}
-    folder = Path(cache_dir or cache_folder()) / make_key(opened.name, contents)
+    cache = Path(cache_dir or cache_folder())
+    return _record(opened, cache, tuple(clip_size), method, min_seconds, progress)
+
+
+def at_size(film: Recording, clip_size: tuple[int, int], progress: bool = True) -> Recording:
+    """The same film with its frames shrunk to another size, prepared and cached like the first."""
+    return _record(film.opened, film.folder.parent, tuple(clip_size), None, 0.0, progress)
+
+
+def _record(
+    opened: Source,
+    cache: Path,
+    clip_size: tuple[int, int],
+    method: str | None,
+    min_seconds: float,
+    progress: bool,
+) -> Recording:
+    method = method or ("nearest-exact" if clip_size == (120, 160) else "area")
+    contents = {**opened.contents, "size": clip_size, "method": method}
+    folder = cache / make_key(opened.name, contents)
     if not (folder / "recording.json").exists():
         with only_one(folder):
             if not (folder / "recording.json").exists():  # another process may have made it
-                make_recording(folder, opened, tuple(clip_size), method, min_seconds, progress)
+                make_recording(folder, opened, clip_size, method, min_seconds, progress)
     return _load(folder, opened)
 
 
