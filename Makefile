@@ -24,7 +24,7 @@ test: $(VENV)/.ready
 
 # The five notebooks as a static site in data/site (offline; open index.html).
 site: $(VENV)/.site
-	$(BIN)/python -m fishlib.site --out data/site
+	$(BIN)/python -m fishlib.pipeline.site --out data/site
 
 $(VENV)/.site: $(VENV)/.ready
 	$(BIN)/python -m pip install --quiet -e '.[test,site]'

@@ -35,8 +35,8 @@ def _add_run(commands) -> None:
 
 
 def _run(chosen: argparse.Namespace) -> int:
-    from fishlib.batch import find_films, run_films
     from fishlib.pipeline import run_notebooks
+    from fishlib.pipeline.batch import find_films, run_films
 
     parameters = _parameters(chosen)
     films = find_films(chosen.films) if chosen.films else []
@@ -53,7 +53,7 @@ def _run(chosen: argparse.Namespace) -> int:
 
 
 def _parameters(chosen: argparse.Namespace) -> dict:
-    from fishlib.parameter_sets import PARAMETER_SETS
+    from fishlib.pipeline.parameter_sets import PARAMETER_SETS
 
     if chosen.named not in PARAMETER_SETS:
         raise ValueError(f"No set {chosen.named!r}; there are: {', '.join(PARAMETER_SETS)}.")
@@ -73,7 +73,7 @@ def _add_watch(commands) -> None:
 
 
 def _watch(chosen: argparse.Namespace) -> int:
-    from fishlib.watch import watch
+    from fishlib.streaming.watch import watch
 
     written = watch(chosen.film, chosen.model, threshold=chosen.threshold, out=chosen.out)
     print(f"Done. {written}" if written else "Done.")
@@ -87,7 +87,7 @@ def _add_show(commands) -> None:
 
 
 def _show(chosen: argparse.Namespace) -> int:
-    from fishlib.showcase import show_run
+    from fishlib.pipeline.showcase import show_run
 
     print("\n".join(f"written: {path}" for path in show_run(chosen.run_dir)))
     return 0

@@ -1,21 +1,42 @@
 """Files that appear under their name whole or not at all."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 
-def save_arrays(path: Path, **arrays: np.ndarray) -> None:
-    """Save arrays as one .npz: written beside its place, then renamed."""
-    part = path.with_name(f"{path.name}.part")
-    with part.open("wb") as opened:
-        np.savez(opened, **arrays)
-    os.replace(part, path)
+def write_atomically(path: str | Path, write: Callable[[Path], object]) -> Path:
+    """Let ``write`` fill a temporary file beside ``path``, then give it its final name.
+
+    Parameters
+    ----------
+    path : str or Path
+        The final name.
+    write : callable
+        Gets the temporary path, which has the same ending.
+
+    Returns
+    -------
+    Path
+        The final name.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    try:
+        write(temporary)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a text file: beside its place, then renamed."""
-    part = path.with_name(f"{path.name}.part")
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, path)
+def save_arrays(path: Path, **arrays: np.ndarray) -> Path:
+    """Save named arrays as one ``.npz``."""
+    return write_atomically(path, lambda part: np.savez(part, **arrays))
+
+
+def write_text(path: Path, text: str) -> Path:
+    """Write a text file in UTF-8."""
+    return write_atomically(path, lambda part: part.write_text(text, encoding="utf-8"))

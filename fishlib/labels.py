@@ -9,7 +9,14 @@ from scipy.ndimage import maximum_filter1d, minimum_filter1d
 from fishlib.motion import recent_speed
 from fishlib.splits import split_frames
 
-__all__ = ["future_motion", "label_bursts", "label_onsets", "median_recent_speed", "split_frames"]
+__all__ = [
+    "future_motion",
+    "label_bursts",
+    "label_onsets",
+    "median_recent_speed",
+    "runs_of",
+    "split_frames",
+]
 
 
 def label_bursts(
@@ -148,6 +155,12 @@ def future_motion(
         known = means[training]
         targets[: len(means), column] = (means - known.mean()) / max(known.std(), 1e-9)
     return targets
+
+
+def runs_of(mask: np.ndarray) -> np.ndarray:
+    """First and last index of every run of True, int (runs, 2)."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(int)))
+    return edges.reshape(-1, 2) - [0, 1]
 
 
 def _require_series(speed: np.ndarray, horizon: int, history: int) -> np.ndarray:

@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import cv2
 import numpy as np
+from scipy.signal import correlate
 
 
 def speed_proxy(frames: np.ndarray) -> np.ndarray:
@@ -55,6 +56,13 @@ def recent_speed(speed: np.ndarray, width: int = 5) -> np.ndarray:
         windows = np.lib.stride_tricks.sliding_window_view(np.asarray(speed, float), width)
         recent[width:] = windows[:-1].mean(axis=1)
     return recent
+
+
+def autocorrelation(series: np.ndarray, n_lags: int) -> np.ndarray:
+    """Autocorrelation at lags 0..n_lags, each sum over the whole series (the biased estimate)."""
+    centred = np.asarray(series, float) - np.mean(series)
+    products = correlate(centred, centred, mode="full")[len(centred) - 1 :][: n_lags + 1]
+    return products / products[0]
 
 
 def _require_film(frames: np.ndarray) -> np.ndarray:

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import auc
 
-from fishlib.alarm_curves import alarm_curve, alarm_table, curve_area, curve_thresholds
-from fishlib.alarms import alarm_scores, watch
-from fishlib.events import find_onsets
-from fishlib.resampling import resample_counts
+from fishlib.evaluation.alarm_curves import alarm_curve, alarm_table, curve_area, curve_thresholds
+from fishlib.evaluation.alarms import alarm_scores, watch
+from fishlib.evaluation.events import find_onsets
+from fishlib.evaluation.resampling import resample_counts
 
 
 def test_area_equals_scikit_learn_on_a_rising_curve():

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from fishlib.alarms import (
+from fishlib.evaluation.alarms import (
     alarm_scores,
     covered_frames,
     false_alarms,

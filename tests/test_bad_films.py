@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from fishlib import tank
-from fishlib.animals import count_animals
-from fishlib.film_repairs import describe_repairs, find_cuts, spread_repeats
 from fishlib.motion import speed_proxy
+from fishlib.preparation.animals import count_animals
 from fishlib.recording import open_recording
+from fishlib.recording.repairs import describe_repairs, find_cuts, spread_repeats
 from fishlib.video import read_frames, shrink, write_video
 
 N_FRAMES = 120
@@ -259,7 +259,7 @@ def test_a_full_disk_is_said_and_what_is_done_is_kept(opened, films, frames, mon
 
 def test_too_little_space_is_said_at_once(opened, films, monkeypatch):
     usage = shutil._ntuple_diskusage(1000, 1000, 0)
-    monkeypatch.setattr("fishlib.recording_cache.shutil.disk_usage", lambda path: usage)
+    monkeypatch.setattr("fishlib.recording.cache.shutil.disk_usage", lambda path: usage)
     with pytest.raises(OSError, match="0 MB free, but the recording needs 1 MB"):
         opened(films["avi"])
 

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fishlib.batch import find_films, run_films, run_folders
 from fishlib.pipeline import NOTEBOOKS
+from fishlib.pipeline.batch import find_films, run_films, run_folders
 from fishlib.video import write_video
 
 

@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 
-from fishlib.behaviour import (
+from fishlib.tank.behaviour import (
     APPROACH,
     CALM,
     CHASE,
@@ -13,7 +13,7 @@ from fishlib.behaviour import (
     change_behaviour,
     pair_geometry,
 )
-from fishlib.tank_config import TankConfig
+from fishlib.tank.config import TankConfig
 
 CONFIG = TankConfig()
 

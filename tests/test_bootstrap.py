@@ -4,10 +4,10 @@ from scipy.signal import lfilter
 from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
 
-from fishlib.bootstrap import bootstrap_scores, roc_bands
+from fishlib.evaluation.bootstrap import bootstrap_scores, roc_bands
+from fishlib.evaluation.resampling import interval, resample_counts
+from fishlib.evaluation.scores import confusion_rates, probability_scores, rank_scores
 from fishlib.labels import label_bursts
-from fishlib.resampling import interval, resample_counts
-from fishlib.scores import confusion_rates, probability_scores, rank_scores
 
 
 def simulate(seed, n_frames=3000, skill=1.2, memory=0.95):

@@ -8,9 +8,9 @@ from moving_fish import film
 from fishlib.clips import motion_channels
 from fishlib.forecasters import hard_baseline, level_forecast, published_baseline
 from fishlib.models import build_upbeat_snowflake, build_visionary_serenity
+from fishlib.models.video import build_motion_cnn, build_motion_convlstm
 from fishlib.motion import speed_proxy
 from fishlib.streaming import LiveForecaster, forecast_film
-from fishlib.video_models import build_motion_cnn, build_motion_convlstm
 
 SIZE = (24, 32)
 CUT = 130

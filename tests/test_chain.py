@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from fishlib import published
-from fishlib.parameter_sets import QUICK
 from fishlib.pipeline import (
     NOTEBOOKS,
     NotebookFailed,
@@ -18,6 +17,7 @@ from fishlib.pipeline import (
     notebook_parameters,
     run_notebooks,
 )
+from fishlib.pipeline.parameter_sets import QUICK
 
 pytestmark = pytest.mark.timeout(1800)
 

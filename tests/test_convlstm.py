@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fishlib.convlstm import FusedConvLSTM2D, old_hard_sigmoid
+from fishlib.models.convlstm import FusedConvLSTM2D, old_hard_sigmoid
 
 VARIANTS = {
     "study": {"use_bias": False, "recurrent_activation": old_hard_sigmoid},

@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from fishlib.distribution_plots import (
+from fishlib.figures.distribution_plots import (
     autocorrelation,
     plot_run_lengths,
     plot_speed_distribution,

@@ -5,9 +5,9 @@ import pytest
 from scipy.special import expit
 
 from fishlib.evaluation import compare_forecasts, evaluate
+from fishlib.evaluation.model_card import model_card
 from fishlib.forecasters import level_forecast, published_baseline
 from fishlib.labels import label_bursts
-from fishlib.model_card import model_card
 
 QUICK = {"n_resamples": 40, "n_shifts": 99, "progress": False}
 

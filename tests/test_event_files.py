@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fishlib.event_files import BORIS_COLUMNS, write_boris_project, write_events
-from fishlib.events import add_warnings, find_onsets
+from fishlib.evaluation.event_files import BORIS_COLUMNS, write_boris_project, write_events
+from fishlib.evaluation.events import add_warnings, find_onsets
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from fishlib.events import add_warnings, find_onsets
+from fishlib.evaluation.events import add_warnings, find_onsets
 
 
 def ramp(*corners):

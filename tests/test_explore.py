@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from nbclient import NotebookClient
 
-from fishlib import explorer
-from fishlib.explore import _label_summary, explore_film, explore_labels, explore_threshold
+from fishlib.figures import explorer
+from fishlib.figures.explore import _label_summary, explore_film, explore_labels, explore_threshold
 from fishlib.labels import label_bursts
 
 rng = np.random.default_rng(6)
@@ -81,7 +81,7 @@ def test_live_slider_redraws_in_place(kind, displayed):
 
 def test_a_batch_run_keeps_the_picture_and_no_widget():
     code = """import numpy as np
-from fishlib.explore import explore_labels
+from fishlib.figures.explore import explore_labels
 explore_labels(1.5e-3 + 1e-3 * np.sin(np.arange(900) / 15))"""
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
     NotebookClient(notebook, timeout=120, kernel_name="python3").execute()

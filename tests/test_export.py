@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fishlib.events import find_onsets
-from fishlib.export import export_run, forecast_table, series_table
+from fishlib.evaluation.events import find_onsets
+from fishlib.pipeline.export import export_run, forecast_table, series_table
 from fishlib.runs import save_array, save_arrays, save_json
 
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
-from fishlib.film_overlay import TRACE, forecast_painter, render_forecast_film
-from fishlib.style import BURST_COLOR, FAMILIES
+from fishlib.figures.film_overlay import TRACE, forecast_painter, render_forecast_film
+from fishlib.figures.style import BURST_COLOR, FAMILIES
 
 rng = np.random.default_rng(2)
 FRAMES = rng.integers(0, 255, (20, 24, 32), dtype=np.uint8)

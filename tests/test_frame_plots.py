@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from fishlib.frame_plots import plot_chase_strip, plot_difference, plot_frames
+from fishlib.figures.frame_plots import plot_chase_strip, plot_difference, plot_frames
 from fishlib.motion import speed_proxy
 
 FRAMES = np.random.default_rng(1).integers(0, 255, (40, 12, 16), dtype=np.uint8)

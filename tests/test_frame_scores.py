@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from fishlib.frame_scores import (
+from fishlib.evaluation.frame_scores import (
     choose_thresholds,
     learn_from_validation,
     score_all,

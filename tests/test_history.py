@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from fishlib.history import N_LAGS, fit_history_forecaster, history_features
+from fishlib.forecasters.history import N_LAGS, fit_history_forecaster, history_features
 from fishlib.labels import label_bursts
 
 

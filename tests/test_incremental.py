@@ -4,14 +4,14 @@ from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, roc_auc_score
 
-from fishlib.forecasters import level_forecast
-from fishlib.history import fit_history_forecaster
-from fishlib.incremental import (
+from fishlib.evaluation.incremental import (
     auc_at_equal_level,
     auc_by_level,
     share_of_the_way,
     stacking_gain,
 )
+from fishlib.forecasters import level_forecast
+from fishlib.forecasters.history import fit_history_forecaster
 from fishlib.labels import label_bursts
 
 

@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from fishlib.label_plots import plot_label_anatomy, plot_onset_anatomy
+from fishlib.figures.label_plots import plot_label_anatomy, plot_onset_anatomy
 from fishlib.labels import label_bursts, label_onsets, median_recent_speed
 
 SPEED = 1.5e-3 + 1e-3 * np.random.default_rng(3).normal(0, 0.4, 400).cumsum() / 4

@@ -3,10 +3,10 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from fishlib.events import find_onsets
+from fishlib.evaluation.events import find_onsets
+from fishlib.evaluation.leads import auc_before_onset, auc_by_lead, frames_to_onset
 from fishlib.forecasters import level_forecast
 from fishlib.labels import label_bursts
-from fishlib.leads import auc_before_onset, auc_by_lead, frames_to_onset
 
 
 def test_a_lead_scores_an_earlier_forecast():

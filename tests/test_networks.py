@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 
 from fishlib.clips import motion_channels, time_channels
-from fishlib.networks import frames_for, layout_of, load_network, require_split
+from fishlib.forecasters.video import NETWORKS, Plan, add_motion_outputs, forecast_frames
+from fishlib.models.trained import frames_for, layout_of, load_network, require_split
 from fishlib.recording import open_recording
-from fishlib.video_forecaster import NETWORKS, Plan, add_motion_outputs, forecast_frames
 
 
 def test_the_layout_is_told_from_the_input():

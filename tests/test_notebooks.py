@@ -7,12 +7,12 @@ from statistics import median
 
 import nbformat
 import pytest
+from fishlib.showcase import source_hash
 
 import fishlib
 from fishlib.pipeline import NOTEBOOKS, notebook_folder, notebook_parameters
-from fishlib.showcase import source_hash
 
-COMMON = ["source", "run_dir", "seed", "minutes"]
+COMMON = ["source", "run_dir", "seed", "minutes", "preparation"]
 MACHINE = re.compile(r"/(?:home|root|Users|work|tmp|mnt|usr|opt|var)/")
 
 
@@ -117,7 +117,7 @@ def test_parameters_are_plain_literals_with_a_comment(notebook):
     (cell,) = [c for c in code_cells(notebook) if "parameters" in c.metadata.get("tags", [])]
     for line in cell.source.splitlines():
         assert re.match(r"\w+ = (-?[\d.]+|\"[^\"=]*\"|True|False)  # .+", line), line
-    assert list(notebook_parameters(notebook.name))[:4] == COMMON
+    assert list(notebook_parameters(notebook.name))[:5] == COMMON
 
 
 def test_it_is_small_enough_for_a_page(notebook):

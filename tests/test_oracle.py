@@ -4,9 +4,9 @@ from sklearn.metrics import roc_auc_score
 
 from fishlib.labels import label_bursts, label_onsets
 from fishlib.motion import recent_speed, speed_proxy
-from fishlib.oracle import _bursts, _rises, oracle_forecast
-from fishlib.rollouts import past_speed, roll_on, rollout_speeds, size_correction
 from fishlib.tank import TankConfig, Tracks, calm_shoal, simulate_film, simulate_tracks
+from fishlib.tank.oracle import _bursts, _rises, oracle_forecast
+from fishlib.tank.rollouts import past_speed, roll_on, rollout_speeds, size_correction
 
 CONFIG = TankConfig()
 

@@ -1,7 +1,7 @@
 import numpy as np
 
-from fishlib.pose import pose_features
 from fishlib.tank import TankConfig, Tracks, simulate_tracks
+from fishlib.tank.pose import pose_features
 
 
 def test_closest_pair_by_a_loop():

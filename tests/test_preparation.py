@@ -5,7 +5,6 @@ import pytest
 
 from fishlib import tank
 from fishlib.burst_threshold import find_bursts, suggest_min_range
-from fishlib.film_sample import measure_film, sample_film
 from fishlib.motion import speed_proxy
 from fishlib.preparation import (
     Preparation,
@@ -13,7 +12,8 @@ from fishlib.preparation import (
     preparation_steps,
     suggest_preparation,
 )
-from fishlib.suggestion import choose_settings
+from fishlib.preparation.sample import measure_film, sample_film
+from fishlib.preparation.suggestion import choose_settings
 from fishlib.video import content_box, read_frames, write_video
 
 

@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from fishlib.probability_plots import (
+from fishlib.figures.probability_plots import (
     plot_forecast_histogram,
     plot_reliability,
     plot_threshold_curves,

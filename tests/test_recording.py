@@ -10,9 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from fishlib import recording_making, tank
+from fishlib import tank
 from fishlib.motion import speed_proxy
 from fishlib.preparation import Preparation
+from fishlib.recording import making as recording_making
 from fishlib.recording import open_recording
 from fishlib.video import read_frames, shrink, write_video
 
@@ -158,7 +159,7 @@ def test_two_at_a_time_make_it_once(tmp_path, film, whole, monkeypatch):
 
 KILLED = """
 import sys, time
-from fishlib import recording_making
+from fishlib.recording import making as recording_making
 from fishlib.recording import open_recording
 real = recording_making._append
 def slow(*arguments):

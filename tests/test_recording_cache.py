@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from fishlib.recording_cache import cache_folder, check_space, fingerprint, make_key
+from fishlib.recording.cache import cache_folder, check_space, fingerprint, make_key
 
 
 def test_the_cache_is_where_the_environment_says(tmp_path, monkeypatch):

@@ -3,9 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fishlib.rendering import UNIT, Painter, body_points, render_blocks
-from fishlib.tank_config import TankConfig
-from fishlib.tracks import VARIABLES, Tracks
+from fishlib.tank.config import TankConfig
+from fishlib.tank.rendering import UNIT, Painter, body_points, render_blocks
+from fishlib.tank.tracks import VARIABLES, Tracks
 
 BARE = TankConfig(n_fish=1, noise=0.0, n_specks=0, size_spread=0.0)
 

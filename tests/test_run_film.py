@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from fishlib.run_film import open_film
+from fishlib.runs.film import open_film
 from fishlib.video import write_video
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from fishlib import runs
+from fishlib.atomic import write_atomically
 
 DECLARED = 'source = "simulated"  # or a film\nseed = 0\nminutes = 5'
 
@@ -39,7 +40,7 @@ def test_nothing_half_written_is_left(tmp_path):
         raise OSError("No space left on device")
 
     with pytest.raises(OSError, match="No space"):
-        runs.write_atomically(tmp_path / "whole.txt", fail)
+        write_atomically(tmp_path / "whole.txt", fail)
     assert list(tmp_path.iterdir()) == []
 
 

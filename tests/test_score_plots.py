@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from fishlib.score_plots import plot_precision_recall, plot_roc, plot_roc_and_precision
+from fishlib.figures.score_plots import plot_precision_recall, plot_roc, plot_roc_and_precision
 
 rng = np.random.default_rng(4)
 LABEL = rng.integers(-1, 2, 600)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, brier_score_loss, log_loss
 
-from fishlib.scores import (
+from fishlib.evaluation.scores import (
     best_thresholds,
     comparable_frames,
     confusion_rates,

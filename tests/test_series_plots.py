@@ -4,7 +4,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from fishlib.series_plots import plot_label_timeline, plot_speed, plot_split, runs_of
+from fishlib.figures.series_plots import plot_label_timeline, plot_speed, plot_split
+from fishlib.labels import runs_of
 
 SPEED = np.array([1.0, 2.0, 4.0, 3.0, 1.0, 5.0]) * 1e-3
 LABEL = np.array([-1, 1, 0, 1, 1, -1])

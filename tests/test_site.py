@@ -18,7 +18,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from fishlib.pipeline import NOTEBOOKS
 from fishlib.video import write_video
 
-site = pytest.importorskip("fishlib.site")
+site = pytest.importorskip("fishlib.pipeline.site")
 pytest.importorskip("myst_nb", reason="the site's packages are not installed ([site])")
 pytest.importorskip("sphinx_book_theme", reason="the site's packages are not installed ([site])")
 

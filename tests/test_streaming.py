@@ -7,8 +7,8 @@ from moving_fish import film
 
 from fishlib.clips import motion_channels
 from fishlib.models import build_upbeat_snowflake, build_visionary_serenity
+from fishlib.models.video import build_motion_convlstm
 from fishlib.streaming import LiveForecaster, forecast_film, streaming_difference
-from fishlib.video_models import build_motion_convlstm
 
 N_SLICES, CHANNELS, SIZE = 4, 3, (24, 32)
 HISTORY = N_SLICES * CHANNELS

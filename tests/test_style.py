@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
-from fishlib.style import BURST_COLOR, FAMILIES, STYLE, forecaster_family, forecaster_styles, styled
+from fishlib.figures.style import (
+    BURST_COLOR,
+    FAMILIES,
+    STYLE,
+    forecaster_family,
+    forecaster_styles,
+    styled,
+)
 
 # Machado, Oliveira & Fernandes (2009), severity 1.0: linear RGB as seen.
 VISION = {

@@ -2,10 +2,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from fishlib.behaviour import APPROACH, CHASE, FLEE, REST
 from fishlib.labels import label_onsets
 from fishlib.motion import speed_proxy
-from fishlib.pose import pose_features
 from fishlib.tank import (
     TankConfig,
     calm_shoal,
@@ -14,6 +12,8 @@ from fishlib.tank import (
     simulate_tanks,
     simulate_tracks,
 )
+from fishlib.tank.behaviour import APPROACH, CHASE, FLEE, REST
+from fishlib.tank.pose import pose_features
 
 CONFIG = TankConfig()
 

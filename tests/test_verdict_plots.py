@@ -5,8 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fishlib.style import MUTED
-from fishlib.verdict_plots import (
+from fishlib.figures.style import MUTED
+from fishlib.figures.verdict_plots import (
     plot_auc_by_lead,
     plot_differences,
     plot_equal_level,

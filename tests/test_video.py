@@ -7,8 +7,6 @@ import cv2
 import numpy as np
 import pytest
 
-from fishlib.film_clock import choose_fps, on_clock
-from fishlib.frame_folder import natural_key
 from fishlib.motion import speed_proxy
 from fishlib.video import (
     content_box,
@@ -19,6 +17,8 @@ from fishlib.video import (
     shrink,
     write_video,
 )
+from fishlib.video.clock import choose_fps, on_clock
+from fishlib.video.folder import natural_key
 
 SHARED = Path(__file__).parents[2] / "shared"
 SAMPLE = SHARED / "published" / "sample training images"

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from fishlib import tank
+from fishlib.pipeline.workflow.step import main
 from fishlib.video import write_video
-from fishlib.workflow.step import main
 
 
 def test_the_snakefile_is_where_the_command_says(capsys):
@@ -49,4 +49,4 @@ def test_snakemake_runs_a_notebook_on_two_films_and_only_once(tmp_path):
 
 
 def snakefile():
-    return str(files("fishlib.workflow") / "Snakefile")
+    return str(files("fishlib.pipeline.workflow") / "Snakefile")

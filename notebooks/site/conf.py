@@ -1,4 +1,4 @@
-"""Sphinx settings of the site; ``fishlib.site.build_site`` copies this folder and builds it."""
+"""Sphinx settings of the site, which ``fishlib.pipeline.site`` builds from a copy."""
 
 import fishlib
 

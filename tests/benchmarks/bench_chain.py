@@ -53,13 +53,13 @@ def _store(path: Path, stretch: np.ndarray, n_frames: int) -> np.ndarray:
 
 def _stations(path: Path, frames: np.ndarray) -> dict:
     """The stations as callables without arguments, each on what the one before it made."""
-    from fishlib.bootstrap import bootstrap_scores
     from fishlib.clips import ClipDataset, motion_channels
+    from fishlib.evaluation.bootstrap import bootstrap_scores
     from fishlib.labels import label_bursts
+    from fishlib.models.video import build_motion_convlstm
     from fishlib.motion import speed_proxy
     from fishlib.streaming import forecast_film
     from fishlib.video import iter_frames
-    from fishlib.video_models import build_motion_convlstm
 
     layout = motion_channels()
     label = label_bursts(speed_proxy(frames[:1800]), min_range=1e-4)
@@ -91,7 +91,7 @@ def draw(rows: list[dict], path: Path) -> None:
     import matplotlib
 
     matplotlib.use("Agg")
-    from fishlib.style import new_figure, use_style
+    from fishlib.figures.style import new_figure, use_style
 
     use_style()
     figure, axes = new_figure(2, 2, 6.4, sharey="row")

@@ -66,7 +66,7 @@ def _networks(clip_shape):
     """Stock and fused networks with the same weights."""
     import keras
 
-    from fishlib.convlstm import FusedConvLSTM2D, old_hard_sigmoid
+    from fishlib.models.convlstm import FusedConvLSTM2D, old_hard_sigmoid
 
     built = []
     for layer in (keras.layers.ConvLSTM2D, FusedConvLSTM2D):

@@ -17,12 +17,11 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from fishlib import rollouts
-from fishlib.history import fit_history_forecaster
+from fishlib.forecasters.history import fit_history_forecaster
 from fishlib.labels import label_bursts, label_onsets
 from fishlib.motion import recent_speed
-from fishlib.pose import pose_features
-from fishlib.tank import TankConfig, oracle_forecast, simulate_tanks
+from fishlib.tank import TankConfig, oracle_forecast, rollouts, simulate_tanks
+from fishlib.tank.pose import pose_features
 
 FRAMES_ASKED = 100  # oracle forecasts a tank
 N_ROLLOUTS = 30

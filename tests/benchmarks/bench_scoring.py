@@ -58,7 +58,7 @@ def _score_apart(label: np.ndarray, forecasts: dict, resamples: int) -> list[lis
 
 def _score_together(label: np.ndarray, forecasts: dict, resamples: int) -> list[np.ndarray]:
     """The same numbers, from frames sorted once."""
-    from fishlib.bootstrap import bootstrap_scores
+    from fishlib.evaluation.bootstrap import bootstrap_scores
 
     samples = bootstrap_scores(label, forecasts, n_resamples=resamples, seed=0).values()
     columns = [of_one[key] for of_one in samples for key in ("auc", "average_precision")]

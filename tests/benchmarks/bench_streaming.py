@@ -85,9 +85,9 @@ def _stock(model):
 
 def _report_own(film) -> None:
     from fishlib.clips import motion_channels
+    from fishlib.models.video import build_motion_convlstm
     from fishlib.streaming import LiveForecaster
     from fishlib.video import shrink
-    from fishlib.video_models import build_motion_convlstm
 
     small = shrink(film[:300], (60, 80))
     live = LiveForecaster(build_motion_convlstm(), layout=motion_channels())

@@ -11,11 +11,9 @@ import cv2
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from fishlib.distribution_plots import autocorrelation
-from fishlib.labels import label_bursts
-from fishlib.motion import speed_proxy
+from fishlib.labels import label_bursts, runs_of
+from fishlib.motion import autocorrelation, speed_proxy
 from fishlib.published import load_frames, load_series
-from fishlib.series_plots import runs_of
 from fishlib.tank import TankConfig, render_blocks, simulate_tanks, simulate_tracks
 
 SIZES = ((240, 320), (120, 160), (60, 80))

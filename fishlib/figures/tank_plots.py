@@ -1,0 +1,195 @@
+"""The simulated tank beside the published film: its motion, its look, and one of its chases."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import cv2
+import numpy as np
+from matplotlib.axes import Axes
+from scipy.signal import welch
+
+from fishlib.figures.distribution_plots import plot_autocorrelation, plot_speed_distribution
+from fishlib.figures.style import (
+    BURST_COLOR,
+    FUTURE_COLOR,
+    INK,
+    PAST_COLOR,
+    SPEED_COLOR,
+    SPEED_SCALE,
+    blank,
+    dress,
+    figure_of,
+    legend_beside,
+    new_axes,
+    new_figure,
+    styled,
+)
+from fishlib.motion import speed_proxy
+from fishlib.published import load_frames, load_series
+from fishlib.tank import Film, TankConfig, simulate_film
+
+COLORS = (SPEED_COLOR, PAST_COLOR, FUTURE_COLOR, BURST_COLOR)
+
+
+@styled
+def plot_spectrum(
+    groups: Mapping[str, np.ndarray], fps: float = 30.0, ax: Axes | None = None
+) -> Axes:
+    """Power spectrum of the motion proxy, Welch's estimate over 1024 frames, one line a group.
+
+    Parameters
+    ----------
+    groups : mapping of name -> float array (T,)
+        Series to compare, each finite.
+    fps : float
+        Frames per second.
+    """
+    ax = new_axes(ax, height=3.2)
+    for color, (name, series) in zip(COLORS, groups.items(), strict=False):
+        length = min(1024, len(series))
+        frequency, power = welch(np.asarray(series) * SPEED_SCALE, fps, nperseg=length)
+        ax.loglog(frequency[1:], power[1:], color=color, label=name)
+    ax.set(xlabel="Frequency (Hz)", ylabel="Power (10⁻⁶ / Hz)")
+    legend_beside(ax)
+    return ax
+
+
+@styled
+def plot_motion_match(groups: Mapping[str, np.ndarray], fps: float = 30.0) -> np.ndarray:
+    """Distribution, autocorrelation and spectrum of several motion proxies, one above the other.
+
+    Parameters
+    ----------
+    groups : mapping of name -> float array (T,)
+        Real and simulated series, each finite.
+    fps : float
+        Frames per second.
+
+    Returns
+    -------
+    array of three Axes
+    """
+    _, axes = new_figure(3, 1, height=8.6)
+    plot_speed_distribution(groups, ax=axes[0])
+    plot_autocorrelation(groups, fps, ax=axes[1])
+    plot_spectrum(groups, fps, ax=axes[2])
+    return axes
+
+
+def measure_animals(frames: np.ndarray, threshold: int = 25) -> np.ndarray:
+    """Area (px) and mean grey value of every animal in every frame, float64 (n, 2).
+
+    An animal is a connected patch of 40 to 200 pixels above the threshold.
+    """
+    found = []
+    for frame in frames:
+        bright = (frame > threshold).astype(np.uint8)
+        n, which, stats, _ = cv2.connectedComponentsWithStats(bright)
+        for i in range(1, n):
+            if 40 < stats[i, cv2.CC_STAT_AREA] < 200:
+                found.append((stats[i, cv2.CC_STAT_AREA], frame[which == i].mean()))
+    return np.array(found, float).reshape(-1, 2)
+
+
+@styled
+def plot_look_match(groups: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Grey values of all pixels, and area against mean grey of the animals, of several films.
+
+    Parameters
+    ----------
+    groups : mapping of name -> uint8 array (T, H, W)
+        Real and simulated frames of one size.
+
+    Returns
+    -------
+    array of two Axes
+    """
+    _, axes = new_figure(1, 2, height=3.4)
+    for color, (name, frames) in zip(COLORS, groups.items(), strict=False):
+        shares = np.bincount(frames.ravel(), minlength=256).reshape(-1, 8).sum(1) / frames.size
+        axes[0].stairs(1e3 * shares, np.arange(0, 257, 8), color=color, lw=1.8, label=name)
+        area, grey = measure_animals(frames).T
+        axes[1].plot(area, grey, "o", ms=4, mew=0, alpha=0.5, color=color, label=name)
+    axes[0].set(xlabel="Grey value", ylabel="Pixels (‰)", yscale="log", xlim=(0, 256))
+    axes[1].set(xlabel="Area of an animal (px)", ylabel="Mean grey value of an animal")
+    legend_beside(axes[1])
+    return axes
+
+
+@styled
+def plot_chase(film: Film, start: int, n_pictures: int = 8, every: int = 12) -> np.ndarray:
+    """A chase as a film strip, with the motion proxy below it.
+
+    Parameters
+    ----------
+    film : Film
+        A simulated film.
+    start : int
+        Frame at which a chase begins, one of ``film.tracks.chases["start"]``.
+    n_pictures, every : int
+        Pictures in the strip and frames between them; three fifths of them before the start.
+
+    Returns
+    -------
+    array of Axes
+        The pictures, then the motion proxy.
+
+    Raises
+    ------
+    ValueError
+        If no chase begins at ``start``, or the strip does not fit into the film.
+    """
+    chases = film.tracks.chases.set_index("start")
+    shown = start + every * (np.arange(n_pictures) - round(0.6 * n_pictures))
+    if start not in chases.index:
+        raise ValueError(f"No chase begins at frame {start}: choose one of film.tracks.chases.")
+    if shown[0] < 0 or shown[-1] >= len(film.frames):
+        raise ValueError(f"The strip runs from frame {shown[0]} to {shown[-1]}, outside the film.")
+    _, axes = new_figure(3, n_pictures // 2, height=5.6)
+    pair = chases.loc[start, ["chaser", "victim"]]
+    for ax, frame in zip(axes[:2].ravel(), shown, strict=True):
+        _draw_picture(ax, film, frame, start, pair)
+    grid = axes[2, 0].get_gridspec()
+    for ax in axes[2]:
+        ax.remove()
+    below = dress(axes[0, 0].figure.add_subplot(grid[2, :]))
+    time = np.arange(shown[0], shown[-1] + 1)
+    below.plot((time - start) / 30, SPEED_SCALE * speed_proxy(film.frames)[time], color=SPEED_COLOR)
+    below.axvline(0, color=INK, lw=1.2, ls=(0, (4, 2)))
+    below.set(xlabel="Time from the start of the chase (s)", ylabel="Motion ỹ (10⁻³)")
+    return np.append(axes[:2].ravel(), below)
+
+
+def _draw_picture(ax: Axes, film: Film, frame: int, start: int, pair) -> None:
+    """One brightened picture with a ring around chaser and victim."""
+    scale = film.frames.shape[2] / film.config.width
+    blank(ax).imshow(film.frames[frame], vmin=0, vmax=160, interpolation="none")
+    for color, fish in zip((BURST_COLOR, PAST_COLOR), pair, strict=True):
+        x, y = scale * film.tracks.position[frame, fish]
+        ax.plot(x, y, "o", ms=20, mfc="none", mec=color, mew=1.6)
+    ax.set_title(f"{(frame - start) / 30:+.1f} s", fontsize=10, loc="left")
+
+
+def save_tank_figures(folder: Path, seed: int = 0, n_frames: int = 18000) -> list[Path]:
+    """Make the figures tank_motion.png, tank_look.png and tank_chase.png in a folder.
+
+    Needs the study's published files for the comparison; of its frames only numbers are shown.
+    """
+    film = simulate_film(TankConfig(), seed, n_frames)
+    series = {
+        "published film": load_series("train")["speed"][:-1],
+        "simulated tank": speed_proxy(film.frames)[:-1],
+    }
+    frames = {"published film": load_frames(), "simulated tank": film.frames[:: n_frames // 30]}
+    starts = film.tracks.chases["start"].to_numpy()
+    quiet = np.diff(starts, prepend=-999) > 150  # the first chase in five seconds
+    start = int(starts[quiet & (starts > 60) & (starts < n_frames - 60)][0])
+    figures = {
+        "tank_motion": plot_motion_match(series),
+        "tank_look": plot_look_match(frames),
+        "tank_chase": plot_chase(film, start),
+    }
+    paths = [Path(folder) / f"{name}.png" for name in figures]
+    for path, axes in zip(paths, figures.values(), strict=True):
+        figure_of(axes).savefig(path)
+    return paths

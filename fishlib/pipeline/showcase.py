@@ -1,0 +1,94 @@
+"""Put an executed run on show: the notebooks and figures that the repository carries."""
+
+import hashlib
+import re
+import shutil
+from importlib.metadata import version
+from pathlib import Path
+
+import nbformat
+
+import fishlib
+from fishlib.atomic import write_atomically
+from fishlib.pipeline import NOTEBOOKS, notebook_folder
+
+SHOWN_VERSIONS = ("numpy", "scikit-learn", "tensorflow", "matplotlib")
+
+
+def source_hash(notebook: nbformat.NotebookNode) -> str:
+    """Hash of the code a notebook holds, whatever its outputs and its prose."""
+    sources = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    return hashlib.sha256("\0".join(sources).encode()).hexdigest()
+
+
+def clean_notebook(executed: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """An executed notebook without what differs from run to run.
+
+    The injected parameters cell, the error stream (bars and times) and all metadata but the
+    kernel and the parameters tag are dropped; what it was executed with is noted.
+    """
+    notebook = nbformat.from_dict(executed)
+    injected = "injected-parameters"
+    notebook.cells = [c for c in notebook.cells if injected not in c.metadata.get("tags", [])]
+    count = 0
+    for cell in notebook.cells:
+        tags = cell.metadata.get("tags", [])
+        cell.metadata = {"tags": tags} if tags else {}
+        if cell.cell_type == "code":
+            count += 1
+            _clean_outputs(cell, count)
+    versions = {"fishlib": fishlib.__version__} | {name: version(name) for name in SHOWN_VERSIONS}
+    notebook.metadata = {
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+        "fishlib": {"executed_source": source_hash(notebook), "versions": versions},
+    }
+    return notebook
+
+
+def _clean_outputs(cell, count: int) -> None:
+    cell.execution_count = count
+    cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr"]
+    for output in cell.outputs:
+        output.pop("execution_count", None)
+        if output.output_type == "execute_result":
+            output["execution_count"] = count
+        if "metadata" in output:
+            output["metadata"] = {}
+        for mime in list(output.get("data", {})):
+            if "widget" in mime:
+                del output["data"][mime]
+
+
+def show_run(run: str | Path) -> list[Path]:
+    """Copy a run's notebooks, cleaned, and the figures the pages show, into the repository.
+
+    Parameters
+    ----------
+    run : str or Path
+        Folder of a whole run of the five notebooks.
+
+    Returns
+    -------
+    list of Path
+        The files written.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the run lacks a notebook or a figure.
+    """
+    run, folder = Path(run), notebook_folder()
+    executed = {name: nbformat.read(run / f"{name}.ipynb", 4) for name in NOTEBOOKS}
+    written = []
+    for name, notebook in executed.items():
+        text = nbformat.writes(clean_notebook(notebook))
+        target = folder / f"{name}.ipynb"
+        written.append(write_atomically(target, lambda path, text=text: path.write_text(text)))
+    pages = [*folder.glob("*.ipynb"), folder.parent / "README.md", folder / "site" / "index.md"]
+    texts = [page.read_text(encoding="utf-8") for page in pages]
+    names = {name for text in texts for name in re.findall(r"figures/(\w+\.png)", text)}
+    for name in sorted(names):
+        if (run / "figures" / name).exists() or not (folder.parent / "figures" / name).exists():
+            written.append(Path(shutil.copy(run / "figures" / name, folder.parent / "figures")))
+    return written

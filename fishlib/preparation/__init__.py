@@ -1,0 +1,185 @@
+"""Prepare a lab's film: turn it into bright animals on black, as the forecasters expect.
+
+Four steps, each of which can be left out: even out the brightness from frame to frame, subtract
+the ground (the median over the film), turn dark animals bright, cut off noise. The ground is
+taken from the whole film, so that it knows, very faintly, where animals will be; everything
+else in a prepared frame comes from that frame alone.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from fishlib.atomic import save_arrays
+from fishlib.preparation.ground import (
+    Box,
+    cut_noise,
+    invert,
+    mean_brightness,
+    normalise_brightness,
+    subtract_ground,
+    to_grey,
+)
+from fishlib.preparation.sample import measure_film, sample_film
+from fishlib.preparation.suggestion import check_contrast, choose_settings, explain_preparation
+
+__all__ = ["Preparation", "explain_preparation", "preparation_steps", "suggest_preparation"]
+
+CHUNK = 8  # frames prepared at once: small enough for the processor's cache
+ENOUGH = 8  # stretches of film from which its ground can be told
+POLARITIES = ("bright", "dark")
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """How the frames of a film are prepared. The default changes nothing.
+
+    Attributes
+    ----------
+    background : bool
+        Subtract the ground, the median over the film.
+    polarity : str
+        "bright" or "dark": what the animals are, compared with the ground. Dark ones come out
+        bright.
+    normalise : bool
+        Give every frame the same mean brightness, by a factor, against flicker and drift.
+    noise_floor : int
+        Grey levels taken off every pixel at the end; what is fainter becomes 0.
+    roi : (y0, y1, x0, x1), optional
+        Region of interest in pixels of the stored film, cut out while it is read.
+    ground : float32 array (H, W), optional
+        The ground, filled in by `fit`.
+    brightness : float, optional
+        Mean brightness all frames are given, filled in by `fit`.
+    box : (y0, y1, x0, x1), optional
+        Part of the frame that the film covers; outside it all stays black.
+    reasons : dict of str to str
+        Why each setting was suggested, in a sentence; empty if nothing was.
+    """
+
+    background: bool = False
+    polarity: str = "bright"
+    normalise: bool = False
+    noise_floor: int = 0
+    roi: Box | None = None
+    ground: np.ndarray | None = field(default=None, repr=False, compare=False)
+    brightness: float | None = field(default=None, repr=False, compare=False)
+    box: Box | None = field(default=None, repr=False, compare=False)
+    reasons: dict = field(default_factory=dict, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.polarity not in POLARITIES:
+            raise ValueError(f"polarity is {self.polarity!r}: the animals are 'bright' or 'dark'.")
+        if not 0 <= self.noise_floor < 255:
+            raise ValueError(f"noise_floor is {self.noise_floor}: give 0 to 254 grey levels.")
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether frames are left as they are, bit for bit."""
+        bright = self.polarity == "bright"
+        return bright and not (self.background or self.normalise or self.noise_floor)
+
+    def settings(self) -> dict:
+        """The parameters by name, without what was fitted."""
+        names = ("background", "polarity", "normalise", "noise_floor", "roi")
+        return {name: getattr(self, name) for name in names}
+
+    def save(self, path: Path) -> None:
+        """Write settings, ground and brightness to an .npz file."""
+        ground = np.zeros((0, 0), np.float32) if self.ground is None else self.ground
+        fitted = {"brightness": self.brightness, "box": self.box, "reasons": self.reasons}
+        text = json.dumps({**self.settings(), **fitted})
+        save_arrays(path, settings=np.array(text), ground=ground)
+
+    @classmethod
+    def load(cls, path: Path) -> "Preparation":
+        """Read what `save` wrote."""
+        with np.load(path, allow_pickle=False) as saved:
+            settings, ground = json.loads(str(saved["settings"])), saved["ground"]
+        for name in ("roi", "box"):
+            settings[name] = None if settings[name] is None else tuple(settings[name])
+        return cls(**settings, ground=ground if ground.size else None)
+
+    def fit(self, frames: np.ndarray, box: Box | None = None) -> "Preparation":
+        """Take ground and brightness from sample frames uint8 (n, H, W) spread over the film."""
+        box = box or (0, frames.shape[1], 0, frames.shape[2])
+        brightness = float(np.median([mean_brightness(frame, box) for frame in frames]))
+        even = [normalise_brightness(f, brightness, box) if self.normalise else f for f in frames]
+        ground = np.median(np.asarray(even, np.float32), axis=0)
+        return replace(self, ground=ground, brightness=brightness, box=box)
+
+    def steps(self, frames: np.ndarray) -> Iterable[tuple[str, np.ndarray]]:
+        """Yield (name, frames float32 (n, H, W)) after every step that is switched on.
+
+        Raises
+        ------
+        ValueError
+            The preparation was not fitted to a film.
+        """
+        fitted = self.ground is not None and self.brightness is not None
+        if not (self.is_identity or fitted):
+            raise ValueError("fit this preparation to frames of the film before applying it.")
+        work = frames.astype(np.float32)
+        if self.normalise:
+            work = np.stack([normalise_brightness(f, self.brightness, self.box) for f in work])
+            yield "brightness", work
+        if self.background:
+            work = subtract_ground(work, self.ground, self.polarity)
+            yield "background", work
+        elif self.polarity == "dark":
+            work = invert(work, self.box)
+            yield "polarity", work
+        if self.noise_floor:
+            work = cut_noise(work, self.noise_floor)
+            yield "noise floor", work
+
+    def apply(self, frames: np.ndarray) -> np.ndarray:
+        """Prepare frames: uint8 (n, H, W) to uint8 (n, H, W), bright animals on black."""
+        if self.is_identity:
+            return frames
+        prepared = np.empty_like(frames)
+        for i in range(0, len(frames), CHUNK):
+            *_, (_, work) = self.steps(frames[i : i + CHUNK])
+            prepared[i : i + CHUNK] = to_grey(work)
+        return prepared
+
+
+def preparation_steps(preparation: Preparation, frames: np.ndarray) -> dict[str, np.ndarray]:
+    """Before and after: the frames as filmed and after each step, all uint8 (n, H, W)."""
+    pictures = {"film": frames}
+    pictures.update((name, to_grey(work)) for name, work in preparation.steps(frames))
+    return pictures
+
+
+def suggest_preparation(source: str | Path, roi: Box | None = None, **settings) -> Preparation:
+    """Look at frames spread over a film and suggest its preparation, fitted and ready to apply.
+
+    Parameters
+    ----------
+    source : str or Path
+        A video file or frame folder.
+    roi : (y0, y1, x0, x1), optional
+        Region of interest in pixels of the stored film.
+    **settings
+        Parameters of `Preparation` decided by hand; the others are suggested.
+
+    Returns
+    -------
+    Preparation
+        The identity for clean film of bright animals on black.
+
+    Raises
+    ------
+    ValueError
+        Nothing stands out from the ground, and no setting was decided by hand.
+    """
+    sample, box = sample_film(source, roi)
+    measures = measure_film(sample, box)
+    if len(sample) >= ENOUGH and not settings:
+        check_contrast(measures, source)
+    suggested = {**choose_settings(measures), **settings}
+    reasons = explain_preparation(measures) | dict.fromkeys(settings, "chosen by hand")
+    return Preparation(roi=roi, reasons=reasons, **suggested).fit(sample[:, 0], box)

@@ -1,0 +1,107 @@
+"""A sample of frames spread over a film, and what it tells about light, ground and noise."""
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from fishlib.video.clock import read_gray
+from fishlib.video.file import open_capture
+from fishlib.video.folder import folder_frames
+from fishlib.video.info import FilmInfo, probe
+from fishlib.video.size import FRAME_SIZE, content_box, fit_frame
+
+N_STRETCHES, STRETCH = 48, 6  # 48 stretches of 6 frames
+TO_999 = 1.88  # from the 95th to the 99.9th percentile of normal noise
+NEAR = 120  # frames up to which reading on is faster than seeking
+
+
+def sample_film(
+    source: str | Path, roi: tuple[int, int, int, int] | None = None
+) -> tuple[np.ndarray, tuple[int, int, int, int]]:
+    """Read up to 48 stretches of 6 consecutive frames, evenly spread over a film.
+
+    Returns
+    -------
+    sample : uint8 array (n, 6, 240, 320)
+        The stretches, in order; a film of under 6 frames gives one shorter stretch.
+    box : (y0, y1, x0, x1)
+        The part of the frame that the film covers.
+
+    Raises
+    ------
+    ValueError
+        No stretch can be decoded.
+    """
+    info = probe(source)
+    length = min(STRETCH, info.n_frames)
+    count = max(1, min(N_STRETCHES, info.n_frames // length))
+    starts = np.linspace(0, info.n_frames - length, count).astype(int)
+    y0, y1, x0, x1 = roi or (0, info.height, 0, info.width)
+    sample = [
+        [fit_frame(image[y0:y1, x0:x1]) for image in stretch]
+        for stretch in _stretches(info, starts.tolist(), length)
+    ]
+    if not sample:
+        raise ValueError(f"{source}: no stretch of {length} frames can be decoded: re-encode it.")
+    return np.array(sample), content_box(y1 - y0, x1 - x0, FRAME_SIZE)
+
+
+def _stretches(info: FilmInfo, starts: list[int], length: int) -> Iterator[list[np.ndarray]]:
+    """Yield the images of each stretch; one that cannot be decoded is left out."""
+    if info.kind == "folder":
+        for start in starts:
+            stop = start + length
+            yield list(folder_frames(info.path, info.fps, start, stop, Counter()))
+        return
+    capture, position = open_capture(info.path), 0
+    for start in starts:
+        if 0 <= start - position <= NEAR:  # cheaper than to decode again from a key frame
+            for _ in range(start - position):
+                capture.grab()
+        else:
+            capture.set(cv2.CAP_PROP_POS_FRAMES, start)
+        images = [gray for _ in range(length) if (gray := read_gray(capture)) is not None]
+        position = start + length
+        if len(images) == length:
+            yield images
+    capture.release()
+
+
+def measure_film(sample: np.ndarray, box: tuple[int, int, int, int]) -> dict[str, float]:
+    """Measure light, contrast and noise of sample stretches uint8 (n, k, H, W), in grey levels.
+
+    Returns
+    -------
+    dict
+        ``ground``: median level of the ground. ``darker``, ``brighter``: by how much the most
+        outstanding 0.01 % of all pixels fall below and rise above the ground. ``flicker``: change
+        of mean brightness from frame to frame (standard deviation). ``drift``: the same of the
+        stretches' means. ``wrong_side``: how far 99.9 % of all pixels stay within on the side
+        where the animals are not, judged by the 95th percentile, which animals that rest do not
+        touch. ``noise``: 90th percentile of the change of a pixel from
+        frame to frame. The last two after brightness is evened out.
+    """
+    y0, y1, x0, x1 = box
+    film = sample[:, :, y0:y1, x0:x1].astype(np.float32)
+    mean = film.mean(axis=(2, 3), dtype=np.float64)
+    flicker = np.diff(mean, axis=1).std() / np.sqrt(2) if film.shape[1] > 1 else 0.0
+    lit = np.median(film[:, 0]) > 25
+    if lit:
+        film *= (np.median(mean) / mean).astype(np.float32)[:, :, None, None]
+    ground = np.median(film[:, 0], axis=0)
+    excess = film[:, 0] - ground
+    far_low, low, high, far_high = np.quantile(excess, [0.0001, 0.05, 0.95, 0.9999])
+    dark = far_low + far_high < 0
+    change = np.abs(np.diff(film, axis=1))
+    return {
+        "ground": float(np.median(ground)),
+        "darker": max(-float(far_low), 0.0),
+        "brighter": max(float(far_high), 0.0),
+        "flicker": float(flicker),
+        "drift": float(mean.mean(axis=1).std()),
+        "wrong_side": max(TO_999 * float(high if dark else -low), 0.0),
+        "noise": float(np.quantile(change, 0.9)) if change.size else 0.0,
+    }

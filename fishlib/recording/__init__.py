@@ -1,0 +1,194 @@
+"""A film made ready: prepared, shrunk, its motion measured, in one pass, once, and cached."""
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from fishlib import tank
+from fishlib.preparation import Preparation
+from fishlib.recording.cache import cache_folder, make_key, only_one
+from fishlib.recording.making import load_tracks, make_recording
+from fishlib.recording.source import Source, check_length, open_source
+from fishlib.video import shrink
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A prepared film.
+
+    Attributes
+    ----------
+    frames : uint8 memory map (T, h, w)
+        Bright animals on black at the clip size, read-only.
+    speed : float64 array (T,)
+        Motion, measured on the prepared frames at 240x320 and mended where the film is damaged.
+    fps : float
+        Frames per second.
+    name, source : str
+        Short name; "simulated" or the path of the film.
+    preparation : Preparation
+        How its frames were prepared.
+    repairs : dict of str to int
+        Repairs made, by kind; empty for a sound film.
+    remarks : list of str
+        The same in sentences.
+    cuts : int array
+        Frames after which the film was cut.
+    truth : Tracks or None
+        What the simulated fish did; None for a real film.
+    folder : Path
+        Where it is cached.
+    method : str
+        How its frames were shrunk to the clip size.
+    opened : Source
+        The film itself, from which `excerpt` reads.
+    """
+
+    frames: np.ndarray
+    speed: np.ndarray
+    fps: float
+    name: str
+    source: str
+    preparation: Preparation
+    repairs: dict
+    remarks: list
+    cuts: np.ndarray
+    truth: tank.Tracks | None
+    folder: Path
+    method: str
+    opened: Source = field(repr=False)
+
+    def excerpt(self, start: int, stop: int) -> np.ndarray:
+        """Read a short stretch again at full resolution: prepared, uint8 (n, 240, 320).
+
+        Raises
+        ------
+        ValueError
+            The film has no such frames. A stretch may reach beyond its end, where it is cut.
+        """
+        stop = min(stop, len(self.frames))
+        if not 0 <= start < stop:
+            raise ValueError(
+                f"{self.name} has frames 0 to {len(self.frames) - 1}: frames {start} to {stop} "
+                "are no stretch of it."
+            )
+        exact = self._stretch(start, stop, seek=True)
+        clips = shrink(exact, self.frames.shape[1:], self.method)
+        if np.array_equal(clips, self.frames[start:stop]):
+            return exact
+        return self._stretch(start, stop, seek=False)  # the film's index is off: count frames
+
+    def _stretch(self, start: int, stop: int, seek: bool) -> np.ndarray:
+        parts, n_read = [], 0
+        blocks = self.opened.blocks(start, Counter(), seek)
+        while n_read < stop - start and (block := next(blocks, None)) is not None:
+            parts.append(block[: stop - start - n_read])
+            n_read += len(parts[-1])
+        blocks.close()
+        return self.preparation.apply(np.concatenate(parts))
+
+
+def open_recording(
+    source: str | Path,
+    *,
+    cache_dir: str | Path | None = None,
+    seed: int = 0,
+    minutes: float | None = None,
+    clip_size: tuple[int, int] = (60, 80),
+    method: str | None = None,
+    preparation: Preparation | dict | None = None,
+    config: tank.TankConfig | None = None,
+    fps: float | None = None,
+    min_seconds: float = 5.5,
+    progress: bool = True,
+) -> Recording:
+    """Prepare a film, or the simulated tank, or open what was prepared before.
+
+    Frames are decoded once, in blocks, so that an hour of film needs no more memory than a
+    minute. What is made is cached under a hash of the film's content, the parameters and the
+    code; a run that was killed goes on from the last finished block and ends with the same
+    result.
+
+    Parameters
+    ----------
+    source : str or Path
+        "simulated", a video file, or a folder of images.
+    cache_dir : str or Path, optional
+        Where recordings are kept; see `recording_cache.cache_folder`.
+    seed : int
+        Seed of the simulated tank.
+    minutes : float, optional
+        Length to simulate (default 60), or to read of a film (default all).
+    clip_size : (int, int)
+        Height and width of the frames kept.
+    method : str, optional
+        How frames are shrunk; by default the study's "nearest-exact" to 120x160, else "area".
+    preparation : Preparation or dict, optional
+        How to prepare a film. None: as suggested from the film. A dict replaces single
+        settings of the suggestion, ``Preparation()`` leaves the film as it is.
+    config : TankConfig, optional
+        The simulated tank.
+    fps : float, optional
+        Frame rate of a film, replacing what it says itself.
+    min_seconds : float
+        Shortest film accepted: the window of a forecast and its horizon.
+    progress : bool
+        Show a progress bar.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        There is no film, or it cannot be used; the message says why and what to do.
+    OSError
+        It cannot be read, or the cache cannot be written.
+    """
+    opened = open_source(source, seed, minutes, preparation, config, fps)
+    check_length(opened, opened.n_frames, min_seconds)
+    cache = Path(cache_dir or cache_folder())
+    return _record(opened, cache, tuple(clip_size), method, min_seconds, progress)
+
+
+def at_size(film: Recording, clip_size: tuple[int, int], progress: bool = True) -> Recording:
+    """The same film with its frames shrunk to another size, prepared and cached like the first."""
+    return _record(film.opened, film.folder.parent, tuple(clip_size), None, 0.0, progress)
+
+
+def _record(
+    opened: Source,
+    cache: Path,
+    clip_size: tuple[int, int],
+    method: str | None,
+    min_seconds: float,
+    progress: bool,
+) -> Recording:
+    method = method or ("nearest-exact" if clip_size == (120, 160) else "area")
+    contents = {**opened.contents, "size": clip_size, "method": method}
+    folder = cache / make_key(opened.name, contents)
+    if not (folder / "recording.json").exists():
+        with only_one(folder):
+            if not (folder / "recording.json").exists():  # another process may have made it
+                make_recording(folder, opened, clip_size, method, min_seconds, progress)
+    return _load(folder, opened)
+
+
+def _load(folder: Path, opened: Source) -> Recording:
+    facts = json.loads((folder / "recording.json").read_text())
+    tracks = folder / "tracks.npz"
+    return Recording(
+        frames=np.load(folder / "frames.npy", mmap_mode="r"),
+        speed=np.load(folder / "speed.npy"),
+        fps=facts["fps"],
+        name=opened.name,
+        source=opened.path,
+        preparation=Preparation.load(folder / "preparation.npz"),
+        repairs=facts["repairs"],
+        remarks=facts["remarks"],
+        cuts=np.array(facts["cuts"], int),
+        truth=load_tracks(tracks) if tracks.exists() else None,
+        folder=folder,
+        method=facts["method"],
+        opened=opened,
+    )

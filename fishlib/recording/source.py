@@ -1,0 +1,167 @@
+"""The sources of a recording behind one face: the simulated tank, a film, a frame folder."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+
+from fishlib import tank
+from fishlib.preparation import Preparation, suggest_preparation
+from fishlib.recording.cache import fingerprint
+from fishlib.tank.rendering import Painter
+from fishlib.video import FRAME_SIZE, iter_frames
+from fishlib.video.info import probe
+
+TANK_FPS, TANK_MINUTES = 30.0, 60.0
+BLOCK = 256  # frames
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where frames come from.
+
+    Attributes
+    ----------
+    name : str
+        Short name for folders and tables.
+    path : str
+        "simulated", or the path of the film or frame folder.
+    fps : float
+        Frames per second.
+    n_frames : int
+        Frames announced, after `minutes` was applied.
+    contents : dict
+        All that decides the frames, for the key of the cache.
+    blocks : callable
+        ``blocks(start, repairs, seek)`` yields unprepared frames uint8 (n, 240, 320) from
+        frame `start` on; with `seek` fast, but to be checked.
+    prepare : callable
+        ``prepare()`` returns the fitted `Preparation`.
+    truth : callable
+        ``truth()`` returns the tracks of a simulated tank, or None.
+    exact_start : bool
+        Whether ``blocks(start)`` is exact and costs nothing, also with ``seek`` off.
+    """
+
+    name: str
+    path: str
+    fps: float
+    n_frames: int
+    contents: dict
+    blocks: Callable[[int, Counter, bool], Iterator[np.ndarray]]
+    prepare: Callable[[], Preparation]
+    truth: Callable[[], tank.Tracks | None]
+    exact_start: bool
+
+
+def open_source(
+    source: str | Path,
+    seed: int = 0,
+    minutes: float | None = None,
+    preparation: Preparation | dict | None = None,
+    config: tank.TankConfig | None = None,
+    fps: float | None = None,
+) -> Source:
+    """Open "simulated" or the path of a film or frame folder; see `recording.open_recording`."""
+    if str(source) == "simulated":
+        return _open_tank(seed, minutes or TANK_MINUTES, config or tank.TankConfig())
+    return _open_film(Path(source), minutes, preparation, fps)
+
+
+def _open_tank(seed: int, minutes: float, config: tank.TankConfig) -> Source:
+    n_frames = round(minutes * 60 * TANK_FPS)
+    tracks: list[tank.Tracks] = []
+
+    def truth() -> tank.Tracks:
+        if not tracks:
+            tracks.append(tank.simulate_tracks(config, seed, n_frames))
+        return tracks[0]
+
+    def blocks(start: int, repairs: Counter, seek: bool) -> Iterator[np.ndarray]:
+        if seek:
+            yield from _draw_from(start, truth(), config, seed)
+            return
+        for number, block in enumerate(tank.render_blocks(truth(), config, seed, block=BLOCK)):
+            if (number + 1) * BLOCK > start:
+                yield block[max(0, start - number * BLOCK) :]
+
+    contents = {"config": asdict(config), "seed": seed, "n_frames": n_frames, "tank": _tank_code()}
+    return Source(
+        f"simulated-{seed}", "simulated", TANK_FPS, n_frames, contents, blocks, Preparation, truth,
+        exact_start=False,
+    )  # fmt: skip
+
+
+def _draw_from(
+    start: int, tracks: tank.Tracks, config: tank.TankConfig, seed: int
+) -> Iterator[np.ndarray]:
+    """Draw the tank from frame `start` on, passing over the sensor noise before it."""
+    painter = Painter(config, seed, FRAME_SIZE)
+    n_points = config.n_fish * painter.light.size + config.n_specks
+    n_noise = -(-n_points // 4) * 4  # a byte a point, drawn in fours
+    for skipped in range(0, start, BLOCK):
+        painter.rng.integers(0, 256, (min(BLOCK, start - skipped), n_noise), np.uint8)
+    for first in range(start, len(tracks), BLOCK):
+        state = tracks.state[first : first + BLOCK]
+        frames = np.zeros((len(state), *FRAME_SIZE), np.uint8)
+        painter.paint(state, frames)
+        yield frames
+
+
+def _tank_code() -> list[str]:
+    names = ("config", "swimming", "behaviour", "rendering", "simulation", "tracks")
+    files = (Path(tank.__file__).with_name(f"{name}.py") for name in names)
+    return [fingerprint(file) for file in files if file.exists()]
+
+
+def _open_film(
+    path: Path, minutes: float | None, preparation: Preparation | dict | None, fps: float | None
+) -> Source:
+    info = probe(path, fps)
+    stop = info.n_frames if minutes is None else min(info.n_frames, round(minutes * 60 * info.fps))
+    limit = None if minutes is None else stop
+    wanted = preparation if isinstance(preparation, dict) else {}
+    chosen = preparation if isinstance(preparation, Preparation) else None
+    roi = chosen.roi if chosen else wanted.get("roi")
+    contents = {
+        "film": fingerprint(path),
+        "stop": limit,
+        "fps": fps,
+        "preparation": chosen.settings() if chosen else wanted,
+        "ground": None if chosen is None or chosen.ground is None else _digest(chosen.ground),
+    }
+
+    def blocks(start: int, repairs: Counter, seek: bool) -> Iterator[np.ndarray]:
+        options = {"roi": roi, "fps": fps, "repairs": repairs, "seek": seek}
+        return iter_frames(path, FRAME_SIZE, BLOCK, start, limit, **options)
+
+    def prepare() -> Preparation:
+        if chosen is None:
+            return suggest_preparation(path, **wanted)
+        if chosen.is_identity or chosen.ground is not None:
+            return chosen
+        return suggest_preparation(path, **chosen.settings())
+
+    name = path.stem if info.kind == "video" else path.name
+    return Source(
+        name, str(path), info.fps, stop, contents, blocks, prepare, lambda: None,
+        exact_start=info.kind == "folder",
+    )  # fmt: skip
+
+
+def _digest(array: np.ndarray) -> str:
+    return sha256(np.ascontiguousarray(array).data).hexdigest()
+
+
+def check_length(source: Source, n_frames: int, min_seconds: float) -> None:
+    """Raise if a film is too short for one forecast and its answer."""
+    needed = int(np.ceil(min_seconds * source.fps))
+    if n_frames < needed:
+        raise ValueError(
+            f"{source.path} has {n_frames} frames ({n_frames / source.fps:.1f} s at "
+            f"{source.fps:g} fps), but a forecast and its answer need {needed} ({min_seconds:g} s: "
+            "the window it looks back on and the horizon it looks ahead): use a longer film."
+        )
