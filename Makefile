@@ -3,15 +3,16 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 RUN ?= default
+EXTRAS ?= test
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test site notebooks benchmarks lint format clean
+.PHONY: run test lab site notebooks benchmarks lint format clean
 .DEFAULT_GOAL := run
 
 $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet -e '.[test]'
+	$(BIN)/python -m pip install --quiet -e '.[$(EXTRAS)]'
 	touch $@
 
 run: $(VENV)/.ready
@@ -21,6 +22,10 @@ test: $(VENV)/.ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest
+
+# The notebooks in JupyterLab, to change a parameter and run a cell again.
+lab: $(VENV)/.ready
+	$(BIN)/jupyter lab notebooks
 
 # The five notebooks as a static site in data/site (offline; open index.html).
 site: $(VENV)/.site
@@ -32,7 +37,8 @@ $(VENV)/.site: $(VENV)/.ready
 
 # The notebooks and figures the repository shows: a full default run, normalised.
 notebooks: $(VENV)/.ready
-	$(BIN)/python -m fishlib run --run-dir data/runs/committed --commit
+	$(BIN)/python -m fishlib run --run-dir data/runs/committed
+	$(BIN)/python -m fishlib show data/runs/committed
 
 # Every benchmark; writes tests/benchmarks/RESULTS.md.
 benchmarks: $(VENV)/.ready

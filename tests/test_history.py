@@ -2,7 +2,13 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from fishlib.forecasters.history import N_LAGS, fit_history_forecaster, history_features
+from fishlib.forecasters.history import (
+    KINDS,
+    N_LAGS,
+    fit_history_forecaster,
+    fit_history_forecasters,
+    history_features,
+)
 from fishlib.labels import label_bursts
 
 
@@ -42,6 +48,27 @@ def test_several_films_are_not_joined(speed):
     assert np.isnan(parts[1][:N_LAGS]).all()
     np.testing.assert_allclose(parts[1][N_LAGS:, :119], whole[2000 + N_LAGS :, :119])
     assert fit_history_forecaster([speed[:2000], speed[2000:]], [label[:2000], label[2000:]])
+
+
+def test_all_kinds_at_once_equal_each_fitted_alone(speed):
+    film, label = [speed[:1500]], [label_bursts(speed[:1500])]
+    together = fit_history_forecasters(film, label, seed=3)
+    assert list(together) == ["logistic", "boosting", "logistic + boosting"]
+    for kind, name in KINDS.items():
+        alone = fit_history_forecaster(film, label, kind, seed=3)
+        np.testing.assert_array_equal(alone.forecast(speed), together[name].forecast(speed))
+
+
+def test_more_frames_than_needed_are_thinned_out_evenly(speed):
+    few = fit_history_forecaster([speed], [label_bursts(speed)], max_frames=1000)
+    every = fit_history_forecaster([speed], [label_bursts(speed)])
+    step = round((label_bursts(speed)[N_LAGS:] >= 0).sum() / 1000)
+    thinned = np.full(len(speed), -1)
+    at = np.flatnonzero(label_bursts(speed) >= 0)[::step]
+    thinned[at] = label_bursts(speed)[at]
+    same = fit_history_forecaster([speed], [thinned])
+    np.testing.assert_array_equal(few.forecast(speed), same.forecast(speed))
+    assert not np.array_equal(few.forecast(speed), every.forecast(speed), equal_nan=True)
 
 
 def test_logistic_regression_beats_every_published_forecast(published):

@@ -82,6 +82,7 @@ def fit_history_forecaster(
     labels: Sequence[np.ndarray],
     kind: str = "logistic",
     seed: int = 0,
+    max_frames: int = 45_000,
 ) -> HistoryForecaster:
     """Fit a forecaster on one or more series.
 
@@ -93,6 +94,9 @@ def fit_history_forecaster(
         Logistic regression, histogram gradient boosting, or the mean of their log-odds.
     seed : int
         Seed of the boosting.
+    max_frames : int
+        Of more labelled frames than these, about so many are used, evenly spread: neighbours are
+        nearly copies of each other.
 
     Returns
     -------
@@ -107,13 +111,31 @@ def fit_history_forecaster(
         raise ValueError(f"kind is one of {', '.join(KINDS)}, got {kind!r}.")
     features = np.concatenate([history_features(speed)[N_LAGS:] for speed in speeds])
     label = np.concatenate([label[N_LAGS:] for label in labels])
-    asked = label >= 0
+    asked = np.flatnonzero(label >= 0)
+    asked = asked[:: max(1, round(len(asked) / max_frames))]
     if len(np.unique(label[asked])) < 2:
         raise ValueError("The training labels hold one class only: nothing can be learned.")
     made = {"logistic": [_logistic], "boosting": [_boosting], "both": [_logistic, _boosting]}[kind]
     with threadpool_limits(1):  # boosting's threads slow each other down when cores are busy
         fitted = tuple(make(seed).fit(features[asked], label[asked]) for make in made)
     return HistoryForecaster(fitted)
+
+
+def fit_history_forecasters(
+    speeds: Sequence[np.ndarray], labels: Sequence[np.ndarray], **options
+) -> dict[str, HistoryForecaster]:
+    """All kinds of :func:`fit_history_forecaster` at the cost of one fit each.
+
+    Returns
+    -------
+    dict of name -> HistoryForecaster
+        Keys as the values of :data:`KINDS`.
+    """
+    both = fit_history_forecaster(speeds, labels, "both", **options)
+    single = {
+        kind: HistoryForecaster((one,)) for kind, one in zip(KINDS, both.classifiers, strict=False)
+    }
+    return {name: single.get(kind, both) for kind, name in KINDS.items()}
 
 
 def _logistic(seed: int):

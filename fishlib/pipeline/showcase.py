@@ -9,7 +9,7 @@ from pathlib import Path
 import nbformat
 
 import fishlib
-from fishlib.atomic import write_atomically
+from fishlib.atomic import write_text
 from fishlib.pipeline import NOTEBOOKS, notebook_folder
 
 SHOWN_VERSIONS = ("numpy", "scikit-learn", "tensorflow", "matplotlib")
@@ -84,7 +84,8 @@ def show_run(run: str | Path) -> list[Path]:
     for name, notebook in executed.items():
         text = nbformat.writes(clean_notebook(notebook))
         target = folder / f"{name}.ipynb"
-        written.append(write_atomically(target, lambda path, text=text: path.write_text(text)))
+        written.append(write_text(target, text))
+    tell_results(folder.parent / "README.md", executed[NOTEBOOKS[-1]])
     pages = [*folder.glob("*.ipynb"), folder.parent / "README.md", folder / "site" / "index.md"]
     texts = [page.read_text(encoding="utf-8") for page in pages]
     names = {name for text in texts for name in re.findall(r"figures/(\w+\.png)", text)}
@@ -92,3 +93,22 @@ def show_run(run: str | Path) -> list[Path]:
         if (run / "figures" / name).exists() or not (folder.parent / "figures" / name).exists():
             written.append(Path(shutil.copy(run / "figures" / name, folder.parent / "figures")))
     return written
+
+
+def tell_results(page: Path, verdict: nbformat.NotebookNode) -> None:
+    """Put the result table of an executed notebook 05 between the marks of a Markdown page.
+
+    Raises
+    ------
+    ValueError
+        If the notebook holds no table, or the page no marks.
+    """
+    outputs = [output for cell in verdict.cells for output in cell.get("outputs", [])]
+    texts = [output.get("data", {}).get("text/markdown", "") for output in outputs]
+    tables = [text for text in texts if text.startswith("| asked |")]
+    text = page.read_text(encoding="utf-8")
+    if not tables or text.count("<!-- results -->") != 2:
+        raise ValueError(f"{page.name} needs two marks <!-- results -->, notebook 05 its table.")
+    before, _, after = text.split("<!-- results -->")
+    marked = f"<!-- results -->\n\n{tables[-1]}\n\n<!-- results -->"
+    write_text(page, before + marked + after)

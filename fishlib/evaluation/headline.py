@@ -1,0 +1,28 @@
+"""The result in one table: who forecasts what how well, in Markdown."""
+
+from collections.abc import Mapping, Sequence
+
+
+def headline_table(rows: Sequence[tuple[str, Mapping, Sequence[str]]]) -> str:
+    """A Markdown table of ROC-AUCs with their intervals.
+
+    Parameters
+    ----------
+    rows : sequence of (question, metrics, names)
+        What was asked, the ``metrics`` of its :class:`fishlib.evaluation.Evaluation`, and the
+        forecasters to list, in order; a name that was not scored is left out.
+
+    Returns
+    -------
+    str
+        Three columns: question, forecaster, ROC-AUC with its 95 % interval.
+    """
+    lines = ["| asked | forecaster | ROC-AUC [95 %] |", "|---|---|---|"]
+    for question, metrics, names in rows:
+        for name in names:
+            if name in metrics["scores"]:
+                auc = metrics["scores"][name]["auc"]
+                numbers = f"{auc['value']:.3f} [{auc['low']:.3f}, {auc['high']:.3f}]"
+                lines.append(f"| {question} | {name} | {numbers} |")
+                question = ""
+    return "\n".join(lines)

@@ -1,0 +1,220 @@
+"""What the default size reaches: video networks, their rivals and the limit, on tanks of their own.
+
+Run: ``python tests/benchmarks/bench_forecasters.py [--seeds 0 1 2] [--quick]``. For each seed a
+film of an hour to train on and another of 20 minutes to be scored on; everything is scored on
+every third frame. The table goes to ``FORECASTERS.md`` beside this file. What a seed gave is kept
+in ``--results``: called again, only what is missing is done, and seeds may be run side by side.
+"""
+
+import argparse
+import json
+import os
+import time
+from datetime import date
+from pathlib import Path
+
+import forecasters_table
+import numpy as np
+from compare import one_thread, peak_memory
+
+HERE = Path(__file__).resolve().parent
+KINDS = {"logistic": "logistic regression", "boosting": "boosting", "both": "both, averaged"}
+STEP = 3  # every third frame of the test film is scored
+PAPER_STEPS = 6
+STUDY_CLIPS = 44_956 * 4  # training clips of the study and their flips
+
+
+def main() -> None:
+    """Measure what is missing, then write the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
+    parser.add_argument("--quick", action="store_true", help="to see that it runs; no table")
+    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--results", type=Path, default=Path("data/runs/bench_forecasters"))
+    parser.add_argument("--only-paper", action="store_true")
+    parser.add_argument("--only-table", action="store_true")
+    chosen = parser.parse_args()
+    size = {"minutes": 60, "test_minutes": 20, "steps": 200, "oracle_frames": 400}
+    size |= {"epochs": chosen.epochs}
+    folder = chosen.results
+    if chosen.quick:
+        folder = folder.with_name(folder.name + "_quick")
+        size |= {"minutes": 8, "test_minutes": 5, "steps": 10, "epochs": 2, "oracle_frames": 40}
+    if not chosen.only_table:
+        one_thread()
+        _once(folder / "paper.json", measure_paper)
+        for seed in [] if chosen.only_paper else chosen.seeds:
+            _once(folder / f"seed{seed}.json", lambda seed=seed: measure_seed(seed, folder, **size))
+    found = [json.loads(path.read_text()) for path in sorted(folder.glob("seed*.json"))]
+    paper = json.loads((folder / "paper.json").read_text())
+    table = forecasters_table.as_markdown(found, paper, os.cpu_count(), date.today(), size)
+    print(table)
+    if not chosen.quick:
+        (HERE / "FORECASTERS.md").write_text(table, encoding="utf-8")
+
+
+def _once(path: Path, measure) -> None:
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(measure(), indent=1)
+        path.with_suffix(".partial").write_text(text)
+        os.replace(path.with_suffix(".partial"), path)
+
+
+def measure_seed(seed: int, folder: Path, minutes, test_minutes, steps, epochs, oracle_frames):
+    """Everything about one tank; plain numbers, intervals as [value, low, high]."""
+    from fishlib.labels import label_bursts, label_onsets, median_recent_speed
+    from fishlib.recording import open_recording
+    from fishlib.splits import split_frames
+
+    film = open_recording("simulated", seed=seed, minutes=minutes, progress=False)
+    test = open_recording("simulated", seed=100 + seed, minutes=test_minutes, progress=False)
+    parts = split_frames(len(film.speed))
+    calm = median_recent_speed(film.speed, parts["train"])
+    labels = {
+        "onset": [label_onsets(speed, calm_level=calm) for speed in (film.speed, test.speed)],
+        "burst": [label_bursts(speed) for speed in (film.speed, test.speed)],
+    }
+    scored = np.zeros(len(test.speed), bool)
+    scored[119::STEP] = True
+    labels = {k: (train, np.where(scored, asked, -1)) for k, (train, asked) in labels.items()}
+    forecasts, seconds = {"onset": {}, "burst": {}}, {}
+    for target, (train, _) in labels.items():
+        forecasts[target] |= _history(film.speed, train, parts, test.speed)
+        print(f"seed {seed}: history models of {target} fitted", flush=True)
+    for name, target, network, asked in (
+        ("ConvLSTM", "onset", "motion_convlstm", ("onset", "burst")),
+        ("CNN", "onset", "motion_cnn", ("onset",)),
+        ("ConvLSTM trained on bursts", "burst", "motion_convlstm", ("burst",)),
+    ):
+        own = folder / f"seed{seed}_{target}_{network}"
+        model, layout, seconds[name] = _train(
+            network, film, labels[target][0], parts, own, seed, epochs, steps
+        )
+        p = _forecast(model, layout, test.frames, [labels[other][1] for other in asked])
+        for other in asked:
+            forecasts[other][name] = p
+        print(f"seed {seed}: {name} trained in {seconds[name]} s", flush=True)
+    verdicts = {k: _verdict(labels[k][1], forecasts[k]) for k in forecasts}
+    verdicts["onset"]["limit"] = _limit(
+        test, labels["onset"][1], forecasts["onset"], verdicts["onset"]["best"], calm, oracle_frames
+    )
+    return {"seed": seed, "seconds": seconds, **verdicts}
+
+
+def _history(speed, label, parts, test_speed) -> dict[str, np.ndarray]:
+    """The three history models, fitted on the training part, on the test film."""
+    from fishlib.forecasters.history import HistoryForecaster, fit_history_forecaster
+
+    part = parts["train"]
+    fitted = {
+        kind: fit_history_forecaster([speed[part]], [label[part]], kind)
+        for kind in ("logistic", "boosting")
+    }
+    two = fitted["logistic"].classifiers + fitted["boosting"].classifiers
+    fitted["both"] = HistoryForecaster(two)
+    return {KINDS[kind]: model.forecast(test_speed) for kind, model in fitted.items()}
+
+
+def _train(network, film, label, parts, folder, seed, epochs, steps):
+    from fishlib.forecasters.video import Plan, fit_network
+
+    plan = Plan(network, epochs=epochs, steps_per_epoch=steps, motion_weight=0.0, seed=seed)
+    start = time.process_time()
+    model, history = fit_network(
+        plan, film.frames, film.speed, label, parts, folder, progress=False
+    )
+    seconds = {"processor": time.process_time() - start, "clock": float(history["seconds"].sum())}
+    return model, plan.layout, seconds
+
+
+def _forecast(model, layout, frames, labels) -> np.ndarray:
+    """The network at every frame that one of the labels asks about."""
+    from fishlib.forecasters.video import forecast_frames
+
+    asked = np.any([label >= 0 for label in labels], axis=0)
+    return forecast_frames(model, frames, layout, np.flatnonzero(asked))
+
+
+def _verdict(label, forecasts) -> dict:
+    """AUCs, differences from the best history model on this very film, gain of stacking."""
+    from fishlib.evaluation import compare_forecasts
+    from fishlib.evaluation.bootstrap import bootstrap_auc, scored_frames
+    from fishlib.evaluation.incremental import stacking_gain
+
+    table = bootstrap_auc(scored_frames(label, forecasts), None).set_index("name")
+    best = table.loc[list(KINDS.values()), "auc"].idxmax()
+    videos = [name for name in forecasts if name not in KINDS.values()]
+    pairs = [(name, best) for name in videos]
+    pairs += [("ConvLSTM", "CNN")] if "CNN" in forecasts else []
+    differences = compare_forecasts(label, forecasts, pairs=pairs).query("score == 'auc'")
+    gains = {name: stacking_gain(label, forecasts[best], forecasts[name]) for name in videos}
+    return {
+        "best": best,
+        "frames": int(np.sum(label >= 0)),
+        "base_rate": float(np.mean(label[label >= 0])),
+        "auc": {name: _numbers(row, "auc") for name, row in table.iterrows()},
+        "differences": {
+            f"{row['first']} − {'best ỹ' if row['second'] == best else row['second']}": _numbers(
+                row, "difference"
+            )
+            for _, row in differences.iterrows()
+        },
+        "stacking": {name: _numbers(gain, "gain") for name, gain in gains.items()},
+    }
+
+
+def _limit(test, label, forecasts, best, calm, n_frames) -> dict:
+    """The oracle on evenly spread frames, and the way to it from the best history model."""
+    from fishlib.evaluation import evaluate
+    from fishlib.tank import TankConfig, oracle_forecast
+
+    asked = np.flatnonzero(label >= 0)
+    chosen = asked[np.linspace(0, len(asked) - 1, min(n_frames, len(asked))).astype(int)]
+    tracks = getattr(test.truth, "tracks", test.truth)
+    oracle = oracle_forecast(tracks, TankConfig(), chosen, "onset", calm_level=calm)
+    contest = {name: forecasts[name] for name in (best, "ConvLSTM", "CNN")} | {"oracle": oracle}
+    tables = evaluate(
+        label, contest, history=best, oracle="oracle", n_shifts=99, progress=False
+    ).tables
+    scores = tables["scores"].query("score == 'auc'").set_index("name")
+    share = tables["share_of_the_way"].query("score == 'auc'").set_index("name")
+    return {
+        "frames": int(np.isfinite(oracle).sum()),
+        "auc": {name: _numbers(row, "value") for name, row in scores.iterrows()},
+        "share": {name: _numbers(share.loc[name], "share") for name in ("ConvLSTM", "CNN")},
+    }
+
+
+def _numbers(row, value: str) -> list[float]:
+    return [float(row[key]) for key in (value, "low", "high")]
+
+
+def measure_paper() -> dict:
+    """Seconds and memory of a training step of the set ``paper``, on one thread."""
+    import keras
+
+    from fishlib.clips import ClipDataset, time_channels
+    from fishlib.models import build_upbeat_snowflake
+
+    rng = np.random.default_rng(0)
+    frames = rng.integers(0, 256, (300, 120, 160), dtype=np.uint8)
+    labels = (np.arange(300) % 2).astype(np.int8)
+    data = ClipDataset(frames, labels, None, time_channels(30, 4), 4, flips=4, shuffle=True)
+    model = build_upbeat_snowflake()
+    model.compile(keras.optimizers.Adam(8e-5), "binary_crossentropy")
+
+    def step(i: int) -> float:
+        start = time.process_time()
+        loss = model.train_on_batch(*data[i])
+        assert np.isfinite(loss)
+        return time.process_time() - start
+
+    peak, _ = peak_memory(lambda: [step(i) for i in range(2)])  # the first is also the compiling
+    seconds = float(np.median([step(i) for i in range(2, 2 + PAPER_STEPS)]))
+    days = seconds * STUDY_CLIPS / 4 / 86400
+    return {"seconds": seconds, "peak_mb": peak, "steps": PAPER_STEPS, "days_an_epoch": days}
+
+
+if __name__ == "__main__":
+    main()

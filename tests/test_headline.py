@@ -1,0 +1,16 @@
+import numpy as np
+
+from fishlib.evaluation import evaluate
+from fishlib.evaluation.headline import headline_table
+
+
+def test_the_table_holds_the_scores_that_were_computed():
+    rng = np.random.default_rng(0)
+    label = rng.integers(0, 2, 1200)
+    forecasts = {"good": label + rng.normal(0, 1, 1200), "coin": rng.random(1200)}
+    found = evaluate(label, forecasts, n_resamples=50, n_shifts=99, progress=False)
+    table = headline_table([("which?", found.metrics, ["coin", "absent", "good"])]).splitlines()
+    assert len(table) == 4
+    auc = found.tables["scores"].query("score == 'auc' and name == 'good'").iloc[0]
+    assert table[3] == f"|  | good | {auc['value']:.3f} [{auc['low']:.3f}, {auc['high']:.3f}] |"
+    assert table[2].startswith("| which? | coin | 0.")

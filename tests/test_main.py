@@ -1,0 +1,56 @@
+import pandas as pd
+import pytest
+
+from fishlib import pipeline
+from fishlib.__main__ import main
+from fishlib.pipeline import batch
+
+
+@pytest.fixture
+def calls(monkeypatch, tmp_path):
+    """Calls of the notebook runner, which is replaced by one that only takes note."""
+    seen = []
+
+    def note(run_dir, parameters):
+        seen.append((str(run_dir), parameters))
+        return tmp_path
+
+    monkeypatch.setattr(pipeline, "run_notebooks", note)
+    return seen
+
+
+def test_parameters_come_from_set_file_and_command_line(calls, tmp_path, capsys):
+    (tmp_path / "mine.yaml").write_text("minutes: 3\nseed: 4\n")
+    arguments = ["run", "--set", "quick", "--parameters", str(tmp_path / "mine.yaml")]
+    assert main([*arguments, "-p", "seed", "5", "-p", "anneal", "false"]) == 0
+    run_dir, parameters = calls[0]
+    assert run_dir == "data/runs/quick"
+    assert (parameters["minutes"], parameters["seed"], parameters["anneal"]) == (3, 5, False)
+    assert parameters["epochs"] == 2
+    assert "05_evaluation.html" in capsys.readouterr().out
+
+
+def test_one_film_is_the_source_and_many_are_run_together(calls, tmp_path, monkeypatch):
+    films = [str(tmp_path / name) for name in ("a.mp4", "b.mp4")]
+    assert main(["run", films[0]]) == 0
+    assert calls[0][1]["source"] == films[0]
+    tables = []
+
+    def together(films, out, parameters, jobs):
+        tables.append((films, jobs))
+        return pd.DataFrame({"status": ["done", "failed"]})
+
+    monkeypatch.setattr(batch, "run_films", together)
+    assert main(["run", *films, "--jobs", "2"]) == 1  # a film failed
+    assert tables == [(films, 2)]
+
+
+def test_mistakes_end_with_one_sentence_and_exit_code_1(capsys, tmp_path):
+    assert main(["run", "--set", "nosuch"]) == 1
+    assert "No set 'nosuch'; there are: default, quick, paper" in capsys.readouterr().err
+    assert main(["run", "--run-dir", str(tmp_path), "-p", "sede", "1"]) == 1
+    assert "No notebook has the parameter sede" in capsys.readouterr().err
+    assert main(["run", str(tmp_path / "*.mp4")]) == 1
+    assert "matches no film" in capsys.readouterr().err
+    assert main(["watch", str(tmp_path / "none.mp4")]) == 1
+    assert "none.mp4" in capsys.readouterr().err
