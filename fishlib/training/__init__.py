@@ -71,7 +71,8 @@ def train(
     seed : int
         Seeds the initial weights.
     strategy : tf.distribute.Strategy, optional
-        For instance ``tf.distribute.MirroredStrategy()`` for all local GPUs.
+        For instance ``tf.distribute.MirroredStrategy()`` for all local GPUs. Several machines
+        are refused: Keras 3's ``fit`` does not support MultiWorkerMirroredStrategy.
     settings : dict, optional
         All that decides the result, such as plan and data. What ``folder`` holds of a training
         with other settings is removed, not resumed.
@@ -89,7 +90,10 @@ def train(
         If a split holds one class only.
     FloatingPointError
         If the loss is not finite.
+    NotImplementedError
+        If the strategy spans several workers.
     """
+    _require_one_worker(strategy)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for name, part in (("training", data), ("validation", validation)):
@@ -134,6 +138,16 @@ def _forget_other_training(folder: Path, settings: dict) -> None:
         for name in ("last.keras", "best.keras", "history.csv"):
             (folder / name).unlink(missing_ok=True)
         write_atomically(note, lambda path: path.write_text(text, encoding="utf-8"))
+
+
+def _require_one_worker(strategy) -> None:
+    resolver = getattr(strategy, "cluster_resolver", None)
+    tasks = resolver.cluster_spec().as_dict() if resolver else {}
+    if sum(len(addresses) for addresses in tasks.values()) > 1:
+        raise NotImplementedError(
+            f"The strategy spans {tasks}, but Keras 3's fit trains on one machine only: use "
+            "tf.distribute.MirroredStrategy() there, which takes all its GPUs."
+        )
 
 
 def _require_both_classes(name: str, data) -> None:
