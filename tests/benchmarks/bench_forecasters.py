@@ -47,6 +47,7 @@ def main() -> None:
             _once(folder / f"seed{seed}.json", lambda seed=seed: measure_seed(seed, folder, **size))
     found = [json.loads(path.read_text()) for path in sorted(folder.glob("seed*.json"))]
     paper = json.loads((folder / "paper.json").read_text())
+    size |= {"seeds": chosen.seeds}
     table = forecasters_table.as_markdown(found, paper, os.cpu_count(), date.today(), size)
     print(table)
     if not chosen.quick:
