@@ -103,6 +103,20 @@ def test_a_short_lab_film_is_prepared_and_forecast(simulated, footage, tmp_path)
     assert np.isfinite(forecasts[forecasts.files[0]]).sum() > 400
 
 
+def test_the_chain_goes_on_without_the_published_files(simulated, tmp_path, monkeypatch):
+    monkeypatch.setenv("FISHLIB_PUBLISHED", str(tmp_path / "nothing"))
+    run = tmp_path / "run"
+    small = QUICK | {"epochs": 1, "steps_per_epoch": 5, "lstm_epochs": 0, "oracle_frames": 10}
+    names = [NOTEBOOKS[1], *NOTEBOOKS[3:]]
+    run.mkdir()
+    shutil.copy(simulated / "clips.json", run)
+    run_notebooks(run, small, names, html=False, progress=False)
+    metrics = metrics_of(run)
+    assert "study" not in metrics["05_evaluation"]
+    assert metrics["05_evaluation"]["onsets"]["scores"]["ConvLSTM"]["auc"]["value"] > 0
+    assert "not reachable" in (run / "02_labeling.ipynb").read_text(encoding="utf-8")
+
+
 def test_a_film_too_short_to_train_on_says_what_to_do(footage, tmp_path):
     parameters = QUICK | {"source": str(footage / "zebrafish_8.avi"), "minutes": 0}
     with pytest.raises(NotebookFailed, match=r"too short to be split.*set the parameter model"):

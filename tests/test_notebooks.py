@@ -7,10 +7,10 @@ from statistics import median
 
 import nbformat
 import pytest
-from fishlib.showcase import source_hash
 
 import fishlib
 from fishlib.pipeline import NOTEBOOKS, notebook_folder, notebook_parameters
+from fishlib.pipeline.showcase import source_hash
 
 COMMON = ["source", "run_dir", "seed", "minutes", "preparation"]
 MACHINE = re.compile(r"/(?:home|root|Users|work|tmp|mnt|usr|opt|var)/")

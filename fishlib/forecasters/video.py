@@ -44,7 +44,8 @@ class Plan:
     class_weighting : bool
         Weight both classes alike, as in the study.
     motion_weight : float
-        Weight of the auxiliary task, to foretell the coming motion; 0 leaves it out.
+        Weight of an auxiliary task that needs no truth, to foretell the coming motion; 0 leaves
+        it out, since it gained nothing on the tank.
     seed : int
     """
 
@@ -58,7 +59,7 @@ class Plan:
     steps_per_epoch: int = 200
     flips: int = 4
     class_weighting: bool = False
-    motion_weight: float = 0.3
+    motion_weight: float = 0.0
     seed: int = 0
 
     def __post_init__(self):

@@ -75,7 +75,12 @@ def main() -> None:
     text = TOP.format(repetitions=arguments.repetitions) + "\n".join(lines) + "\n" + NOTES
     text += "".join(f"\n- {remark}" for remark in remarks) + "\n"
     if "chain" in chosen:
-        text += "\n![Cost against size](../../figures/cost_by_size.png)\n"
+        text += (
+            "\n![Processor time and memory of each station against length and resolution of a film]"
+            "(../../figures/cost_by_size.png)\n\nThe dotted line is growth in proportion. Memory "
+            "includes pages of the mapped film, which the system takes "
+            "back at need.\n"
+        )
     partial = arguments.output.with_suffix(".partial")
     partial.write_text(text)
     partial.replace(arguments.output)
