@@ -102,6 +102,9 @@ def draw(rows: list[dict], path: Path) -> None:
         for ax, (by, name) in zip(panels, columns, strict=True):
             _draw_panel(ax, rows, value, by)
             ax.set(xscale="log", yscale="log", xlabel=name, ylabel=unit)
+            ticks = MINUTES if by == "minutes" else [BASE[0] * BASE[1] * f**2 for f in FACTORS]
+            ax.set_xticks(ticks, [f"{tick:,}".replace(",", " ") for tick in ticks])
+            ax.set_xticks([], minor=True)
     for ax in axes[:, 1]:
         ax.set_ylabel("")
     handles, labels = axes[0, 0].get_legend_handles_labels()

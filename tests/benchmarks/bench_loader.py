@@ -120,13 +120,13 @@ def _report_share(data) -> None:
     model.compile("adam", "binary_crossentropy")
     batch = data[0]
     model.train_on_batch(*batch)
-    start = time.perf_counter()
+    start = time.process_time()
     model.train_on_batch(*batch)
-    step = time.perf_counter() - start
-    start = time.perf_counter()
+    step = time.process_time() - start
+    start = time.process_time()
     for i in range(len(data)):
         data[i]
-    load = (time.perf_counter() - start) / len(data)
+    load = (time.process_time() - start) / len(data)
     print(
         f"loading is {100 * load / step:.1f} % of a training step of {step:.2f} s at the paper size"
     )
