@@ -71,12 +71,12 @@ def run_notebooks(
     Raises
     ------
     ValueError
-        If no notebook has one of the parameters.
+        If none of the five notebooks has one of the parameters.
     NotebookFailed
         If a cell stopped with an error.
     """
     parameters = dict(parameters or {})
-    known = {name: notebook_parameters(name) for name in notebooks}
+    known = {name: notebook_parameters(name) for name in NOTEBOOKS}
     _refuse_unknown(parameters, known)
     run = Path(run_dir).resolve()
     run.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from fishlib.pipeline import NOTEBOOKS, notebook_parameters, run_notebooks
+from fishlib.pipeline import NOTEBOOKS, run_notebooks
 from fishlib.pipeline.parameter_sets import SWEEP
 from fishlib.pipeline.steps import Execute, run_film
 from fishlib.pipeline.sweep_tables import summarise, write_tables
@@ -78,7 +78,7 @@ def run_sweep(
     }
     rows = {}
     with tqdm(total=len(tasks), disable=not progress, unit="run") as bar:
-        for row in _outcomes(tasks, out, partial(_with_known, execute), jobs):
+        for row in _outcomes(tasks, out, partial(_without_pages, execute), jobs):
             rows[row["name"], row["seed"]] = row
             table = pd.DataFrame([rows[key] for key in tasks if key in rows])
             write_tables(table, out)
@@ -96,11 +96,8 @@ def _require(names: Sequence[str], seeds: Sequence[int], jobs: int) -> None:
         raise ValueError("A sweep takes at least one set, one seed and one job.")
 
 
-def _with_known(execute: Execute, run, parameters: dict, notebooks, progress) -> None:
-    """Give each notebook the parameters it has; pages are not written."""
-    known = {key for name in notebooks for key in notebook_parameters(name)}
-    chosen = {key: value for key, value in parameters.items() if key in known}
-    execute(run, chosen, notebooks=notebooks, html=False, progress=progress)
+def _without_pages(execute: Execute, run, parameters: dict, notebooks, progress) -> None:
+    execute(run, parameters, notebooks=notebooks, html=False, progress=progress)
 
 
 def _outcomes(tasks: dict, out: Path, execute: Execute, jobs: int) -> Iterator[dict]:
