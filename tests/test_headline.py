@@ -14,3 +14,8 @@ def test_the_table_holds_the_scores_that_were_computed():
     auc = found.tables["scores"].query("score == 'auc' and name == 'good'").iloc[0]
     assert table[3] == f"|  | good | {auc['value']:.3f} [{auc['low']:.3f}, {auc['high']:.3f}] |"
     assert table[2].startswith("| which? | coin | 0.")
+
+
+def test_a_score_without_an_interval_stands_alone():
+    metrics = {"scores": {"oracle": {"auc": 0.75}}}
+    assert headline_table([("q", metrics, ["oracle"])]).endswith("| q | oracle | 0.750 |")

@@ -21,8 +21,13 @@ def headline_table(rows: Sequence[tuple[str, Mapping, Sequence[str]]]) -> str:
     for question, metrics, names in rows:
         for name in names:
             if name in metrics["scores"]:
-                auc = metrics["scores"][name]["auc"]
-                numbers = f"{auc['value']:.3f} [{auc['low']:.3f}, {auc['high']:.3f}]"
-                lines.append(f"| {question} | {name} | {numbers} |")
+                lines.append(f"| {question} | {name} | {_number(metrics['scores'][name]['auc'])} |")
                 question = ""
     return "\n".join(lines)
+
+
+def _number(auc: Mapping | float) -> str:
+    """A score with its interval, or alone where too few frames were scored for one."""
+    if not isinstance(auc, Mapping):
+        return f"{auc:.3f}"
+    return f"{auc['value']:.3f} [{auc['low']:.3f}, {auc['high']:.3f}]"

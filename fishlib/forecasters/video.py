@@ -55,8 +55,8 @@ class Plan:
     learning_rate: float = 5e-3
     anneal: bool = True
     batch_size: int = 32
-    epochs: int = 5
-    steps_per_epoch: int = 200
+    epochs: int = 4
+    steps_per_epoch: int = 150
     flips: int = 4
     class_weighting: bool = False
     motion_weight: float = 0.0
