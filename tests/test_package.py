@@ -8,8 +8,8 @@ import yaml
 import fishlib
 
 TOP = Path(__file__).resolve().parents[1]
-LIGHT = ["motion", "labels", "splits", "forecasters", "history", "published", "evaluation"]
-LIGHT += ["figures", "video", "tank", "runs", "pipeline"]
+LIGHT = ["motion", "labels", "splits", "forecasters", "forecasters.history", "published"]
+LIGHT += ["evaluation", "figures", "video", "tank", "recording", "runs.film", "pipeline"]
 
 
 @pytest.mark.parametrize("module", ["fishlib", *(f"fishlib.{name}" for name in LIGHT)])
