@@ -1,6 +1,7 @@
 """Command line: run the notebooks, watch a film live, put a run on show."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -14,6 +15,9 @@ def main(arguments: list[str] | None = None) -> int:
     for add in (_add_run, _add_watch, _add_show):
         add(commands)
     chosen = parser.parse_args(arguments)
+    os.environ.setdefault(
+        "TF_ENABLE_ONEDNN_OPTS", "1"
+    )  # faster, and not always TensorFlow's choice
     try:
         return chosen.call(chosen)
     except (ValueError, RuntimeError, OSError) as error:

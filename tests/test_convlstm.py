@@ -1,10 +1,16 @@
 """The fused ConvLSTM against the layer of Keras, in values, gradients, weights and files."""
 
+import os
+import platform
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from fishlib.models import convlstm
 from fishlib.models.convlstm import FusedConvLSTM2D, old_hard_sigmoid
 
 VARIANTS = {
@@ -15,6 +21,13 @@ VARIANTS = {
     "dilated": {"dilation_rate": 2},
     "backwards": {"go_backwards": True, "activation": "relu"},
 }
+
+
+@pytest.fixture(autouse=True, params=["fused", "left to Keras"])
+def way(request, monkeypatch):
+    """Both ways through the cell, whatever TensorFlow computes with here."""
+    monkeypatch.setattr(convlstm, "uses_onednn", lambda: True)
+    monkeypatch.setattr(convlstm, "LARGE_GRID", 10**9 if request.param == "fused" else 1)
 
 
 def _pair(dtype="float64", size=(11, 13), **arguments):
@@ -92,10 +105,27 @@ def test_weights_go_both_ways():
     np.testing.assert_allclose(stock(_clips()), fused(_clips()), atol=1e-12)
 
 
+@pytest.mark.parametrize("onednn", [True, False])
+def test_the_step_is_fused_where_that_is_faster(onednn, monkeypatch):
+    monkeypatch.setattr(convlstm, "LARGE_GRID", 64 * 64)
+    monkeypatch.setattr(convlstm, "uses_onednn", lambda: onednn)
+    cell = _pair()[1].cell
+    assert cell.is_fused(15 * 20)
+    assert cell.is_fused(118 * 158) is not onednn
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="oneDNN is TensorFlow's on x86 only")
+@pytest.mark.parametrize(("choice", "said"), [("0", b"False"), ("1", b"True")])
+def test_the_library_is_the_one_the_environment_chose(choice, said):
+    code = "from fishlib.models.convlstm import uses_onednn; print(uses_onednn())"
+    environment = {**os.environ, "TF_ENABLE_ONEDNN_OPTS": choice}
+    told = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True)
+    assert told.stdout.strip() == said
+
+
 def test_dropout_is_left_to_keras():
     stock, fused = _pair(dropout=0.5, seed=1)
-    assert not fused.cell.is_fused
-    assert _pair()[1].cell.is_fused
+    assert not fused.cell.is_fused(15 * 20)
     np.testing.assert_allclose(fused(_clips()), stock(_clips()), atol=1e-12)
 
 

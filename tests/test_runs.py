@@ -1,4 +1,5 @@
 import json
+import os
 
 import numpy as np
 import pytest
@@ -53,3 +54,16 @@ def test_arrays_and_metrics_come_back(tmp_path):
     runs.update_metrics(tmp_path, "01", {"list": (1, True)})
     metrics = json.loads((tmp_path / "metrics.json").read_text())
     assert metrics == {"01": {"list": [1, True]}, "02": {"auc": 0.5, "bad": None, "n": 3}}
+
+
+def test_what_is_written_below_python_is_silenced_and_onednn_turned_on(capfd, monkeypatch):
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")  # so that it is put back at the end
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS")
+    with runs.quietly():
+        os.write(2, b"a greeting\n")
+        assert os.environ["TF_ENABLE_ONEDNN_OPTS"] == "1"
+    os.write(2, b"an error\n")
+    assert capfd.readouterr().err == "an error\n"
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
+    with runs.quietly():
+        assert os.environ["TF_ENABLE_ONEDNN_OPTS"] == "0"

@@ -7,9 +7,12 @@ Equations (Shi et al. 2015, https://arxiv.org/abs/1506.04214, without peepholes,
     h_t = s(o) tanh(c_t)
 """
 
+import math
+
 import keras
 from keras import ops
 from keras.src.layers.rnn.conv_lstm import ConvLSTMCell  # Keras does not export its cell
+from tensorflow.python.util import _pywrap_util_port  # nor TensorFlow which library it uses
 
 _LOOP_ARGUMENTS = (
     "return_sequences",
@@ -34,19 +37,33 @@ def old_hard_sigmoid(x):
     return ops.clip(0.2 * x + 0.5, 0.0, 1.0)
 
 
+LARGE_GRID = 4096
+"""Pixels from which on oneDNN gains nothing from the fusion."""
+
+
+def uses_onednn() -> bool:
+    """Whether TensorFlow computes with oneDNN here; else it does with Eigen.
+
+    oneDNN runs several small convolutions of a large grid nearly as fast as one of all gates,
+    Eigen does not: see ``tests/benchmarks/RESULTS.md``.
+    """
+    return bool(_pywrap_util_port.IsMklEnabled())
+
+
 @keras.saving.register_keras_serializable(package="fishlib")
 class FusedConvLSTMCell(ConvLSTMCell):
     """One step of a ConvLSTM with one input and one recurrent convolution for all gates.
 
     Weights, initial values and configuration are those of the Keras cell. What the fused step does
-    not cover (dropout, channels first) and machines with a GPU are left to the Keras code.
+    not cover (dropout, channels first) is left to the Keras code, and so is what it does not speed
+    up: machines with a GPU, and large grids where TensorFlow computes with oneDNN.
     """
 
-    @property
-    def is_fused(self) -> bool:
-        """Whether the fused step is used here and with this configuration."""
+    def is_fused(self, n_pixels: int) -> bool:
+        """Whether the fused step is used here, with this configuration, on so many pixels."""
         plain = self.data_format == "channels_last" and not self.dropout + self.recurrent_dropout
-        return plain and not keras.distribution.list_devices("gpu")
+        as_fast = n_pixels >= LARGE_GRID and uses_onednn()
+        return plain and not as_fast and not keras.distribution.list_devices("gpu")
 
     @property
     def _shares_grid(self) -> bool:
@@ -67,7 +84,7 @@ class FusedConvLSTMCell(ConvLSTMCell):
         -------
         h, [h, c]
         """
-        if not self.is_fused:
+        if not self.is_fused(math.prod(states[0].shape[1:3])):
             return super().call(inputs, states, training=training)
         h, c = states
         one_convolution = not training and self._shares_grid  # faster only without a gradient
