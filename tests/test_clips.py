@@ -110,3 +110,18 @@ def test_bad_input_is_refused(film):
         ClipDataset(film, np.ones(10))
     with pytest.raises(ValueError, match="No labelled frame"):
         ClipDataset(film, np.full(200, -1))
+
+
+def test_mixed_channels_are_flipped_like_the_frames(film):
+    layout = motion_channels()
+    clips = layout.gather(film, np.full(4, 150), np.arange(4))
+    for clip, (down, right) in zip(clips, [(1, 1), (1, -1), (-1, 1), (-1, -1)], strict=True):
+        flipped = np.ascontiguousarray(film[:, ::down, ::right])
+        np.testing.assert_array_equal(clip, layout.gather(flipped, np.array([150]))[0])
+
+
+def test_a_batch_is_aligned_so_that_tensorflow_need_not_copy_it(film):
+    for batch_size in (1, 3, 5):
+        clips, _ = ClipDataset(film, labels_for(film), batch_size=batch_size)[0]
+        assert clips.flags.c_contiguous
+        assert clips.ctypes.data % 64 == 0

@@ -15,9 +15,6 @@ __all__ = [
     "time_channels",
 ]
 
-FLIPS = ((1, 1), (1, -1), (-1, 1), (-1, -1))
-"""Vertical and horizontal step of the four flips: none, left-right, up-down, both."""
-
 
 def clip_at(frames: np.ndarray, t: int, n_slices: int = 30, channels: int = 4) -> np.ndarray:
     """The study's time-channels clip of frame t.
@@ -120,12 +117,8 @@ class ClipDataset(keras.utils.PyDataset):
 
     def __getitem__(self, i):
         codes = self.order[i * self.batch_size : (i + 1) * self.batch_size]
-        at, flips = codes // 4, codes % 4
-        clips = self.layout.gather(self.frames, at)  # (B, slices, H, W, channels)
-        for j, flip in enumerate(flips):
-            vertical, horizontal = FLIPS[flip]
-            if flip:
-                clips[j] = clips[j, :, ::vertical, ::horizontal].copy()
+        at = codes // 4
+        clips = self.layout.gather(self.frames, at, codes % 4)  # (B, slices, H, W, channels)
         targets = self.labels[at].astype(np.float32)
         if self.weights is None:
             return clips, targets

@@ -2,7 +2,12 @@
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
+
+FLIP_CODES = (None, 1, 0, -1)
+"""OpenCV's codes of the four flips: none, left-right, up-down, both."""
+ALIGNMENT = 64  # bytes: TensorFlow takes over such a batch without copying it
 
 
 @dataclass(frozen=True)
@@ -44,13 +49,17 @@ class ClipLayout:
         """
         return self.gather(window, np.array([len(window) - 1]))[0]
 
-    def gather(self, frames: np.ndarray, at: np.ndarray) -> np.ndarray:
+    def gather(
+        self, frames: np.ndarray, at: np.ndarray, flips: np.ndarray | None = None
+    ) -> np.ndarray:
         """The clips at the frames ``at`` of a film.
 
         Parameters
         ----------
         frames : uint8 array (T, H, W)
         at : int array (B,)
+        flips : int array (B,), optional
+            Which of the four flips each clip gets, an index into :data:`FLIP_CODES`.
 
         Returns
         -------
@@ -63,11 +72,34 @@ class ClipLayout:
                 f"A clip at frame {int(np.min(at))} reaches outside the film of {len(frames)} "
                 f"frames: clips begin at frame {self.history - 1}."
             )
-        clips = np.moveaxis(frames[index], 2, -1).astype(np.float32)  # (B, slices, H, W, k)
-        clips /= 255
+        flips = np.zeros(len(index), int) if flips is None else flips
+        n_slices, channels = self.shape
+        clips = _aligned((len(index), n_slices, *frames.shape[1:], channels))
+        film = np.asarray(frames)  # a memory map's own indexing is slow
+        for clip, chosen, flip in zip(clips, index, flips, strict=True):
+            for piece, moments in zip(clip, chosen, strict=True):
+                self._fill(piece, film, moments, FLIP_CODES[flip])
+        return clips
+
+    def _fill(self, piece: np.ndarray, film: np.ndarray, moments: np.ndarray, flip) -> None:
+        """One slice, float32 (H, W, channels), from the frames at its moments (k,)."""
+        image = cv2.merge([film[t] for t in moments])  # uint8 (H, W, k)
+        if flip is not None:
+            image = cv2.flip(image, flip)
+        image = image.reshape(*piece.shape[:2], -1)  # OpenCV drops a single channel's axis
         if self.mix is None:
-            return clips
-        return clips @ np.array(self.mix, np.float32).T  # (B, slices, H, W, channels)
+            np.divide(image, np.float32(255), out=piece, dtype=np.float32)
+        else:
+            share = np.divide(image, np.float32(255), dtype=np.float32)
+            piece[:] = cv2.transform(share, np.array(self.mix, np.float32)).reshape(piece.shape)
+
+
+def _aligned(shape: tuple[int, ...]) -> np.ndarray:
+    """An empty float32 array whose first byte lies on a multiple of :data:`ALIGNMENT`."""
+    n_bytes = 4 * int(np.prod(shape))
+    store = np.empty(n_bytes + ALIGNMENT, np.uint8)
+    start = -store.ctypes.data % ALIGNMENT
+    return store[start : start + n_bytes].view(np.float32).reshape(shape)
 
 
 def time_channels(n_slices: int = 30, channels: int = 4) -> ClipLayout:
