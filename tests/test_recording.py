@@ -54,6 +54,9 @@ def test_a_late_stretch_of_the_tank_is_drawn_without_what_precedes_it(tmp_path, 
     late = tank.simulate_film(tank.TankConfig(), 5, 720).frames[611:700]
     monkeypatch.setattr(tank, "render_blocks", None)
     assert np.array_equal(recording.excerpt(611, 700), late)
+    monkeypatch.setattr(tank, "simulate_tracks", None)  # opened again, the tank is not simulated
+    again = open_recording("simulated", cache_dir=tmp_path, seed=5, minutes=0.4, **SETTINGS)
+    assert np.array_equal(again.excerpt(611, 700), late)
 
 
 def test_a_film_file_gives_the_same_as_its_frames(whole, film_frames):

@@ -10,7 +10,7 @@ import numpy as np
 from fishlib import tank
 from fishlib.preparation import Preparation
 from fishlib.recording.cache import cache_folder, make_key, only_one
-from fishlib.recording.making import load_tracks, make_recording
+from fishlib.recording.making import make_recording
 from fishlib.recording.source import Source, check_length, open_source
 from fishlib.video import shrink
 
@@ -187,7 +187,7 @@ def _load(folder: Path, opened: Source) -> Recording:
         repairs=facts["repairs"],
         remarks=facts["remarks"],
         cuts=np.array(facts["cuts"], int),
-        truth=load_tracks(tracks) if tracks.exists() else None,
+        truth=opened.truth(tracks if tracks.exists() else None),
         folder=folder,
         method=facts["method"],
         opened=opened,

@@ -41,7 +41,8 @@ class Source:
     prepare : callable
         ``prepare()`` returns the fitted `Preparation`.
     truth : callable
-        ``truth()`` returns the tracks of a simulated tank, or None.
+        ``truth(saved)`` returns the tracks of a simulated tank, or None for a real film;
+        ``saved`` is where they were written before, or None to simulate them.
     exact_start : bool
         Whether ``blocks(start)`` is exact and costs nothing, also with ``seek`` off.
     """
@@ -53,7 +54,7 @@ class Source:
     contents: dict
     blocks: Callable[[int, Counter, bool], Iterator[np.ndarray]]
     prepare: Callable[[], Preparation]
-    truth: Callable[[], tank.Tracks | None]
+    truth: Callable[[Path | None], tank.Tracks | None]
     exact_start: bool
 
 
@@ -75,9 +76,12 @@ def _open_tank(seed: int, minutes: float, config: tank.TankConfig) -> Source:
     n_frames = round(minutes * 60 * TANK_FPS)
     tracks: list[tank.Tracks] = []
 
-    def truth() -> tank.Tracks:
+    def truth(saved: Path | None = None) -> tank.Tracks:
         if not tracks:
-            tracks.append(tank.simulate_tracks(config, seed, n_frames))
+            made = (
+                tank.Tracks.load(saved) if saved else tank.simulate_tracks(config, seed, n_frames)
+            )
+            tracks.append(made)
         return tracks[0]
 
     def blocks(start: int, repairs: Counter, seek: bool) -> Iterator[np.ndarray]:
@@ -147,7 +151,7 @@ def _open_film(
 
     name = path.stem if info.kind == "video" else path.name
     return Source(
-        name, str(path), info.fps, stop, contents, blocks, prepare, lambda: None,
+        name, str(path), info.fps, stop, contents, blocks, prepare, lambda saved: None,
         exact_start=info.kind == "folder",
     )  # fmt: skip
 

@@ -1,10 +1,12 @@
 """What the fish of a simulated tank did: the truth behind its film."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from fishlib.atomic import save_arrays
 from fishlib.tank.behaviour import CHASE
 
 VARIABLES = (
@@ -32,6 +34,16 @@ class Tracks:
 
     def __len__(self) -> int:
         return len(self.state)
+
+    def save(self, path: Path) -> None:
+        """Write one array for each attribute, ``.npz``."""
+        save_arrays(path, **{field.name: getattr(self, field.name) for field in fields(self)})
+
+    @classmethod
+    def load(cls, path: Path) -> "Tracks":
+        """Read what :meth:`save` wrote."""
+        with np.load(path, allow_pickle=False) as saved:
+            return cls(**saved)
 
     def variable(self, name: str) -> np.ndarray:
         """One variable, float32 (T, n_fish), by its name in `VARIABLES`."""
