@@ -125,10 +125,10 @@ class Painter:
         index += np.arange(n)[:, None] * (height * width)
         low, pixels = light * fy, self.canvas.reshape(-1)
         high = light - low
-        corners = np.stack([index, index + 1, index + width, index + width + 1])
+        corners = np.stack([index, index + 1, index + width, index + width + 1]).reshape(-1)
         right, low_right = high * fx, low * fx
-        shares = np.stack([high - right, right, low - low_right, low_right])
-        np.add.at(pixels, corners, shares.astype(np.int32))
+        shares = np.stack([high - right, right, low - low_right, low_right]).reshape(-1)
+        np.add.at(pixels, corners, shares.astype(np.int32))  # far faster in one dimension
         out.reshape(-1)[corners] = np.minimum(pixels[corners] >> UNIT_BITS, 255)
         pixels[corners] = 0
 

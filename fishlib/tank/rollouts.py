@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -68,8 +69,7 @@ def drawn_speeds(states: np.ndarray, painter: Painter) -> np.ndarray:
     for k in range(states.shape[2]):
         film[:] = 0
         painter.paint(np.ascontiguousarray(states[:, :, k]), film)
-        change = cv2.absdiff(film[1:].reshape(-1, width), film[:-1].reshape(-1, width))
-        speeds[k] = change.reshape(len(states) - 1, -1).sum(axis=1)
+        speeds[k] = [cv2.norm(before, after, cv2.NORM_L1) for before, after in pairwise(film)]
     return speeds / (255 * height * width)
 
 
