@@ -1,5 +1,6 @@
 """The way in for films: published frames, sizes, clocks, and films written here losslessly."""
 
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from fishlib.video import (
 )
 from fishlib.video.clock import choose_fps, on_clock
 from fishlib.video.folder import natural_key
+from fishlib.video.read_ahead import map_ahead
 
 SHARED = Path(__file__).parents[2] / "shared"
 SAMPLE = SHARED / "published" / "sample training images"
@@ -187,3 +189,44 @@ def test_seeking_in_a_real_film_lands_on_the_frame():
     frames = read_frames(path, stop=260)
     assert np.array_equal(read_frames(path, start=251, stop=255, seek=True), frames[251:255])
     assert (frames[:, :, :40] == 0).all()  # a square film leaves black columns
+
+
+def test_work_ahead_keeps_its_order_and_does_not_run_far_ahead():
+    drawn = []
+
+    def items():
+        for i in range(50):
+            drawn.append(i)
+            yield i
+
+    def slow_at_first(i):
+        time.sleep(0.02 if i % 7 == 0 else 0)
+        return i * i
+
+    results = map_ahead(slow_at_first, items(), n_threads=3)
+    assert [next(results) for _ in range(10)] == [i * i for i in range(10)]
+    assert len(drawn) <= 10 + 2 * 3
+    assert list(results) == [i * i for i in range(10, 50)]
+
+
+def test_an_error_of_the_items_comes_after_what_was_drawn_before():
+    def items():
+        yield from range(7)
+        raise OSError("damaged")
+
+    results = map_ahead(str, items())
+    assert [next(results) for _ in range(7)] == list("0123456")
+    with pytest.raises(OSError, match="damaged"):
+        next(results)
+
+
+def test_an_error_in_the_work_ahead_arrives_in_its_place():
+    def refuse(i):
+        if i == 3:
+            raise ValueError("frame 3")
+        return i
+
+    results = map_ahead(refuse, iter(range(10)))
+    assert [next(results) for _ in range(3)] == [0, 1, 2]
+    with pytest.raises(ValueError, match="frame 3"):
+        next(results)

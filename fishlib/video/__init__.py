@@ -13,10 +13,10 @@ import cv2
 import numpy as np
 
 from fishlib.video import folder as frame_folder
-from fishlib.video.clock import on_clock, timed_frames
+from fishlib.video.clock import on_clock, timed_frames, to_gray
 from fishlib.video.file import open_capture, write_video
 from fishlib.video.info import FilmInfo, probe
-from fishlib.video.read_ahead import run_ahead
+from fishlib.video.read_ahead import map_ahead, run_ahead
 from fishlib.video.size import FRAME_SIZE, content_box, fit_frame, shrink
 
 __all__ = [
@@ -30,6 +30,8 @@ __all__ = [
     "shrink",
     "write_video",
 ]
+
+GROUP_BYTES = 2_000_000  # of images that go from thread to thread at once
 
 
 def iter_frames(
@@ -106,14 +108,36 @@ def _checked_roi(roi, info: FilmInfo) -> tuple[slice, slice]:
 
 
 def _blocks(images, size, block, roi) -> Iterator[np.ndarray]:
+    """Gray, sized frames in blocks; while one image is decoded others are grayed and sized."""
+
+    def ready(group: list[np.ndarray]) -> list[np.ndarray]:
+        return [fit_frame(to_gray(image[roi]), size) for image in group]
+
     held = []
-    for image in images:
-        held.append(fit_frame(image[roi], size))
-        if len(held) == block:
-            yield np.stack(held)
-            held = []
+    for group in map_ahead(ready, _groups(images)):
+        for frame in group:
+            held.append(frame)
+            if len(held) == block:
+                yield np.stack(held)
+                held = []
     if held:
         yield np.stack(held)
+
+
+def _groups(images: Iterator[np.ndarray]) -> Iterator[list[np.ndarray]]:
+    """Images by the handful: one of a large film, many of a small one."""
+    group = []
+    try:
+        for image in images:
+            group.append(image)
+            if len(group) * image.nbytes >= GROUP_BYTES:
+                yield group
+                group = []
+    except Exception:  # a film damaged here: what was decoded before still counts
+        yield group
+        raise
+    if group:
+        yield group
 
 
 def read_frames(

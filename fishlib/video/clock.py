@@ -18,15 +18,18 @@ LONGEST_GAP = 10.0  # seconds without a frame that may be bridged by holding the
 def read_gray(capture: cv2.VideoCapture) -> np.ndarray | None:
     """Decode the next frame as uint8 (h, w); None at the end of the film."""
     decoded, image = capture.read()
-    if not decoded:
-        return None
+    return to_gray(image) if decoded else None
+
+
+def to_gray(image: np.ndarray) -> np.ndarray:
+    """A decoded image, uint8 (h, w) or (h, w, 3) in OpenCV's order of colours, as (h, w)."""
     return image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
 
 
 def timed_frames(
     capture: cv2.VideoCapture, path: Path, stop: int | None = None
 ) -> Iterator[tuple[np.ndarray, float]]:
-    """Decode (image uint8 (h, w), time in seconds), one by one, up to `stop` frames.
+    """Decode (image as it is stored, time in seconds), one by one, up to `stop` frames.
 
     Raises
     ------
@@ -36,16 +39,17 @@ def timed_frames(
     shape, index = None, 0
     try:
         while stop is None or index < stop:
-            gray = read_gray(capture)
-            if gray is None:
+            decoded, image = capture.read()
+            if not decoded:
                 return
-            if shape is not None and gray.shape != shape:
+            size = image.shape[:2]
+            if shape is not None and size != shape:
                 raise ValueError(
-                    f"{path} changes its frame size from {shape} to {gray.shape} at frame {index}: "
+                    f"{path} changes its frame size from {shape} to {size} at frame {index}: "
                     "cut the film there or re-encode it at one size."
                 )
-            shape = gray.shape
-            yield gray, capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+            shape = size
+            yield image, capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
             index += 1
     finally:
         capture.release()

@@ -66,7 +66,7 @@ def probe(path: str | Path, fps: float | None = None) -> FilmInfo:
     times, shape = [], None
     for image, seconds in timed_frames(capture, path, stop=30):
         times.append(seconds)
-        shape = shape or image.shape
+        shape = shape or image.shape[:2]
     if shape is None:
         raise ValueError(
             f"{path} opens as a film but not one frame of it can be decoded: re-encode it."

@@ -1,11 +1,13 @@
-"""Run an iterator ahead of its reader, in a thread, so that decoding overlaps computing."""
+"""Run ahead of a reader, in threads, so that decoding overlaps computing."""
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-Item = TypeVar("Item")
+Item, Result = TypeVar("Item"), TypeVar("Result")
 _END = object()
 
 
@@ -49,3 +51,28 @@ def run_ahead(items: Iterator[Item], depth: int = 2) -> Iterator[Item]:
     finally:
         stopped.set()
         thread.join()
+
+
+def map_ahead(
+    function: Callable[[Item], Result], items: Iterator[Item], n_threads: int = 2
+) -> Iterator[Result]:
+    """Yield ``function(item)`` in order, computed in threads while further items are drawn.
+
+    At most two items a thread are held. What the function or the iterator raises is raised here,
+    after the results of the items before.
+    """
+    waiting: deque = deque()
+    with ThreadPoolExecutor(n_threads) as pool:
+        drawn = iter(items)
+        while True:
+            try:
+                item = next(drawn)
+            except StopIteration:
+                break
+            except Exception:
+                yield from (result.result() for result in waiting)
+                raise
+            waiting.append(pool.submit(function, item))
+            if len(waiting) >= 2 * n_threads:
+                yield waiting.popleft().result()
+        yield from (result.result() for result in waiting)
