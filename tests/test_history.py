@@ -41,6 +41,16 @@ def test_the_future_never_changes_a_forecast(speed, kind):
     assert (forecaster.forecast(film)[601:] != forecaster.forecast(changed)[601:]).any()
 
 
+def test_frames_can_be_asked_for(speed):
+    rows = history_features(speed, slice(100, 300))
+    np.testing.assert_array_equal(rows, history_features(speed)[100:300])
+    forecaster = fit_history_forecaster([speed[:1500]], [label_bursts(speed[:1500])])
+    some = forecaster.forecast(speed, np.array([50, 700, 900]))
+    assert np.flatnonzero(np.isfinite(some)).tolist() == [700, 900]
+    np.testing.assert_allclose(some[[700, 900]], forecaster.forecast(speed)[[700, 900]])
+    assert np.isnan(forecaster.forecast(speed, slice(0, 100))).all()
+
+
 def test_several_films_are_not_joined(speed):
     label = label_bursts(speed)
     whole = history_features(speed)

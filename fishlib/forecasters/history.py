@@ -20,7 +20,7 @@ KINDS = {"logistic": "logistic", "boosting": "boosting", "both": "logistic + boo
 """Kinds of forecaster, and how they are named in tables."""
 
 
-def history_features(speed: np.ndarray) -> np.ndarray:
+def history_features(speed: np.ndarray, at: slice | np.ndarray | None = None) -> np.ndarray:
     """What the past of the motion proxy says at each frame.
 
     The last 119 values (newest first), and over nine windows of them the mean, minimum, maximum,
@@ -31,11 +31,13 @@ def history_features(speed: np.ndarray) -> np.ndarray:
     ----------
     speed : float array (T,)
         Motion proxy.
+    at : slice or index array, optional
+        Frames to describe; None takes all.
 
     Returns
     -------
-    float64 array (T, 166)
-        Row t reads ``speed[t - 119 : t]``; the first 119 rows are NaN.
+    float64 array (n, 166)
+        The row of frame t reads ``speed[t - 119 : t]``; it is NaN for the first 119 frames.
 
     Raises
     ------
@@ -45,12 +47,15 @@ def history_features(speed: np.ndarray) -> np.ndarray:
     speed = np.asarray(speed, float)
     if len(speed) <= N_LAGS:
         raise ValueError(f"{len(speed)} frames hold no history of {N_LAGS}: use a longer film.")
-    windows = np.lib.stride_tricks.sliding_window_view(speed, N_LAGS)[:-1, ::-1]
+    frames = np.arange(len(speed))[slice(None) if at is None else at]
+    told = frames >= N_LAGS
+    reach = np.lib.stride_tricks.sliding_window_view(speed, N_LAGS)
+    windows = reach[frames[told] - N_LAGS][:, ::-1]  # (n, 119), newest first
     statistics = [_window_statistics(windows[:, :width]) for width in WINDOWS]
     elapsed = np.minimum(np.nan_to_num(time_since_burst(speed), nan=600), 600)
-    known = np.stack([published_baseline(speed), elapsed], axis=1)[N_LAGS:]
-    features = np.full((len(speed), N_LAGS + 5 * len(WINDOWS) + 2), np.nan)
-    features[N_LAGS:] = np.concatenate([windows, *statistics, known], axis=1)
+    known = np.stack([published_baseline(speed), elapsed], axis=1)[frames[told]]
+    features = np.full((len(frames), N_LAGS + 5 * len(WINDOWS) + 2), np.nan)
+    features[told] = np.concatenate([windows, *statistics, known], axis=1)
     return features
 
 
@@ -66,14 +71,28 @@ class HistoryForecaster:
 
     classifiers: tuple
 
-    def forecast(self, speed: np.ndarray) -> np.ndarray:
-        """Probability of a positive label at each frame, float64 (T,), NaN without history."""
-        features = history_features(speed)
-        known = features[N_LAGS:]
-        with threadpool_limits(1):
-            odds = [logit(_clip(c.predict_proba(known)[:, 1])) for c in self.classifiers]
-        forecast = np.full(len(features), np.nan)
-        forecast[N_LAGS:] = expit(np.mean(odds, axis=0))
+    def forecast(self, speed: np.ndarray, at: slice | np.ndarray | None = None) -> np.ndarray:
+        """Probability of a positive label at each frame.
+
+        Parameters
+        ----------
+        speed : float array (T,)
+        at : slice or index array, optional
+            Frames to forecast; None takes all.
+
+        Returns
+        -------
+        float64 array (T,)
+            NaN without history, and at frames not asked for.
+        """
+        frames = np.arange(len(speed))[slice(None) if at is None else at]
+        frames = frames[frames >= N_LAGS]
+        forecast = np.full(len(speed), np.nan)
+        if len(frames):
+            known = history_features(speed, frames)
+            with threadpool_limits(1):
+                odds = [logit(_clip(c.predict_proba(known)[:, 1])) for c in self.classifiers]
+            forecast[frames] = expit(np.mean(odds, axis=0))
         return forecast
 
 
@@ -109,15 +128,17 @@ def fit_history_forecaster(
     """
     if kind not in KINDS:
         raise ValueError(f"kind is one of {', '.join(KINDS)}, got {kind!r}.")
-    features = np.concatenate([history_features(speed)[N_LAGS:] for speed in speeds])
-    label = np.concatenate([label[N_LAGS:] for label in labels])
-    asked = np.flatnonzero(label >= 0)
-    asked = asked[:: max(1, round(len(asked) / max_frames))]
-    if len(np.unique(label[asked])) < 2:
+    asked = [np.flatnonzero(label[N_LAGS:] >= 0) + N_LAGS for label in labels]
+    every = max(1, round(sum(map(len, asked)) / max_frames))
+    asked = [frames[::every] for frames in asked]
+    label = np.concatenate([label[frames] for label, frames in zip(labels, asked, strict=True)])
+    if len(np.unique(label)) < 2:
         raise ValueError("The training labels hold one class only: nothing can be learned.")
+    told = zip(speeds, asked, strict=True)
+    features = np.concatenate([history_features(speed, frames) for speed, frames in told])
     made = {"logistic": [_logistic], "boosting": [_boosting], "both": [_logistic, _boosting]}[kind]
     with threadpool_limits(1):  # boosting's threads slow each other down when cores are busy
-        fitted = tuple(make(seed).fit(features[asked], label[asked]) for make in made)
+        fitted = tuple(make(seed).fit(features, label) for make in made)
     return HistoryForecaster(fitted)
 
 

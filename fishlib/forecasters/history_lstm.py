@@ -72,16 +72,29 @@ class HistoryLSTM:
     mean: float
     scale: float
 
-    def forecast(self, speed: np.ndarray) -> np.ndarray:
-        """Probability at each frame, float64 (T,), NaN for the first 119 frames."""
-        windows = np.lib.stride_tricks.sliding_window_view(
-            ((np.asarray(speed) - self.mean) / self.scale).astype(np.float32), N_LAGS
-        )[:-1, :, None]
+    def forecast(self, speed: np.ndarray, at: slice | np.ndarray | None = None) -> np.ndarray:
+        """Probability at each frame.
+
+        Parameters
+        ----------
+        speed : float array (T,)
+        at : slice or index array, optional
+            Frames to forecast; None takes all.
+
+        Returns
+        -------
+        float64 array (T,)
+            NaN for the first 119 frames, and at frames not asked for.
+        """
+        scaled = ((np.asarray(speed) - self.mean) / self.scale).astype(np.float32)
+        windows = np.lib.stride_tricks.sliding_window_view(scaled, N_LAGS)
+        frames = np.arange(len(speed))[slice(None) if at is None else at]
+        frames = frames[frames >= N_LAGS]
         forecast = np.full(len(speed), np.nan)
-        for start in range(0, len(windows), 1024):
-            part = windows[start : start + 1024]
-            p = self.model.predict_on_batch(np.ascontiguousarray(part))[:, 0]
-            forecast[N_LAGS + start : N_LAGS + start + len(part)] = p
+        for start in range(0, len(frames), 1024):
+            part = frames[start : start + 1024]
+            told = windows[part - N_LAGS][..., None]  # (B, 119, 1), oldest first
+            forecast[part] = self.model.predict_on_batch(told)[:, 0]
         return forecast
 
 
