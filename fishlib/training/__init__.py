@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from fishlib.atomic import write_atomically
 from fishlib.training.epoch_keeper import EpochKeeper
+from fishlib.training.several_workers import all_say, fit_on_workers, is_chief, n_workers
 
 
 def warmup_cosine(peak: float, n_steps: int, warmup: float = 0.06):
@@ -71,8 +72,9 @@ def train(
     seed : int
         Seeds the initial weights.
     strategy : tf.distribute.Strategy, optional
-        For instance ``tf.distribute.MirroredStrategy()`` for all local GPUs. Several machines
-        are refused: Keras 3's ``fit`` does not support MultiWorkerMirroredStrategy.
+        For instance ``tf.distribute.MirroredStrategy()`` for all local GPUs, or
+        ``tf.distribute.MultiWorkerMirroredStrategy()`` for several machines, which must all see
+        ``folder``; the first of them writes there.
     settings : dict, optional
         All that decides the result, such as plan and data. What ``folder`` holds of a training
         with other settings is removed, not resumed.
@@ -90,31 +92,42 @@ def train(
         If a split holds one class only.
     FloatingPointError
         If the loss is not finite.
-    NotImplementedError
-        If the strategy spans several workers.
+    FileNotFoundError
+        If several machines do not see the same folder.
     """
-    _require_one_worker(strategy)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for name, part in (("training", data), ("validation", validation)):
         _require_both_classes(name, part)
-    _forget_other_training(folder, {"seed": seed, "epochs": epochs, **(settings or {})})
+    if is_chief(strategy):
+        _forget_other_training(folder, {"seed": seed, "epochs": epochs, **(settings or {})})
+    all_say(strategy)  # the first worker has written now
+    if not all_say(strategy, (folder / "settings.json").exists()):
+        raise FileNotFoundError(
+            f"Not every worker sees what the first one writes to {folder}: give a folder on a disk "
+            "they share."
+        )
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
     with strategy.scope() if strategy else nullcontext():
         model, keeper = _start(build, optimizer, loss, folder, patience, data)
-    keeper.total_steps = epochs * len(data) if progress else None
+    keeper.writes = is_chief(strategy)
+    keeper.total_steps = epochs * len(data) if progress and keeper.writes else None
     done = len(keeper.history)
     if done < epochs and not keeper.out_of_patience():
-        model.fit(
-            data,
-            validation_data=validation,
-            initial_epoch=done,
-            epochs=epochs,
-            callbacks=[keeper],
-            verbose=0,
-            shuffle=False,
-        )
+        if n_workers(strategy) > 1:
+            fit_on_workers(model, data, validation, strategy, keeper, done, epochs)
+        else:
+            model.fit(
+                data,
+                validation_data=validation,
+                initial_epoch=done,
+                epochs=epochs,
+                callbacks=[keeper],
+                verbose=0,
+                shuffle=False,
+            )
+    all_say(strategy)
     model.load_weights(folder / "best.keras")
     return model, keeper.frame()
 
@@ -138,16 +151,6 @@ def _forget_other_training(folder: Path, settings: dict) -> None:
         for name in ("last.keras", "best.keras", "history.csv"):
             (folder / name).unlink(missing_ok=True)
         write_atomically(note, lambda path: path.write_text(text, encoding="utf-8"))
-
-
-def _require_one_worker(strategy) -> None:
-    resolver = getattr(strategy, "cluster_resolver", None)
-    tasks = resolver.cluster_spec().as_dict() if resolver else {}
-    if sum(len(addresses) for addresses in tasks.values()) > 1:
-        raise NotImplementedError(
-            f"The strategy spans {tasks}, but Keras 3's fit trains on one machine only: use "
-            "tf.distribute.MirroredStrategy() there, which takes all its GPUs."
-        )
 
 
 def _require_both_classes(name: str, data) -> None:

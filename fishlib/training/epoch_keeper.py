@@ -27,7 +27,7 @@ class EpochKeeper(keras.callbacks.Callback):
         path = folder / "history.csv"
         self.history = pd.read_csv(path).to_dict("records") if path.exists() else []
         self._started = time.monotonic()
-        self.total_steps, self._bar = None, None
+        self.total_steps, self._bar, self.writes = None, None, True
 
     def resume(self, iterations: int) -> None:
         """Drop an epoch that was noted but whose state was not written any more."""
@@ -78,11 +78,15 @@ class EpochKeeper(keras.callbacks.Callback):
         row = {"epoch": epoch, "iterations": iterations, "seconds": seconds, **logs}
         self.history.append({key: float(value) for key, value in row.items()})
         self._bar.set_postfix(val_loss=f"{logs['val_loss']:.4f}")
+        if self.writes:
+            self._write()
+        if self.out_of_patience():
+            self.model.stop_training = True
+
+    def _write(self) -> None:
         best = min(self.history, key=lambda row: row["val_loss"])
         if best is self.history[-1]:
             write_atomically(self.folder / "best.keras", self.model.save)
         table = self.frame()
         write_atomically(self.folder / "history.csv", lambda path: table.to_csv(path, index=False))
         write_atomically(self.folder / "last.keras", self.model.save)
-        if self.out_of_patience():
-            self.model.stop_training = True
