@@ -14,6 +14,7 @@ from tqdm import tqdm
 from fishlib.atomic import write_atomically
 from fishlib.pipeline import NOTEBOOKS, run_notebooks
 from fishlib.pipeline.steps import Execute, run_film
+from fishlib.side_by_side import share_cores
 
 
 def run_films(
@@ -83,7 +84,7 @@ def _outcomes(folders: dict[str, Path], parameters, notebooks, execute, jobs: in
         yield from (run_film(*task) for task in tasks)
         return
     context = get_context("spawn")
-    with ProcessPoolExecutor(jobs, context, max_tasks_per_child=1) as pool:
+    with ProcessPoolExecutor(jobs, context, share_cores, (jobs,), max_tasks_per_child=1) as pool:
         running = {pool.submit(run_film, *task): task for task in tasks}
         for future in as_completed(running):
             film, run, *_ = running[future]

@@ -1,0 +1,88 @@
+"""Calls side by side: their results, their errors, their cores, and a film that is not copied."""
+
+import os
+from functools import partial
+
+import joblib
+import numpy as np
+import psutil
+import pytest
+
+from fishlib.forecasters.history_lstm import fit_history_lstm
+from fishlib.labels import label_bursts
+from fishlib.side_by_side import share_cores, side_by_side
+
+
+def whoami(number):
+    """Number, process, and the share of its busiest thread in a large product."""
+    import tensorflow as tf
+
+    def busy():
+        return {t.id: t.user_time + t.system_time for t in psutil.Process().threads()}
+
+    square = tf.random.normal((2000, 2000))
+    before = busy()
+    for _ in range(5):
+        (square @ square).numpy()
+    spent = [seconds - before.get(thread, 0) for thread, seconds in busy().items()]
+    return number, os.getpid(), max(spent) / sum(spent)
+
+
+def refuse():
+    raise ValueError("out of fish")
+
+
+def storage_of(frames):
+    return type(frames).__name__, int(frames.sum())
+
+
+def test_results_come_in_order_from_other_processes():
+    named = side_by_side({f"call {i}": partial(whoami, i) for i in range(4)}, n_jobs=2)
+    assert list(named) == ["call 0", "call 1", "call 2", "call 3"]
+    results = list(named.values())
+    assert [number for number, *_ in results] == [0, 1, 2, 3]
+    assert os.getpid() not in {pid for _, pid, _ in results}
+    assert min(share for *_, share in results) > 0.9
+    assert side_by_side({7: partial(whoami, 7)})[7][1] == os.getpid()  # one call: no process for it
+    assert side_by_side({}) == {}
+
+
+def test_processes_share_the_cores(monkeypatch):
+    monkeypatch.setattr("fishlib.side_by_side.cpu_count", lambda: 8)
+    for name in ("LOKY_MAX_CPU_COUNT", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+        monkeypatch.setenv(name, "8")
+    share_cores(3)
+    assert os.environ["LOKY_MAX_CPU_COUNT"] == os.environ["TF_NUM_INTRAOP_THREADS"] == "2"
+    share_cores(20)
+    assert joblib.cpu_count() == 1
+
+
+def test_an_error_is_raised_here():
+    with pytest.raises(ValueError, match="out of fish"):
+        side_by_side({1: refuse, 2: refuse}, n_jobs=2)
+
+
+def test_a_mapped_film_stays_mapped(tmp_path):
+    film = np.full((50, 60, 80), 3, np.uint8)
+    np.save(tmp_path / "film.npy", film)
+    mapped = np.load(tmp_path / "film.npy", mmap_mode="r")
+    told = side_by_side(dict.fromkeys("ab", partial(storage_of, mapped)), n_jobs=2)
+    assert told == dict.fromkeys("ab", ("memmap", 3 * film.size))
+
+
+def test_a_training_gives_the_same_beside_another_as_alone(tmp_path, capsys):
+    rng = np.random.default_rng(5)
+    speed = np.convolve(rng.exponential(1e-3, 2000), np.ones(8) / 8, "same")
+    parts = [(part, label_bursts(part)) for part in (speed[:1500], speed[1500:])]
+    folders = [tmp_path / name for name in ("one", "two")]
+    small = {"epochs": 2, "samples_per_epoch": 128, "progress": False}
+    calls = {folder: partial(fit_history_lstm, *parts, folder, **small) for folder in folders}
+    fitted = side_by_side(calls, 2, rounds=dict.fromkeys(folders, 2))
+    (lstm, history), (twin, _) = fitted.values()
+    assert "4/4" in capsys.readouterr().err
+    assert history["epoch"].tolist() == [0, 1]
+    forecast = lstm.forecast(speed, slice(100, 400))
+    assert np.flatnonzero(np.isfinite(forecast)).tolist() == list(range(119, 400))
+    np.testing.assert_array_equal(forecast, twin.forecast(speed, slice(100, 400)))
+    alone, _ = fit_history_lstm(*parts, tmp_path / "alone", **small)
+    np.testing.assert_allclose(alone.forecast(speed)[119:400], forecast[119:400], atol=1e-4)
