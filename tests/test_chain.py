@@ -39,6 +39,7 @@ def test_the_chain_leaves_all_it_promises(simulated):
     for name in ("metrics.json", "model_card.md", "events.csv", "forecast.webm", "forecasts.npz"):
         assert (simulated / name).stat().st_size > 0
     assert len(list((simulated / "figures").glob("*.png"))) > 10
+    assert (simulated / "figures" / "sweep.png").exists()  # of the repository, for the page
     assert not list(simulated.glob(".*"))
     assert (simulated / "motion_convlstm" / "best.keras").exists()
 

@@ -21,6 +21,8 @@ NETWORKS = {
     "visionary_serenity": models.build_visionary_serenity,
     "fast_snow": models.build_fast_snow,
 }
+RIVALS = {"motion_convlstm": ("motion_cnn",)}
+"""Networks that are trained beside a network, to see what it owes to its design."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Plan:
     anneal: bool = True
     batch_size: int = 32
     epochs: int = 4
-    steps_per_epoch: int = 150
+    steps_per_epoch: int = 125
     flips: int = 4
     class_weighting: bool = False
     motion_weight: float = 0.0

@@ -2,8 +2,10 @@
 
 import os
 import re
+import shutil
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from fishlib.atomic import write_atomically
@@ -16,6 +18,8 @@ NOTEBOOKS = (
     "05_evaluation",
 )
 CELL_TIMEOUT = 24 * 3600
+BENCHMARK_FIGURES = ("sweep.png",)
+"""Figures of the repository that the notebooks show and no run makes."""
 
 
 class NotebookFailed(RuntimeError):
@@ -80,14 +84,18 @@ def run_notebooks(
     _refuse_unknown(parameters, known)
     run = Path(run_dir).resolve()
     run.mkdir(parents=True, exist_ok=True)
-    for name in notebooks:
-        started = time.monotonic()
-        chosen = {key: value for key, value in parameters.items() if key in known[name]}
-        _execute(name, run, {**chosen, "run_dir": str(run)}, progress)
-        if html:
-            _write_html(run / f"{name}.ipynb")
-        if progress:
-            print(f"{name}: done in {time.monotonic() - started:.0f} s", flush=True)
+    pages = []
+    with ThreadPoolExecutor(1) as writer:  # a page is written while the next notebook runs
+        for name in notebooks:
+            started = time.monotonic()
+            chosen = {key: value for key, value in parameters.items() if key in known[name]}
+            _execute(name, run, {**chosen, "run_dir": str(run)}, progress)
+            if html:
+                pages.append(writer.submit(_write_html, run / f"{name}.ipynb"))
+            if progress:
+                print(f"{name}: done in {time.monotonic() - started:.0f} s", flush=True)
+    for page in pages:
+        page.result()
     return run
 
 
@@ -151,6 +159,8 @@ def _as_in_run(text: str, run: Path) -> str:
     """Links as they are in a run folder; a picture that this run did not make is left out."""
 
     def picture(match: re.Match) -> str:
+        if Path(match[1]).name in BENCHMARK_FIGURES:
+            shutil.copy(notebook_folder().parent / match[1], run / match[1])
         return match[0].replace("../figures/", "figures/") if (run / match[1]).exists() else ""
 
     text = re.sub(r"!\[[^\]]*\]\(\.\./(figures/\w+\.png)\)", picture, text)

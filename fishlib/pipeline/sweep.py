@@ -20,6 +20,7 @@ from fishlib.pipeline import NOTEBOOKS, run_notebooks
 from fishlib.pipeline.parameter_sets import SWEEP
 from fishlib.pipeline.steps import Execute, run_film
 from fishlib.pipeline.sweep_tables import summarise, write_tables
+from fishlib.side_by_side import share_cores
 
 AUC_ONLY = {"n_resamples": 100, "n_shifts": 99, "oracle_frames": 20, "n_rollouts": 4}
 """Parameters of the evaluation: of each run one AUC is wanted, its spread comes from the seeds."""
@@ -61,8 +62,8 @@ def run_sweep(
     Returns
     -------
     DataFrame
-        A row for each set and seed: ``name``, ``seed``, ``auc`` of the network for onset from
-        calm on the test part (NaN if it failed), ``status``, ``error``, ``run_dir``.
+        A row for each set and seed: ``name``, ``seed``, ``auc`` of the network on the test part
+        for the label it learned (NaN if it failed), ``status``, ``error``, ``run_dir``.
 
     Raises
     ------
@@ -105,7 +106,7 @@ def _outcomes(tasks: dict, out: Path, execute: Execute, jobs: int) -> Iterator[d
     if jobs == 1:
         yield from (_run(*key, chosen, out, execute) for key, chosen in tasks.items())
         return
-    with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
+    with ProcessPoolExecutor(jobs, get_context("spawn"), share_cores, (jobs,)) as pool:
         running = {pool.submit(_run, *key, tasks[key], out, execute): key for key in tasks}
         for done in as_completed(running):
             error = done.exception()  # a process that died; what a notebook raised is in the row
@@ -118,8 +119,9 @@ def _run(name: str, seed: int, parameters: dict, out: Path, execute: Execute) ->
     auc = np.nan
     if outcome["status"] != "failed":
         metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
-        network = NAMES.get(parameters["network"], parameters["network"])
-        auc = metrics["05_evaluation"]["onsets"]["scores"][network]["auc"]["value"]
+        network = parameters.get("network", "motion_convlstm")
+        scores = metrics["05_evaluation"][parameters.get("learned_label", "onsets")]["scores"]
+        auc = scores[NAMES.get(network, network)]["auc"]["value"]
     return _row(name, seed, outcome["status"], outcome["error"], auc, outcome["run_dir"])
 
 
