@@ -1,14 +1,18 @@
-"""The fused ConvLSTM beside ``keras.layers.ConvLSTM2D``: training steps and whole clips.
+"""The ConvLSTM of this package beside ``keras.layers.ConvLSTM2D``: training steps, whole clips.
 
-Run: ``python tests/benchmarks/bench_convlstm.py``. Measured twice, with oneDNN's convolutions
-(TensorFlow's default on x86 with vector neural-network instructions) and with Eigen's (the default
-elsewhere): how much the fusion gains depends on how well the small convolutions ran before it.
+Run: ``python tests/benchmarks/bench_convlstm.py``. Measured with oneDNN's convolutions
+(TensorFlow's default on x86 with vector neural-network instructions), with Eigen's (the default
+elsewhere), and across: the stock layer with Eigen beside ours with oneDNN, which the package turns
+on, each in a process of its own.
 """
 
 import os
 import subprocess
 import sys
+import tempfile
+import time
 
+import numpy as np
 from compare import Row, compare, difference, duration, one_thread, peak_memory, run
 
 SIZES = {  # batch, slices, height, width, channels
@@ -16,13 +20,19 @@ SIZES = {  # batch, slices, height, width, channels
     "48 x 64, batch 4": (4, 30, 48, 64, 4),
     "our network's 15 x 20 x 16, 3 steps, batch 32": (32, 3, 15, 20, 16),
 }
+FILTERS = {16: 12}
+"""Filters by channels of the clip where they are not the study's 16: our network has 12."""
 
 
-def measure(repetitions: int, memory: str) -> list[Row]:
-    """Both libraries when called by hand; one when the environment chose it."""
+def measure(repetitions: int, memory: str, serve: str) -> list[Row]:
+    """Both libraries and across when called by hand; one when the environment chose it."""
     if memory:
         size, kind, side = memory.split(":")
         _print_memory(SIZES[size], kind, int(side))
+        return []
+    if serve:
+        size, kind, side = serve.split(":")
+        _serve(SIZES[size], kind, int(side))
         return []
     if "TF_ENABLE_ONEDNN_OPTS" in os.environ:
         return _measure(repetitions)
@@ -31,7 +41,71 @@ def measure(repetitions: int, memory: str) -> list[Row]:
         environment = {**os.environ, "TF_ENABLE_ONEDNN_OPTS": choice}
         command = [sys.executable, __file__, "--repetitions", str(repetitions), *target]
         subprocess.run(command, env=environment, check=True)
-    return []
+    return _measure_across(repetitions)
+
+
+def _measure_across(repetitions: int) -> list[Row]:
+    """The stock layer where TensorFlow takes Eigen, beside ours with oneDNN turned on."""
+    rows = []
+    for name in SIZES:
+        for what in KINDS:
+            with (
+                _Elsewhere(f"{name}:{what}:0", "0") as theirs,
+                _Elsewhere(f"{name}:{what}:1", "1") as ours,
+            ):
+                rows.append(
+                    compare(
+                        "ConvLSTM (Eigen / oneDNN)",
+                        f"{what}, {name}",
+                        theirs.step,
+                        ours.step,
+                        _agreement,
+                        repetitions,
+                        clock=time.perf_counter,
+                        memory=(float("nan"),) * 2,
+                    )
+                )
+    return rows
+
+
+class _Elsewhere:
+    """A network in a process of its own, which makes a step whenever it is asked to."""
+
+    def __init__(self, what: str, onednn: str):
+        environment = {**os.environ, "TF_ENABLE_ONEDNN_OPTS": onednn}
+        command = [sys.executable, __file__, "--serve", what]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        self.process = subprocess.Popen(command, env=environment, **pipes)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        self.process.wait()
+
+    def step(self) -> list:
+        """Let it make a step; what came out."""
+        self.process.stdin.write("step\n")
+        self.process.stdin.flush()
+        while not (line := self.process.stdout.readline()).endswith(".npz\n"):
+            assert line, "the process has ended"
+        with np.load(line.strip()) as found:
+            return [found[key] for key in found.files]
+
+
+def _serve(shape, kind: str, side: int) -> None:
+    """Make a step for each line that comes in; answer with the file of what came out."""
+    one_thread()
+    import tensorflow as tf
+
+    run_once = KINDS[kind](_networks(shape[1:])[side])
+    clips = tf.constant(_clips(shape))
+    targets = tf.cast(tf.range(shape[0])[:, None] % 2, tf.float32)
+    with tempfile.TemporaryDirectory() as folder:
+        for _ in sys.stdin:
+            np.savez(f"{folder}/found.npz", *run_once(clips, targets))
+            print(f"{folder}/found.npz", flush=True)
 
 
 def _measure(repetitions: int) -> list[Row]:
@@ -54,7 +128,7 @@ def _measure(repetitions: int) -> list[Row]:
                     lambda run=ours, x=clips, y=targets: run(x, y),
                     _agreement,
                     repetitions,
-                    memory=tuple(_memory_apart(name, what, side) for side in (0, 1)),
+                    memory=_memories(name, what),
                 )
             )
     stock_step = rows[1].theirs
@@ -68,13 +142,19 @@ def _networks(clip_shape):
 
     from fishlib.models.convlstm import FusedConvLSTM2D, old_hard_sigmoid
 
+    keras.utils.set_random_seed(0)
     built = []
     for layer in (keras.layers.ConvLSTM2D, FusedConvLSTM2D):
         built.append(
             keras.Sequential(
                 [
                     keras.Input(clip_shape),
-                    layer(16, 3, use_bias=False, recurrent_activation=old_hard_sigmoid),
+                    layer(
+                        FILTERS.get(clip_shape[-1], 16),
+                        3,
+                        use_bias=False,
+                        recurrent_activation=old_hard_sigmoid,
+                    ),
                     keras.layers.GlobalMaxPooling2D(),
                     keras.layers.Dense(1, activation="sigmoid"),
                 ]
@@ -108,6 +188,12 @@ def _inference(model):
 KINDS = {"training step": _step, "inference": _inference}
 
 
+def _memories(size: str, kind: str) -> tuple[float, ...]:
+    """Peak MB of stock and of ours at the paper's size; small clips take little either way."""
+    told = size.startswith("paper")
+    return tuple(_memory_apart(size, kind, side) if told else float("nan") for side in (0, 1))
+
+
 def _memory_apart(size: str, kind: str, side: int) -> float:
     """Peak MB of stock (0) or fused (1), in a process of its own."""
     command = [sys.executable, __file__, "--memory", f"{size}:{kind}:{side}"]
@@ -132,16 +218,12 @@ def _agreement(first, second) -> str:
 
 
 def _clips(shape):
-    import numpy as np
-
     rng = np.random.default_rng(0)
     return (rng.random(shape) * (rng.random(shape) < 0.1)).astype(np.float32)
 
 
 def _report_peak(library: str, seconds: float, shape) -> None:
     """How near the stock layer comes to the arithmetic this core can do at all."""
-    import time
-
     import tensorflow as tf
 
     a = tf.random.normal((2048, 2048))
@@ -162,4 +244,4 @@ def _report_peak(library: str, seconds: float, shape) -> None:
 
 
 if __name__ == "__main__":
-    run(measure, __doc__, memory="")
+    run(measure, __doc__, memory="", serve="")

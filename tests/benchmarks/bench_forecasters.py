@@ -1,4 +1,4 @@
-"""What the default size reaches: video networks, their rivals and the limit, on tanks of their own.
+"""What the default networks reach: their rivals and the limit, on tanks of their own.
 
 Run: ``python tests/benchmarks/bench_forecasters.py [--seeds 0 1 2] [--quick]``. For each seed a
 film of an hour to train on and another of 20 minutes to be scored on; everything is scored on
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import forecasters_table
 import numpy as np
-from compare import one_thread, peak_memory
+from compare import one_thread
 
 HERE = Path(__file__).resolve().parent
 KINDS = {"logistic": "logistic regression", "boosting": "boosting", "both": "both, averaged"}
@@ -193,28 +193,15 @@ def _numbers(row, value: str) -> list[float]:
 
 def measure_paper() -> dict:
     """Seconds and memory of a training step of the set ``paper``, on one thread."""
-    import keras
-
-    from fishlib.clips import ClipDataset, time_channels
     from fishlib.models import build_upbeat_snowflake
+    from fishlib.training.cost import step_cost
 
-    rng = np.random.default_rng(0)
-    frames = rng.integers(0, 256, (300, 120, 160), dtype=np.uint8)
-    labels = (np.arange(300) % 2).astype(np.int8)
-    data = ClipDataset(frames, labels, None, time_channels(30, 4), 4, flips=4, shuffle=True)
-    model = build_upbeat_snowflake()
-    model.compile(keras.optimizers.Adam(8e-5), "binary_crossentropy")
-
-    def step(i: int) -> float:
-        start = time.process_time()
-        loss = model.train_on_batch(*data[i])
-        assert np.isfinite(loss)
-        return time.process_time() - start
-
-    peak, _ = peak_memory(lambda: [step(i) for i in range(2)])  # the first is also the compiling
-    seconds = float(np.median([step(i) for i in range(2, 2 + PAPER_STEPS)]))
-    days = seconds * STUDY_CLIPS / 4 / 86400
-    return {"seconds": seconds, "peak_mb": peak, "steps": PAPER_STEPS, "days_an_epoch": days}
+    cost = step_cost(build_upbeat_snowflake, n_steps=PAPER_STEPS)
+    days = cost["seconds"] * STUDY_CLIPS / 4 / 86400
+    return {
+        "seconds": cost["seconds"], "peak_mb": cost["megabytes"], "steps": PAPER_STEPS,
+        "days_an_epoch": days,
+    }  # fmt: skip
 
 
 if __name__ == "__main__":

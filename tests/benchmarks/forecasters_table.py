@@ -5,18 +5,22 @@ MISSED = "**no**"
 
 def as_markdown(seeds: list[dict], paper: dict, cores: int, day, size: dict) -> str:
     """The whole page, from what each seed gave; a seed that is not done is named."""
+    from fishlib.forecasters.video import Plan  # imports TensorFlow: after its threads are set
+
+    plan = Plan()
     done = [found["seed"] for found in seeds]
     missing = [str(seed) for seed in size["seeds"] if seed not in done]
     names = [f"seed {found['seed']}" for found in seeds]
     lines = [
-        "# What the default size reaches",
+        "# What the default networks reach",
         "",
         f"Made by `bench_forecasters.py` on {day:%d %B %Y}, {cores} cores of which a training uses "
         "one, with other work on the machine: what counts are seconds of the processor, which an "
         "idle core takes. "
         f"A column is a simulated tank: {size['minutes']} minutes of film to train and choose on, "
         f"another film of {size['test_minutes']} minutes to be scored on (every third frame). "
-        f"Networks: {size['epochs']} × {size['steps']} steps of 32 clips, no auxiliary target. "
+        f"Networks: {size['epochs']} × {size['steps']} steps of {plan.batch_size} clips, no "
+        f"auxiliary target (the notebooks: {plan.epochs} × {plan.steps_per_epoch} steps). "
         "In brackets: 95 % intervals of the moving-block bootstrap, blocks of 300 frames. "
         "The *best ỹ model* is the one of three with the highest AUC **on the test film**, which "
         "favours it.",
