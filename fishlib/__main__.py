@@ -15,9 +15,7 @@ def main(arguments: list[str] | None = None) -> int:
     for add in (_add_run, _add_watch, _add_show):
         add(commands)
     chosen = parser.parse_args(arguments)
-    os.environ.setdefault(
-        "TF_ENABLE_ONEDNN_OPTS", "1"
-    )  # faster, and not always TensorFlow's choice
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # faster, not always the default
     try:
         return chosen.call(chosen)
     except (ValueError, RuntimeError, OSError) as error:
