@@ -38,7 +38,7 @@ def _add_run(commands) -> None:
 
 def _run(chosen: argparse.Namespace) -> int:
     from fishlib.pipeline import run_notebooks
-    from fishlib.pipeline.batch import find_films, run_films
+    from fishlib.pipeline.many import find_films, run_films
 
     parameters = _parameters(chosen)
     films = find_films(chosen.films) if chosen.films else []

@@ -7,11 +7,11 @@ import numpy as np
 from scipy.signal import correlate
 
 
-def speed_proxy(frames: np.ndarray) -> np.ndarray:
+def measure_motion(frames: np.ndarray) -> np.ndarray:
     """Mean absolute change of brightness from each frame to the next.
 
-    ``speed[t] = mean |frames[t + 1] - frames[t]| / 255`` over all pixels, so ``speed[t]`` already
-    contains frame ``t + 1``: a forecast made at frame t may read ``speed[:t]`` only. The last
+    ``motion[t] = mean |frames[t + 1] - frames[t]| / 255`` over all pixels, so ``motion[t]`` already
+    contains frame ``t + 1``: a forecast made at frame t may read ``motion[:t]`` only. The last
     value has no next frame and is 0. Formula: M-Lin-DM, *Predicting Fish Movement with
     Convolutional LSTMs*, part 3 (2021).
 
@@ -35,14 +35,14 @@ def speed_proxy(frames: np.ndarray) -> np.ndarray:
     return np.append(np.array(changes), 0.0) / (255 * frames[0].size)
 
 
-def recent_speed(speed: np.ndarray, width: int = 5) -> np.ndarray:
+def recent_motion(motion: np.ndarray, width: int = 5) -> np.ndarray:
     """Mean motion over the last few frames, as known at each frame.
 
-    ``recent[t] = mean(speed[t - width : t])``; the first ``width`` values are NaN.
+    ``recent[t] = mean(motion[t - width : t])``; the first ``width`` values are NaN.
 
     Parameters
     ----------
-    speed : float array (T,)
+    motion : float array (T,)
         Motion proxy.
     width : int
         Number of frames averaged.
@@ -51,9 +51,9 @@ def recent_speed(speed: np.ndarray, width: int = 5) -> np.ndarray:
     -------
     float64 array (T,)
     """
-    recent = np.full(len(speed), np.nan)
-    if len(speed) > width:
-        windows = np.lib.stride_tricks.sliding_window_view(np.asarray(speed, float), width)
+    recent = np.full(len(motion), np.nan)
+    if len(motion) > width:
+        windows = np.lib.stride_tricks.sliding_window_view(np.asarray(motion, float), width)
         recent[width:] = windows[:-1].mean(axis=1)
     return recent
 

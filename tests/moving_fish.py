@@ -10,12 +10,12 @@ def film(n_frames: int, size: tuple[int, int] = (120, 160), n_fish: int = 6, see
     where = rng.uniform(0.1, 0.9, (n_fish, 2)) * size
     heading = rng.uniform(0, 2 * np.pi, n_fish)
     length = width * rng.uniform(0.03, 0.05, n_fish)
-    speed = np.full(n_fish, 0.3)
+    motion = np.full(n_fish, 0.3)
     frames = np.zeros((n_frames, height, width), np.uint8)
     for frame in frames:
-        speed = np.where(rng.random(n_fish) < 0.01, 5.0, 0.3 + 0.93 * (speed - 0.3))
+        motion = np.where(rng.random(n_fish) < 0.01, 5.0, 0.3 + 0.93 * (motion - 0.3))
         heading = heading + rng.normal(0, 0.05, n_fish)
-        step = np.stack([np.sin(heading), np.cos(heading)], 1) * speed[:, None] * width / 160
+        step = np.stack([np.sin(heading), np.cos(heading)], 1) * motion[:, None] * width / 160
         where = (where + step) % size
         for (row, column), angle, half in zip(where, heading, length, strict=True):
             top, left = max(0, int(row - 2 * half)), max(0, int(column - 2 * half))

@@ -2,10 +2,16 @@ import numpy as np
 import pytest
 from sklearn.metrics import auc
 
-from fishlib.evaluation.alarm_curves import alarm_curve, alarm_table, curve_area, curve_thresholds
-from fishlib.evaluation.alarms import alarm_scores, watch
-from fishlib.evaluation.events import find_onsets
-from fishlib.evaluation.resampling import resample_counts
+from fishlib.evaluation.alarms import (
+    alarm_curve,
+    alarm_scores,
+    alarm_table,
+    curve_area,
+    curve_thresholds,
+    watch,
+)
+from fishlib.evaluation.bootstrap import resample_counts
+from fishlib.questions import find_onsets
 
 
 def test_area_equals_scikit_learn_on_a_rising_curve():
@@ -71,7 +77,7 @@ def test_bootstrap_samples_equal_direct_counts_on_repeated_frames():
 def test_half_a_second_ahead_the_published_network_is_at_chance(published):
     """Sensitivity exceeds that of random alarms at no lead of 0.5 s or more."""
     series = published.load_series("test")
-    onsets = find_onsets(series["speed"]).onset.to_numpy()
+    onsets = find_onsets(series["motion"]).onset.to_numpy()
     forecasts = {"convlstm": series["convlstm"], "baseline": series["baseline"]}
     table = alarm_table(
         forecasts, onsets, {"convlstm": 0.308, "baseline": 0.604}, n_resamples=200

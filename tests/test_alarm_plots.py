@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fishlib.figures.alarm_plots import plot_alarm_raster, plot_study_comparison, plot_warning_curve
+from fishlib.figures.alarms import plot_alarm_raster, plot_study_comparison, plot_warning_curve
 
 SPEED = 1e-3 + 1e-4 * np.random.default_rng(0).random(600)
 

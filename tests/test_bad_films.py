@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from fishlib import tank
-from fishlib.motion import speed_proxy
-from fishlib.preparation.animals import count_animals
+from fishlib.motion import measure_motion
 from fishlib.recording import open_recording
-from fishlib.recording.repairs import describe_repairs, find_cuts, spread_repeats
-from fishlib.video import read_frames, shrink, write_video
+from fishlib.recording.repairs import count_animals, describe_repairs, find_cuts, spread_repeats
+from fishlib.video import read_frames
+from fishlib.video.stored import shrink, write_video
 
 N_FRAMES = 120
 
@@ -85,7 +85,9 @@ def test_truncated_film_is_used_up_to_where_it_ends(opened, films, frames, tmp_p
     lost = N_FRAMES - len(recording.frames)
     assert recording.repairs == {"undecoded_frames": lost}
     assert recording.remarks == describe_repairs({"undecoded_frames": lost})
-    assert np.array_equal(recording.speed[:-1], speed_proxy(frames)[: len(recording.speed) - 1])
+    assert np.array_equal(
+        recording.motion[:-1], measure_motion(frames)[: len(recording.motion) - 1]
+    )
 
 
 def test_corrupt_film_says_how_much_is_lost(opened, films, tmp_path):
@@ -101,7 +103,7 @@ def test_corrupt_film_says_how_much_is_lost(opened, films, tmp_path):
 @pytest.mark.parametrize("name", ["film.txt", "film.png", "film"])
 def test_wrong_extension_does_not_matter(opened, films, frames, tmp_path, name):
     shutil.copy(films["avi"], tmp_path / name)
-    assert np.array_equal(opened(tmp_path / name).speed, speed_proxy(frames))
+    assert np.array_equal(opened(tmp_path / name).motion, measure_motion(frames))
 
 
 def test_a_single_image_is_too_short(opened, frames, tmp_path):
@@ -141,9 +143,9 @@ def test_missing_frames_are_held_and_counted(opened, frames, tmp_path):
     assert recording.repairs["missing_images"] == 3
     standing_in = frames[[n if n in numbers else {20: 19, 21: 19, 40: 39}[n] for n in range(60)]]
     assert np.array_equal(recording.frames, shrink(standing_in, (60, 80), "area"))
-    speed = speed_proxy(standing_in)  # motion after a gap is shared by the frames it spans
-    assert recording.speed[21] == pytest.approx(speed[21] / 3)
-    assert recording.speed[19] == recording.speed[20] == speed[18]
+    motion = measure_motion(standing_in)  # motion after a gap is shared by the frames it spans
+    assert recording.motion[21] == pytest.approx(motion[21] / 3)
+    assert recording.motion[19] == recording.motion[20] == motion[18]
 
 
 def test_a_long_gap_is_refused(opened, frames, tmp_path):
@@ -188,15 +190,15 @@ def test_duplicate_frames_are_counted_and_their_motion_spread(opened, frames, tm
     doubled = write_video(tmp_path / "doubled.avi", np.repeat(frames[:60], 2, axis=0))
     recording = opened(doubled)
     assert recording.repairs == {"repeated_frames": 59}  # the first repeat has none before it
-    true = speed_proxy(frames[:60])
-    assert recording.speed[1:-2:2] == pytest.approx(np.r_[true[0], true[1:-1] / 2])
+    true = measure_motion(frames[:60])
+    assert recording.motion[1:-2:2] == pytest.approx(np.r_[true[0], true[1:-1] / 2])
 
 
 def test_standstills_are_no_repeats():
-    speed = np.array([0.2, 0, 0, 0, 0, 0.2, 0.1, 0])
+    motion = np.array([0.2, 0, 0, 0, 0, 0.2, 0.1, 0])
     repeats = np.array([0, 1, 1, 1, 1, 0, 0, 0], bool)
-    mended, count = spread_repeats(speed, repeats)
-    assert mended is speed
+    mended, count = spread_repeats(motion, repeats)
+    assert mended is motion
     assert count == 0
 
 
@@ -205,16 +207,16 @@ def test_a_cut_in_the_middle_is_found_and_mended(opened, tmp_path):
     recording = opened(write_video(tmp_path / "cut.avi", np.concatenate([long[:70], long[-70:]])))
     assert recording.cuts.tolist() == [69]
     assert recording.repairs == {"cuts": 1}
-    assert recording.speed[69] == recording.speed[68]
-    raw = speed_proxy(np.concatenate([long[69:70], long[-70:-69]]))[0]
-    assert raw > 2 * recording.speed[66:73].max()
+    assert recording.motion[69] == recording.motion[68]
+    raw = measure_motion(np.concatenate([long[69:70], long[-70:-69]]))[0]
+    assert raw > 2 * recording.motion[66:73].max()
 
 
 def test_bursts_and_jumps_are_no_cuts(footage):
     frames = read_frames(footage / "flies_2.mp4", stop=900)
-    assert find_cuts(speed_proxy(frames), shrink(frames, (60, 80), "area")).size == 0
+    assert find_cuts(measure_motion(frames), shrink(frames, (60, 80), "area")).size == 0
     film = tank.simulate_film(tank.TankConfig(), 6, 1500).frames
-    assert find_cuts(speed_proxy(film), shrink(film, (60, 80), "area")).size == 0
+    assert find_cuts(measure_motion(film), shrink(film, (60, 80), "area")).size == 0
 
 
 def test_no_motion_at_all(opened, frames, tmp_path):
@@ -254,12 +256,12 @@ def test_a_full_disk_is_said_and_what_is_done_is_kept(opened, films, frames, mon
             opened(films["avi"])
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert np.array_equal(opened(films["avi"]).speed, speed_proxy(frames))
+    assert np.array_equal(opened(films["avi"]).motion, measure_motion(frames))
 
 
 def test_too_little_space_is_said_at_once(opened, films, monkeypatch):
     usage = shutil._ntuple_diskusage(1000, 1000, 0)
-    monkeypatch.setattr("fishlib.recording.cache.shutil.disk_usage", lambda path: usage)
+    monkeypatch.setattr("fishlib.files.shutil.disk_usage", lambda path: usage)
     with pytest.raises(OSError, match="0 MB free, but the recording needs 1 MB"):
         opened(films["avi"])
 

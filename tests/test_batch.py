@@ -4,13 +4,14 @@ import json
 import os
 from pathlib import Path
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
 
 from fishlib.pipeline import NOTEBOOKS
-from fishlib.pipeline.batch import find_films, run_films, run_folders
-from fishlib.video import write_video
+from fishlib.pipeline.many import find_films, run_films, run_folders, share_cores
+from fishlib.video.stored import write_video
 
 
 @pytest.fixture
@@ -108,3 +109,13 @@ def test_films_of_one_name_get_folders_of_their_own(tmp_path):
     folders = run_folders(["a/tank.mp4", "b/tank.mp4", "c/shoal.mp4"], tmp_path)
     assert len(set(folders.values())) == 3
     assert folders["c/shoal.mp4"] == tmp_path / "shoal"
+
+
+def test_processes_share_the_cores(monkeypatch):
+    monkeypatch.setattr("fishlib.pipeline.many.cpu_count", lambda: 8)
+    for name in ("LOKY_MAX_CPU_COUNT", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+        monkeypatch.setenv(name, "8")
+    share_cores(3)
+    assert os.environ["LOKY_MAX_CPU_COUNT"] == os.environ["TF_NUM_INTRAOP_THREADS"] == "2"
+    share_cores(20)
+    assert joblib.cpu_count() == 1

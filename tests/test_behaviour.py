@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 
-from fishlib.tank.behaviour import (
+from fishlib.tank.fish import (
     APPROACH,
     CALM,
     CHASE,
@@ -13,7 +13,7 @@ from fishlib.tank.behaviour import (
     change_behaviour,
     pair_geometry,
 )
-from fishlib.tank.config import TankConfig
+from fishlib.tank.state import TankConfig
 
 CONFIG = TankConfig()
 

@@ -4,10 +4,9 @@ from scipy.signal import lfilter
 from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
 
-from fishlib.evaluation.bootstrap import bootstrap_scores, roc_bands
-from fishlib.evaluation.resampling import interval, resample_counts
+from fishlib.evaluation.bootstrap import bootstrap_scores, interval, resample_counts, roc_bands
 from fishlib.evaluation.scores import confusion_rates, probability_scores, rank_scores
-from fishlib.labels import label_bursts
+from fishlib.questions import label_bursts
 
 
 def simulate(seed, n_frames=3000, skill=1.2, memory=0.95):
@@ -74,8 +73,8 @@ def test_forecasts_meet_the_same_resamples():
 def test_intervals_on_the_published_series(published):
     """Moving blocks of 300 frames, as in a separate computation with scikit-learn and arch."""
     series = published.load_series("test")
-    label = label_bursts(series["speed"])
-    level = np.append(np.nan, -series["speed"][:-1])
+    label = label_bursts(series["motion"])
+    level = np.append(np.nan, -series["motion"][:-1])
     forecasts = {"convlstm": series["convlstm"], "baseline": series["baseline"], "level": level}
     samples = {k: v["auc"] for k, v in bootstrap_scores(label, forecasts).items()}
     samples["baseline is better by"] = samples["convlstm"] - samples["baseline"]
@@ -93,7 +92,7 @@ def test_intervals_on_the_published_series(published):
 
 def test_frames_taken_one_by_one_would_halve_the_interval(published):
     series = published.load_series("test")
-    label = label_bursts(series["speed"])
+    label = label_bursts(series["motion"])
     width = []
     for block in (1, 300):
         scores = bootstrap_scores(

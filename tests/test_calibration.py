@@ -3,7 +3,7 @@ import pytest
 from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 
-from fishlib.evaluation.calibration import (
+from fishlib.evaluation.scores import (
     calibrate,
     corp_decomposition,
     reliability_curve,

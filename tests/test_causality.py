@@ -6,10 +6,14 @@ import pytest
 from moving_fish import film
 
 from fishlib.clips import motion_channels
-from fishlib.forecasters import hard_baseline, level_forecast, published_baseline
-from fishlib.models import build_upbeat_snowflake, build_visionary_serenity
-from fishlib.models.video import build_motion_cnn, build_motion_convlstm
-from fishlib.motion import speed_proxy
+from fishlib.forecasters.rules import hard_baseline, level_forecast, published_baseline
+from fishlib.models import (
+    build_motion_cnn,
+    build_motion_convlstm,
+    build_upbeat_snowflake,
+    build_visionary_serenity,
+)
+from fishlib.motion import measure_motion
 from fishlib.streaming import LiveForecaster, forecast_film
 
 SIZE = (24, 32)
@@ -31,9 +35,9 @@ def _live(frames):
 
 
 FORECASTERS = {
-    "level": lambda frames: level_forecast(speed_proxy(frames)),
-    "published baseline": lambda frames: published_baseline(speed_proxy(frames)),
-    "hard baseline": lambda frames: hard_baseline(speed_proxy(frames)),
+    "level": lambda frames: level_forecast(measure_motion(frames)),
+    "published baseline": lambda frames: published_baseline(measure_motion(frames)),
+    "hard baseline": lambda frames: hard_baseline(measure_motion(frames)),
     "one ConvLSTM": _from_video(build_upbeat_snowflake),
     "two ConvLSTMs": _from_video(build_visionary_serenity),
     "one ConvLSTM, streaming": _from_video(build_upbeat_snowflake, "streaming"),
@@ -63,4 +67,4 @@ def test_no_forecaster_looks_ahead(name):
 
 
 def test_one_frame_of_leak_is_noticed():
-    assert _looks_ahead(lambda frames: -speed_proxy(frames))  # reads frame t + 1
+    assert _looks_ahead(lambda frames: -measure_motion(frames))  # reads frame t + 1

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from moving_fish import film
 
-from fishlib.models.checkpoints import FOLDERS, load_checkpoint
+from fishlib.models import FOLDERS, load_checkpoint
 
 
 @pytest.fixture(scope="module")

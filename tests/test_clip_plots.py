@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from fishlib.figures.clip_plots import plot_augmentation, plot_clip, plot_flips
+from fishlib.figures.frames import plot_augmentation, plot_clip, plot_flips
 
 # Each panel is filled with the number of its frame, 0 to 119, as a share of 255.
 CLIP = np.broadcast_to((np.arange(120).reshape(30, 4) / 255)[:, None, None], (30, 6, 8, 4)).astype(

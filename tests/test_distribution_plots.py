@@ -4,11 +4,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from fishlib.figures.distribution_plots import (
-    autocorrelation,
-    plot_run_lengths,
-    plot_speed_distribution,
-)
+from fishlib.figures.series import plot_motion_distribution, plot_run_lengths
+from fishlib.motion import autocorrelation
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +36,7 @@ def test_no_positive_frame_is_refused():
 
 def test_densities_have_area_one():
     values = np.random.default_rng(2).uniform(0, 1e-3, 5000)
-    ax = plot_speed_distribution({"a film": np.append(values, np.nan)}, level=5e-4)
+    ax = plot_motion_distribution({"a film": np.append(values, np.nan)}, level=5e-4)
     corners = ax.patches[0].get_xy()
     area = np.trapezoid(corners[:, 1], corners[:, 0])
     assert abs(area) == pytest.approx(1, abs=0.02)

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from fishlib.evaluation import compare_forecasts, evaluate
-from fishlib.evaluation.model_card import model_card
-from fishlib.forecasters import level_forecast, published_baseline
-from fishlib.labels import label_bursts
+from fishlib.evaluation.report import model_card
+from fishlib.evaluation.verdict import compare_forecasts, evaluate
+from fishlib.forecasters.rules import level_forecast, published_baseline
+from fishlib.questions import label_bursts
 
 QUICK = {"n_resamples": 40, "n_shifts": 99, "progress": False}
 
@@ -26,20 +26,20 @@ def film():
         "oracle": expit(2 * hidden - 2),
         "level": -noise[2],
     }
-    speed = np.abs(1e-3 + 1e-3 * np.convolve(rng.normal(size=3171), np.ones(12) / 4, "valid"))
-    return label, forecasts, speed
+    motion = np.abs(1e-3 + 1e-3 * np.convolve(rng.normal(size=3171), np.ones(12) / 4, "valid"))
+    return label, forecasts, motion
 
 
 @pytest.fixture(scope="module")
 def verdict(film):
-    label, forecasts, speed = film
+    label, forecasts, motion = film
     known = {name: p for name, p in forecasts.items() if name != "oracle"}
     return evaluate(
         label,
         forecasts,
         base_rate=0.2,
         validation=(label, known),
-        speed=speed,
+        motion=motion,
         history="history",
         oracle="oracle",
         **QUICK,
@@ -115,7 +115,7 @@ def test_parts_the_film_cannot_answer_are_left_out_with_a_reason(film):
     quiet = np.full(len(label), 1e-3)
     short = slice(0, 1050)
     found = evaluate(
-        label[short], {k: p[short] for k, p in forecasts.items()}, speed=quiet[short], **QUICK
+        label[short], {k: p[short] for k, p in forecasts.items()}, motion=quiet[short], **QUICK
     )
     assert set(found.left_out) == {"alarms"}
     assert "no onset among" in found.metrics["left_out"]["alarms"]
@@ -148,15 +148,15 @@ def test_the_verdict_on_the_published_network(published):
     """Not better than its own baseline, worse than one number, and silent on what comes."""
     validation, test = published.load_series("validation"), published.load_series("test")
 
-    def rivals(speed):
-        return {"baseline": published_baseline(speed), "level": level_forecast(speed)}
+    def rivals(motion):
+        return {"baseline": published_baseline(motion), "level": level_forecast(motion)}
 
     found = evaluate(
-        label_bursts(test["speed"]),
-        {"convlstm": test["convlstm"], **rivals(test["speed"])},
+        label_bursts(test["motion"]),
+        {"convlstm": test["convlstm"], **rivals(test["motion"])},
         base_rate=0.134,
-        validation=(label_bursts(validation["speed"]), rivals(validation["speed"])),
-        speed=test["speed"],
+        validation=(label_bursts(validation["motion"]), rivals(validation["motion"])),
+        motion=test["motion"],
         n_resamples=300,
         progress=False,
     )

@@ -4,14 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fishlib.evaluation.event_files import BORIS_COLUMNS, write_boris_project, write_events
-from fishlib.evaluation.events import add_warnings, find_onsets
+from fishlib.evaluation.export import BORIS_COLUMNS, write_boris_project, write_events
+from fishlib.questions import add_warnings, find_onsets
 
 
 @pytest.fixture
 def onsets():
-    speed = np.interp(np.arange(161), [0, 50, 90, 120, 160], [1e-3, 3e-3, 1e-3, 3e-3, 3e-3])
-    return add_warnings(find_onsets(speed), np.array([60]))
+    motion = np.interp(np.arange(161), [0, 50, 90, 120, 160], [1e-3, 3e-3, 1e-3, 3e-3, 3e-3])
+    return add_warnings(find_onsets(motion), np.array([60]))
 
 
 def test_the_csv_holds_boris_columns_and_the_table(tmp_path, onsets):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from fishlib.evaluation.events import add_warnings, find_onsets
+from fishlib.questions import add_warnings, find_onsets
 
 
 def ramp(*corners):
@@ -33,8 +33,8 @@ def slow_onsets(mean, horizon, min_rise):
 
 
 def test_one_rise_has_its_onset_at_a_tenth_of_it():
-    speed = ramp((0, 1), (100, 1), (120, 3), (200, 3))
-    onsets = find_onsets(speed, width=1)
+    motion = ramp((0, 1), (100, 1), (120, 3), (200, 3))
+    onsets = find_onsets(motion, width=1)
     assert onsets[["trough", "onset", "peak"]].to_numpy().tolist() == [[100, 102, 120]]
     assert onsets.rise[0] == pytest.approx(2e-3)
     assert onsets.onset_s[0] == pytest.approx(102 / 30)
@@ -59,18 +59,18 @@ def test_what_counts_as_an_onset(corners, count):
 @pytest.mark.parametrize("seed", range(4))
 def test_onsets_equal_the_slow_search(seed):
     rng = np.random.default_rng(seed)
-    speed = np.abs(1e-3 + np.convolve(rng.normal(0, 2e-3, 1500), np.ones(12) / 12, "valid"))
-    mean = np.convolve(speed, np.ones(5) / 5, "valid")
+    motion = np.abs(1e-3 + np.convolve(rng.normal(0, 2e-3, 1500), np.ones(12) / 12, "valid"))
+    mean = np.convolve(motion, np.ones(5) / 5, "valid")
     mean = np.r_[np.nan, np.nan, mean, np.nan, np.nan]
-    onsets = find_onsets(speed)
+    onsets = find_onsets(motion)
     assert len(onsets) > 5
     expected = slow_onsets(mean, 45, 1e-3)
     assert onsets[["trough", "onset", "peak"]].to_numpy().tolist() == [list(e) for e in expected]
 
 
 def test_every_published_onset_meets_the_definition(published):
-    speed = published.load_series("test")["speed"]
-    onsets = find_onsets(speed)
+    motion = published.load_series("test")["motion"]
+    onsets = find_onsets(motion)
     assert 40 <= len(onsets) <= 90
     assert (onsets.trough <= onsets.onset).all()
     assert (onsets.onset < onsets.peak).all()
@@ -80,9 +80,9 @@ def test_every_published_onset_meets_the_definition(published):
 
 
 def test_onsets_move_with_the_film():
-    speed = ramp((0, 1), (20, 1), (50, 3), (90, 1), (120, 3), (160, 3))
-    later = np.r_[np.full(30, speed[0]), speed]
-    assert (find_onsets(later).onset == find_onsets(speed).onset + 30).all()
+    motion = ramp((0, 1), (20, 1), (50, 3), (90, 1), (120, 3), (160, 3))
+    later = np.r_[np.full(30, motion[0]), motion]
+    assert (find_onsets(later).onset == find_onsets(motion).onset + 30).all()
 
 
 def test_an_onset_gets_the_first_alarm_that_covers_it():
@@ -102,13 +102,13 @@ def test_a_quiet_film_has_an_empty_table():
 
 
 @pytest.mark.parametrize(
-    ("speed", "width", "message"),
+    ("motion", "width", "message"),
     [
         (np.zeros(4), 5, "more than 5 frames"),
         (np.r_[np.zeros(50), np.nan], 5, "1 values that are not finite"),
         (np.zeros(50), 4, "odd number"),
     ],
 )
-def test_unusable_series_are_refused(speed, width, message):
+def test_unusable_series_are_refused(motion, width, message):
     with pytest.raises(ValueError, match=message):
-        find_onsets(speed, width=width)
+        find_onsets(motion, width=width)

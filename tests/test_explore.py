@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from nbclient import NotebookClient
 
-from fishlib.figures import explorer
+from fishlib.figures import explore as explorer
 from fishlib.figures.explore import _label_summary, explore_film, explore_labels, explore_threshold
-from fishlib.labels import label_bursts
+from fishlib.questions import label_bursts
 
 rng = np.random.default_rng(6)
 SPEED = 1.5e-3 + 1e-3 * np.sin(np.arange(900) / 15) + 1e-4 * rng.random(900)
@@ -93,7 +93,7 @@ explore_labels(1.5e-3 + 1e-3 * np.sin(np.arange(900) / 15))"""
 
 def test_title_sums_up_the_published_label(published):
     series = published.load_series("test")
-    summary = _label_summary(label_bursts(series["speed"]), series["speed"], 30.0)
+    summary = _label_summary(label_bursts(series["motion"]), series["motion"], 30.0)
     assert summary.startswith("15.9% of frames positive in 237 runs (median 0.10 s)")
     assert summary.endswith("AUC of −ỹ[t − 1]: 0.867")
 

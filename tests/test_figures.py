@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from fishlib import figures
-from fishlib.labels import label_bursts, split_frames
+from fishlib.questions import label_bursts
+from fishlib.splits import split_frames
 
 rng = np.random.default_rng(5)
 T = 2000
@@ -53,8 +54,8 @@ CALLS = {
     "plot_roc_and_precision": (LABEL, FORECASTS),
     "plot_run_lengths": (LABEL,),
     "plot_share_of_limit": (TABLE.rename(columns={"auc": "share"}),),
-    "plot_speed": (SPEED,),
-    "plot_speed_distribution": ({"train": SPEED, "test": SPEED * 1.1},),
+    "plot_motion": (SPEED,),
+    "plot_motion_distribution": ({"train": SPEED, "test": SPEED * 1.1},),
     "plot_split": (SPEED, split_frames(T, (0.7, 0.15, 0.15), 45)),
     "plot_study_comparison": (SPEED, LABEL, FORECASTS, THRESHOLDS),
     "plot_task_timeline": (),
@@ -136,5 +137,5 @@ def test_legends_do_not_cover_the_data(name):
 
 def test_given_axes_are_used():
     _, ax = plt.subplots()
-    assert figures.plot_speed(SPEED, ax=ax) is ax
+    assert figures.plot_motion(SPEED, ax=ax) is ax
     assert figures.plot_roc(LABEL, FORECASTS, ax=plt.subplots()[1]).figure is not ax.figure

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
-from fishlib.figures.film_overlay import TRACE, forecast_painter, render_forecast_film
+from fishlib.figures.frames import TRACE, forecast_painter, render_forecast_film
 from fishlib.figures.style import BURST_COLOR, FAMILIES
 
 rng = np.random.default_rng(2)
@@ -15,7 +15,7 @@ FORECASTS = {"ConvLSTM": np.linspace(0, 1, 20), "level": np.r_[np.nan, np.linspa
 
 
 def render(**changes):
-    inputs = {"frames": FRAMES, "fps": 30.0, "speed": SPEED, "forecasts": FORECASTS}
+    inputs = {"frames": FRAMES, "fps": 30.0, "motion": SPEED, "forecasts": FORECASTS}
     return render_forecast_film(**(inputs | changes), threshold=0.5, width=321)
 
 
@@ -48,13 +48,13 @@ def test_lights_are_on_from_the_threshold_and_off_without_a_forecast():
 
 
 def test_future_changes_nothing_drawn_before():
-    frames, speed = FRAMES.copy(), SPEED.copy()
+    frames, motion = FRAMES.copy(), SPEED.copy()
     frames[12:] = 0
-    peak = speed[:11].argmax()
-    speed[12:] = speed[peak] / 2  # the scale of the trace is the highest motion of the stretch
+    peak = motion[:11].argmax()
+    motion[12:] = motion[peak] / 2  # the scale of the trace is the highest motion of the stretch
     later = {name: np.r_[p[:12], np.zeros(8)] for name, p in FORECASTS.items()}
-    film = render(speed=np.minimum(SPEED, SPEED[peak]))
-    changed = render(frames=frames, speed=np.minimum(speed, SPEED[peak]), forecasts=later)
+    film = render(motion=np.minimum(SPEED, SPEED[peak]))
+    changed = render(frames=frames, motion=np.minimum(motion, SPEED[peak]), forecasts=later)
     np.testing.assert_array_equal(film[:12], changed[:12])
     assert all(np.any(a != b) for a, b in zip(film[12:], changed[12:], strict=True))
 
@@ -62,7 +62,7 @@ def test_future_changes_nothing_drawn_before():
 def test_the_trace_ends_before_the_frame_shown():
     calm, burst = np.full(20, 1e-4), np.full(20, 1e-4)
     calm[0] = burst[0] = burst[10] = 1e-3
-    a, b = render(speed=calm), render(speed=burst)
+    a, b = render(motion=calm), render(motion=burst)
     np.testing.assert_array_equal(a[:11], b[:11])
     assert not np.array_equal(a[11], b[11])
 

@@ -2,33 +2,33 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from fishlib.forecasters import (
+from fishlib.forecasters.rules import (
     hard_baseline,
     level_forecast,
     published_baseline,
     time_since_burst,
 )
-from fishlib.labels import label_bursts
+from fishlib.questions import label_bursts
 
 FORECASTERS = [level_forecast, published_baseline, hard_baseline, time_since_burst]
 
 
 @pytest.fixture
-def speed():
+def motion():
     return np.abs(np.cumsum(np.random.default_rng(3).normal(0, 3e-4, 500)))
 
 
 @pytest.mark.parametrize("forecast", FORECASTERS)
-def test_the_future_never_changes_a_forecast(forecast, speed):
-    changed = speed.copy()
-    changed[300:] = 0.01  # speed[300] contains frame 301, so the forecast at 300 may not see it
-    np.testing.assert_array_equal(forecast(speed)[:301], forecast(changed)[:301])
-    assert np.isfinite(forecast(speed)[200:]).all()
+def test_the_future_never_changes_a_forecast(forecast, motion):
+    changed = motion.copy()
+    changed[300:] = 0.01  # motion[300] contains frame 301, so the forecast at 300 may not see it
+    np.testing.assert_array_equal(forecast(motion)[:301], forecast(changed)[:301])
+    assert np.isfinite(forecast(motion)[200:]).all()
 
 
 def test_published_baseline_equals_the_published_one(published):
     series = published.load_series("test")
-    ours, theirs = published_baseline(series["speed"]), series["baseline"]
+    ours, theirs = published_baseline(series["motion"]), series["baseline"]
     defined = np.isfinite(theirs)
     assert defined.sum() == 5237
     np.testing.assert_allclose(ours[defined], theirs[defined], atol=1e-12)
@@ -36,27 +36,27 @@ def test_published_baseline_equals_the_published_one(published):
 
 def test_one_number_beats_the_published_network(published):
     series = published.load_series("test")
-    label = label_bursts(series["speed"])
+    label = label_bursts(series["motion"])
     asked = label >= 0
-    level = roc_auc_score(label[asked], level_forecast(series["speed"])[asked])
+    level = roc_auc_score(label[asked], level_forecast(series["motion"])[asked])
     network = roc_auc_score(label[asked], series["convlstm"][asked])
     assert round(level, 3) == 0.867
     assert round(network, 4) == 0.8308
 
 
-def test_hard_baseline_equals_a_loop(speed):
-    slow = np.full(len(speed), np.nan)
-    for t in range(45, len(speed)):
-        past = speed[t - 45 : t]
+def test_hard_baseline_equals_a_loop(motion):
+    slow = np.full(len(motion), np.nan)
+    for t in range(45, len(motion)):
+        past = motion[t - 45 : t]
         low = past[-1] <= past.min() + 0.1 * np.ptp(past)
         slow[t] = np.ptp(past) >= 1e-3 and low
-    np.testing.assert_array_equal(hard_baseline(speed), slow)
+    np.testing.assert_array_equal(hard_baseline(motion), slow)
     assert set(slow[45:]) == {0.0, 1.0}
 
 
 def test_time_since_burst_counts_from_the_last_rise():
-    speed = np.zeros(100)
-    speed[40:45] = 2e-3  # the mean of the last five reaches 1e-3 at frames 43 .. 47
-    elapsed = time_since_burst(speed)
+    motion = np.zeros(100)
+    motion[40:45] = 2e-3  # the mean of the last five reaches 1e-3 at frames 43 .. 47
+    elapsed = time_since_burst(motion)
     assert np.isnan(elapsed[:43]).all()
     assert elapsed[47] == 0 and elapsed[90] == 43

@@ -4,8 +4,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from fishlib.figures.frame_plots import plot_chase_strip, plot_difference, plot_frames
-from fishlib.motion import speed_proxy
+from fishlib.figures.frames import plot_chase_strip, plot_difference, plot_frames
+from fishlib.motion import measure_motion
 
 FRAMES = np.random.default_rng(1).integers(0, 255, (40, 12, 16), dtype=np.uint8)
 
@@ -32,12 +32,12 @@ def test_difference_does_not_wrap_and_writes_the_motion():
         for rows in zip(before, after, strict=True)
     ]
     np.testing.assert_array_equal(axes[2].images[0].get_array(), slow)
-    assert f"{speed_proxy(FRAMES[:2])[0] * 1e3:.2f}" in axes[2].texts[0].get_text()
+    assert f"{measure_motion(FRAMES[:2])[0] * 1e3:.2f}" in axes[2].texts[0].get_text()
 
 
 def test_strip_dots_stand_at_the_frames_shown():
-    speed = np.linspace(1e-3, 2e-3, 40)
-    axes = plot_chase_strip(FRAMES, speed, 10.0, 0, 40, n_frames=4, trails=np.ones((40, 2, 2)))
+    motion = np.linspace(1e-3, 2e-3, 40)
+    axes = plot_chase_strip(FRAMES, motion, 10.0, 0, 40, n_frames=4, trails=np.ones((40, 2, 2)))
     dots = axes[-1].get_lines()[1]
     np.testing.assert_allclose(dots.get_xdata(), [0, 1.3, 2.6, 3.9])
     for ax, t in zip(axes, (0, 13, 26, 39), strict=False):

@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
-from fishlib.evaluation.frame_scores import (
+from fishlib.evaluation.scores import (
     choose_thresholds,
     learn_from_validation,
     score_all,
     score_forecast,
 )
-from fishlib.labels import label_bursts
+from fishlib.questions import label_bursts
 
 
 def test_published_table_on_the_published_frames(published):
@@ -36,7 +36,7 @@ def test_published_table_on_the_published_frames(published):
 
 def test_published_table_on_the_labelled_frames(published):
     series = published.load_series("test")
-    label = label_bursts(series["speed"])
+    label = label_bursts(series["motion"])
     expected = {  # AUC, max accuracy, max J, TPR, FPR
         "convlstm": (0.8308, 0.8462, 0.5213, 0.830, 0.308),
         "baseline": (0.8381, 0.8533, 0.5441, 0.832, 0.288),
@@ -50,10 +50,10 @@ def test_published_table_on_the_labelled_frames(published):
         assert tuple(rounded) == numbers
     visionary = score_forecast(label, series["visionary_serenity"])
     assert round(visionary["auc"], 4) == 0.7887
-    level = np.append(np.nan, -series["speed"][:-1])
+    level = np.append(np.nan, -series["motion"][:-1])
     assert round(score_forecast(label, level)["auc"], 3) == 0.867
     assert round(score_forecast(label, level)["average_precision"], 3) == 0.511
-    assert round(score_forecast(label, -series["speed"])["auc"], 3) == 0.901  # the leak
+    assert round(score_forecast(label, -series["motion"])["auc"], 3) == 0.901  # the leak
     assert round(score_forecast(label, level)["always_no_accuracy"], 3) == 0.841
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 
-from fishlib.evaluation import evaluate
-from fishlib.evaluation.headline import headline_table
+from fishlib.evaluation.report import headline_table
+from fishlib.evaluation.verdict import evaluate
 
 
 def test_the_table_holds_the_scores_that_were_computed():

@@ -4,15 +4,15 @@ from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, roc_auc_score
 
-from fishlib.evaluation.incremental import (
+from fishlib.evaluation.beyond import (
     auc_at_equal_level,
     auc_by_level,
     share_of_the_way,
     stacking_gain,
 )
-from fishlib.forecasters import level_forecast
-from fishlib.forecasters.history import fit_history_forecaster
-from fishlib.labels import label_bursts
+from fishlib.forecasters.regressions import fit_history_forecaster
+from fishlib.forecasters.rules import level_forecast
+from fishlib.questions import label_bursts
 
 
 def two_causes(n_frames=4000, second=1.0, seed=0):
@@ -102,11 +102,11 @@ def test_share_of_the_way_is_linear_between_history_and_oracle():
 def test_the_published_network_adds_nothing_to_the_motion_proxy(published):
     """Reference: gain -0.3 milli-nats [-0.95, 0.08], AUC at equal level 0.53."""
     train, test = published.load_series("train"), published.load_series("test")
-    fitted = fit_history_forecaster([train["speed"]], [label_bursts(train["speed"])])
-    label = label_bursts(test["speed"])
-    gain = stacking_gain(label, fitted.forecast(test["speed"]), test["convlstm"])
+    fitted = fit_history_forecaster([train["motion"]], [label_bursts(train["motion"])])
+    label = label_bursts(test["motion"])
+    gain = stacking_gain(label, fitted.forecast(test["motion"]), test["convlstm"])
     assert gain["low"] < 0
     assert abs(gain["gain"]) < 2e-3
-    level = -level_forecast(test["speed"])
+    level = -level_forecast(test["motion"])
     table = auc_at_equal_level(label, {"convlstm": test["convlstm"]}, level)
     assert table.auc[0] == pytest.approx(0.53, abs=0.005)

@@ -4,8 +4,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from fishlib.figures.label_plots import plot_label_anatomy, plot_onset_anatomy
-from fishlib.labels import label_bursts, label_onsets, median_recent_speed
+from fishlib.figures.series import plot_label_anatomy, plot_onset_anatomy
+from fishlib.questions import label_bursts, label_onsets, median_recent_motion
 
 SPEED = 1.5e-3 + 1e-3 * np.random.default_rng(3).normal(0, 0.4, 400).cumsum() / 4
 SPEED = np.abs(SPEED)
@@ -24,7 +24,7 @@ def test_verdict_of_a_burst_equals_the_label(t):
 
 
 def test_verdict_of_an_onset_equals_the_label():
-    label, calm = label_onsets(SPEED), median_recent_speed(SPEED)
+    label, calm = label_onsets(SPEED), median_recent_motion(SPEED)
     for t in range(120, 340, 10):
         title = plot_onset_anatomy(SPEED, t, calm).get_title(loc="left")
         expected = "not asked" if label[t] == -1 else f"onset label {label[t]}"

@@ -3,10 +3,9 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from fishlib.evaluation.events import find_onsets
-from fishlib.evaluation.leads import auc_before_onset, auc_by_lead, frames_to_onset
-from fishlib.forecasters import level_forecast
-from fishlib.labels import label_bursts
+from fishlib.evaluation.beyond import auc_before_onset, auc_by_lead, frames_to_onset
+from fishlib.forecasters.rules import level_forecast
+from fishlib.questions import find_onsets, label_bursts
 
 
 def test_a_lead_scores_an_earlier_forecast():
@@ -45,13 +44,13 @@ def test_frames_before_onsets_are_told_from_frames_with_none_ahead():
 def test_published_forecasts_fade_with_the_lead(published):
     """Reference: motion itself fades from 0.83 at a short lead to chance at 1.5 s."""
     series = published.load_series("test")
-    forecasts = {"convlstm": series["convlstm"], "level": level_forecast(series["speed"])}
-    label = label_bursts(series["speed"])
+    forecasts = {"convlstm": series["convlstm"], "level": level_forecast(series["motion"])}
+    label = label_bursts(series["motion"])
     table = auc_by_lead(label, forecasts, n_resamples=100).set_index(["name", "lead"]).auc
     assert table["convlstm", 0.0] == pytest.approx(0.83, abs=0.01)
     for name in forecasts:
         assert table[name, 0.5] < 0.66
         assert table[name, 1.0] == pytest.approx(0.5, abs=0.04)
-    before = auc_before_onset(forecasts, find_onsets(series["speed"]), n_resamples=100)
+    before = auc_before_onset(forecasts, find_onsets(series["motion"]), n_resamples=100)
     late = before[before.lead > 0.7]
     assert (late.low < 0.5).all()

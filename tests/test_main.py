@@ -3,7 +3,7 @@ import pytest
 
 from fishlib import pipeline
 from fishlib.__main__ import main
-from fishlib.pipeline import batch
+from fishlib.pipeline import many as batch
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 import pytest
 
-from fishlib.evaluation.model_card import model_card, write_model_card
+from fishlib.evaluation.report import model_card, write_model_card
 
 ABOUT = {
     "title": "a tank",

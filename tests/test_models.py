@@ -71,12 +71,12 @@ def test_learns_to_tell_moving_from_still(build):
 
 def test_history_lstm_reads_order_and_is_saved(tmp_path):
     model = build_history_lstm(20, units=8)
-    speed = np.random.default_rng(0).random((3, 20, 1)).astype(np.float32) * 2e-3
-    p = np.asarray(model(speed))
+    motion = np.random.default_rng(0).random((3, 20, 1)).astype(np.float32) * 2e-3
+    p = np.asarray(model(motion))
     assert p.shape == (3, 1)
-    assert np.abs(p - model(speed[:, ::-1])).min() > 1e-6
+    assert np.abs(p - model(motion[:, ::-1])).min() > 1e-6
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras", safe_mode=True)
-    np.testing.assert_array_equal(again(speed), p)
+    np.testing.assert_array_equal(again(motion), p)
     with pytest.raises(ValueError, match="at least 1"):
         build_history_lstm(0)

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 from fishlib.clips import motion_channels, time_channels
-from fishlib.forecasters.video import NETWORKS, Plan, add_motion_outputs, forecast_frames
-from fishlib.models.trained import frames_for, layout_of, load_network, require_split
+from fishlib.forecasters.networks import NETWORKS, Plan, add_motion_outputs, forecast_frames
+from fishlib.models import frames_for, layout_of, load_network, require_split
 from fishlib.recording import open_recording
 
 

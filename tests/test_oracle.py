@@ -2,11 +2,20 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from fishlib.labels import label_bursts, label_onsets
-from fishlib.motion import recent_speed, speed_proxy
-from fishlib.tank import TankConfig, Tracks, calm_shoal, simulate_film, simulate_tracks
-from fishlib.tank.oracle import _bursts, _rises, oracle_forecast
-from fishlib.tank.rollouts import past_speed, roll_on, rollout_speeds, size_correction
+from fishlib.motion import measure_motion, recent_motion
+from fishlib.questions import label_bursts, label_onsets
+from fishlib.tank import simulate_film
+from fishlib.tank.fish import simulate_tracks
+from fishlib.tank.oracle import (
+    _bursts,
+    _rises,
+    oracle_forecast,
+    past_motion,
+    roll_on,
+    rollout_motion,
+    size_correction,
+)
+from fishlib.tank.state import TankConfig, Tracks, calm_shoal
 
 CONFIG = TankConfig()
 
@@ -18,12 +27,12 @@ def film():
 
 def test_labels_of_futures_equal_the_labels_of_a_series():
     rng = np.random.default_rng(0)
-    speed = 1e-3 * (1 + 0.6 * np.cumsum(rng.normal(size=400)) / 2 + 0.2 * rng.random(400))
+    motion = 1e-3 * (1 + 0.6 * np.cumsum(rng.normal(size=400)) / 2 + 0.2 * rng.random(400))
     frames = np.arange(120, 340)
-    futures = np.stack([speed[t : t + 46] for t in frames])[:, None, :]
-    np.testing.assert_array_equal(_bursts(futures, 1e-3, 0.1)[:, 0], label_bursts(speed)[frames])
-    onsets = label_onsets(speed, calm_level=np.inf)[frames]
-    rises = _rises(futures, recent_speed(speed)[frames], 1e-3)[:, 0]
+    futures = np.stack([motion[t : t + 46] for t in frames])[:, None, :]
+    np.testing.assert_array_equal(_bursts(futures, 1e-3, 0.1)[:, 0], label_bursts(motion)[frames])
+    onsets = label_onsets(motion, calm_level=np.inf)[frames]
+    rises = _rises(futures, recent_motion(motion)[frames], 1e-3)[:, 0]
     np.testing.assert_array_equal(rises, onsets)
     assert 0 < onsets.mean() < 1
 
@@ -37,13 +46,13 @@ def test_futures_begin_at_the_truth_and_differ(film):
 
 
 def test_futures_are_as_fast_as_films(film):
-    speed = speed_proxy(film.frames)
+    motion = measure_motion(film.frames)
     frames = np.arange(100, 1400, 25)
-    futures = np.concatenate([s for _, s in rollout_speeds(film.tracks, CONFIG, frames, 4, 3, 0)])
-    np.testing.assert_allclose(futures[:, :, 0].mean(axis=1), speed[frames], atol=3.5e-4)
-    assert futures[:, :, 0].mean() == pytest.approx(speed[frames].mean(), rel=0.03)
+    futures = np.concatenate([s for _, s in rollout_motion(film.tracks, CONFIG, frames, 4, 3, 0)])
+    np.testing.assert_allclose(futures[:, :, 0].mean(axis=1), motion[frames], atol=3.5e-4)
+    assert futures[:, :, 0].mean() == pytest.approx(motion[frames].mean(), rel=0.03)
     np.testing.assert_allclose(
-        past_speed(film.tracks, CONFIG, frames, 0), recent_speed(speed)[frames], rtol=0.03
+        past_motion(film.tracks, CONFIG, frames, 0), recent_motion(motion)[frames], rtol=0.03
     )
     slope, intercept = size_correction(CONFIG, 0)
     assert 0.9 < slope < 1.3
@@ -64,9 +73,9 @@ def test_reads_nothing_after_the_frame(film, target):
 
 
 def test_knows_more_than_chance_and_only_in_calm_frames(film):
-    speed = speed_proxy(film.frames)
-    level = float(np.nanmedian(recent_speed(speed)))
-    label = label_onsets(speed, calm_level=level)
+    motion = measure_motion(film.frames)
+    level = float(np.nanmedian(recent_motion(motion)))
+    label = label_onsets(motion, calm_level=level)
     frames = np.nonzero(label >= 0)[0][::10]
     forecast = oracle_forecast(film.tracks, CONFIG, frames, n_rollouts=10, calm_level=level)
     asked = np.isfinite(forecast)

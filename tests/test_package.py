@@ -8,8 +8,9 @@ import yaml
 import fishlib
 
 TOP = Path(__file__).resolve().parents[1]
-LIGHT = ["motion", "labels", "splits", "forecasters", "forecasters.history", "published"]
-LIGHT += ["evaluation", "figures", "video", "tank", "recording", "runs.film", "pipeline"]
+LIGHT = ["files", "runs", "motion", "questions", "splits", "published", "video", "tank"]
+LIGHT += ["preparation", "recording", "forecasters.rules", "forecasters.regressions"]
+LIGHT += ["evaluation.export", "evaluation.report", "figures", "pipeline.many"]
 
 
 @pytest.mark.parametrize("module", ["fishlib", *(f"fishlib.{name}" for name in LIGHT)])

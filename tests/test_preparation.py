@@ -2,25 +2,32 @@
 
 import numpy as np
 import pytest
+from scipy.signal import find_peaks
 
 from fishlib import tank
-from fishlib.burst_threshold import find_bursts, suggest_min_range
-from fishlib.motion import speed_proxy
+from fishlib.motion import measure_motion
 from fishlib.preparation import (
     Preparation,
+    choose_settings,
     explain_preparation,
     preparation_steps,
     suggest_preparation,
 )
 from fishlib.preparation.sample import measure_film, sample_film
-from fishlib.preparation.suggestion import choose_settings
-from fishlib.video import content_box, read_frames, write_video
+from fishlib.questions import suggest_min_range
+from fishlib.video import read_frames
+from fishlib.video.stored import content_box, write_video
 
 
 @pytest.fixture(scope="module")
 def zebrafish(footage):
     path = footage / "zebrafish_8.avi"
     return path, read_frames(path), suggest_preparation(path)
+
+
+def find_bursts(motion, min_range):
+    smooth = np.convolve(motion[:-1], np.ones(5) / 5, "valid")
+    return find_peaks(smooth, prominence=min_range)[0] + 2
 
 
 def moving_disc(n_frames=60, level=120, ground=0, noise=0.0, flicker=0.0, uneven=0.0, seed=0):
@@ -38,7 +45,7 @@ def moving_disc(n_frames=60, level=120, ground=0, noise=0.0, flicker=0.0, uneven
 
 
 def test_flicker_hides_the_bursts_of_the_raw_zebrafish_film(zebrafish):
-    raw = speed_proxy(zebrafish[1])
+    raw = measure_motion(zebrafish[1])
     assert len(find_bursts(raw, suggest_min_range(raw))) == 0
 
 
@@ -47,10 +54,10 @@ def test_preparation_brings_out_the_two_bursts_of_the_zebrafish_film(zebrafish):
     assert preparation.polarity == "dark"
     assert preparation.background
     assert preparation.normalise
-    speed = speed_proxy(preparation.apply(frames))
-    bursts = find_bursts(speed, suggest_min_range(speed))
+    motion = measure_motion(preparation.apply(frames))
+    bursts = find_bursts(motion, suggest_min_range(motion))
     assert np.abs(bursts - [22, 195]).max() <= 3
-    assert speed[18:28].max() > 4 * np.median(speed)
+    assert motion[18:28].max() > 4 * np.median(motion)
 
 
 def test_prepared_zebrafish_are_bright_and_few(zebrafish):
@@ -65,16 +72,16 @@ def test_the_flies_show_about_24_bursts(footage):
     box = content_box(1024, 1024)
     measures = measure_film(frames.reshape(500, 6, 240, 320)[::10], box)
     preparation = Preparation(**choose_settings(measures)).fit(frames[::60], box)
-    speed = speed_proxy(preparation.apply(frames))
-    bursts = find_bursts(speed, suggest_min_range(speed))
+    motion = measure_motion(preparation.apply(frames))
+    bursts = find_bursts(motion, suggest_min_range(motion))
     assert 20 <= len(bursts) <= 28
     key_frames = np.arange(249, 2999, 250)  # H.264 redraws the ground there: no motion
-    assert np.median(speed[key_frames]) < 2 * np.median(speed)
+    assert np.median(motion[key_frames]) < 2 * np.median(motion)
 
 
 def test_the_threshold_of_the_study_is_found_from_its_series(published):
-    speed = published.load_series("train")["speed"]
-    assert suggest_min_range(speed) == pytest.approx(1e-3, rel=0.02)
+    motion = published.load_series("train")["motion"]
+    assert suggest_min_range(motion) == pytest.approx(1e-3, rel=0.02)
 
 
 def test_a_threshold_needs_motion_and_enough_of_it():
@@ -85,16 +92,8 @@ def test_a_threshold_needs_motion_and_enough_of_it():
 
 
 def test_the_threshold_scales_with_the_motion():
-    speed = np.random.default_rng(0).gamma(4, 1e-4, 3000)
-    assert suggest_min_range(7 * speed) == pytest.approx(7 * suggest_min_range(speed))
-
-
-def test_bursts_are_found_where_they_were_put():
-    speed = np.full(600, 1e-3)
-    for peak in (100, 300, 450):
-        speed[peak - 10 : peak + 11] += 2e-3 * (1 - np.abs(np.arange(-10, 11)) / 10)
-    assert find_bursts(speed, 1e-3).tolist() == [100, 300, 450]
-    assert find_bursts(speed, 3e-3).size == 0
+    motion = np.random.default_rng(0).gamma(4, 1e-4, 3000)
+    assert suggest_min_range(7 * motion) == pytest.approx(7 * suggest_min_range(motion))
 
 
 def test_the_tank_is_left_as_it_is():

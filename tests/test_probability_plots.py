@@ -4,11 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from fishlib.figures.probability_plots import (
-    plot_forecast_histogram,
-    plot_reliability,
-    plot_threshold_curves,
-)
+from fishlib.figures.skill import plot_forecast_histogram, plot_reliability, plot_threshold_curves
 
 rng = np.random.default_rng(8)
 P = rng.random(800).round(2)

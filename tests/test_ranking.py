@@ -2,7 +2,12 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
-from fishlib.evaluation.ranking import rank_frames, weighted_auc, weighted_rank_scores, weighted_roc
+from fishlib.evaluation.bootstrap import (
+    rank_frames,
+    weighted_auc,
+    weighted_rank_scores,
+    weighted_roc,
+)
 
 
 @pytest.fixture(params=[1, 8], ids=["many ties", "few ties"])

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 from fishlib import tank
-from fishlib.motion import speed_proxy
+from fishlib.motion import measure_motion
 from fishlib.preparation import Preparation
 from fishlib.recording import making as recording_making
 from fishlib.recording import open_recording
-from fishlib.video import read_frames, shrink, write_video
+from fishlib.video import read_frames
+from fishlib.video.stored import shrink, write_video
 
 SETTINGS = {"progress": False, "min_seconds": 0.5}
 
@@ -43,7 +44,7 @@ def test_a_simulated_recording_is_the_simulated_film(tmp_path):
     )
     expected = tank.simulate_film(tank.TankConfig(), 5, 360)
     assert np.array_equal(recording.frames, expected.frames[:, 1::2, 1::2])
-    assert np.array_equal(recording.speed, speed_proxy(expected.frames))
+    assert np.array_equal(recording.motion, measure_motion(expected.frames))
     assert np.array_equal(recording.truth.state, expected.tracks.state)
     assert np.array_equal(recording.excerpt(300, 310), expected.frames[300:310])
     assert (recording.fps, recording.repairs, recording.remarks) == (30.0, {}, [])
@@ -61,7 +62,7 @@ def test_a_late_stretch_of_the_tank_is_drawn_without_what_precedes_it(tmp_path, 
 
 def test_a_film_file_gives_the_same_as_its_frames(whole, film_frames):
     assert np.array_equal(whole.frames, shrink(film_frames, (60, 80), "area"))
-    assert np.array_equal(whole.speed, speed_proxy(film_frames))
+    assert np.array_equal(whole.motion, measure_motion(film_frames))
     assert np.array_equal(whole.excerpt(255, 260), film_frames[255:260])
     assert np.array_equal(whole.excerpt(550, 900), film_frames[550:])
     with pytest.raises(ValueError, match="has frames 0 to 559: frames 1000 to 560 are no stretch"):
@@ -96,7 +97,7 @@ def test_a_preparation_made_by_hand_is_used(tmp_path, film, film_frames):
     by_hand = Preparation(noise_floor=40)
     recording = open_recording(film, cache_dir=tmp_path, preparation=by_hand, **SETTINGS)
     cut = np.maximum(film_frames.astype(int) - 40, 0).astype(np.uint8)
-    assert np.array_equal(recording.speed, speed_proxy(cut))
+    assert np.array_equal(recording.motion, measure_motion(cut))
 
 
 class Stop(Exception):
@@ -121,7 +122,7 @@ def test_a_run_that_failed_goes_on_where_it_was(tmp_path, film, whole, monkeypat
     monkeypatch.setattr(recording_making, "_append", real)
     resumed = open_recording(film, cache_dir=tmp_path / "cache", **SETTINGS)
     assert np.array_equal(resumed.frames, whole.frames)
-    assert np.array_equal(resumed.speed, whole.speed)
+    assert np.array_equal(resumed.motion, whole.motion)
 
 
 def test_an_unfinished_tank_goes_on_too(tmp_path, monkeypatch):
@@ -141,7 +142,7 @@ def test_an_unfinished_tank_goes_on_too(tmp_path, monkeypatch):
     monkeypatch.setattr(recording_making, "_append", real)
     resumed = open_recording("simulated", cache_dir=tmp_path / "cache", **options)
     assert np.array_equal(resumed.frames, sound.frames)
-    assert np.array_equal(resumed.speed, sound.speed)
+    assert np.array_equal(resumed.motion, sound.motion)
 
 
 def test_two_at_a_time_make_it_once(tmp_path, film, whole, monkeypatch):
@@ -188,7 +189,7 @@ def test_a_killed_run_ends_like_one_that_was_not(tmp_path, film, whole, n_blocks
     assert not list((tmp_path / "cache").glob("*/recording.json"))
     again = open_recording(film, cache_dir=tmp_path / "cache", **SETTINGS)
     assert np.array_equal(again.frames, whole.frames)
-    assert np.array_equal(again.speed, whole.speed)
+    assert np.array_equal(again.motion, whole.motion)
     left = sorted(path.name for path in again.folder.iterdir())
     assert left == sorted(path.name for path in whole.folder.iterdir())
 

@@ -3,9 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fishlib.tank.config import TankConfig
 from fishlib.tank.rendering import UNIT, Painter, body_points, render_blocks
-from fishlib.tank.tracks import VARIABLES, Tracks
+from fishlib.tank.state import VARIABLES, TankConfig, Tracks
 
 BARE = TankConfig(n_fish=1, noise=0.0, n_specks=0, size_spread=0.0)
 
@@ -80,7 +79,7 @@ def test_looks_like_the_published_frames(published):
     """Whole-image mean, area and grey of the animals, against the eleven published frames."""
     import cv2
 
-    from fishlib.tank import simulate_tracks
+    from fishlib.tank.fish import simulate_tracks
 
     def look(frames):
         area, grey = [], []

@@ -4,7 +4,7 @@ from scipy.signal import lfilter
 from scipy.stats import kstest
 from sklearn.metrics import roc_auc_score
 
-from fishlib.evaluation.resampling import interval, resample_counts, shift_test
+from fishlib.evaluation.bootstrap import interval, resample_counts, shift_test
 
 
 def smooth_noise(rng, n_frames, memory=0.9):

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from fishlib.runs.film import open_film
-from fishlib.video import write_video
+from fishlib.recording import open_film
+from fishlib.video.stored import write_video
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import os
 import numpy as np
 import pytest
 
-from fishlib import runs
-from fishlib.atomic import write_atomically
+from fishlib import files, runs
+from fishlib.files import write_atomically
 
 DECLARED = 'source = "simulated"  # or a film\nseed = 0\nminutes = 5'
 
@@ -25,9 +25,9 @@ def test_a_relative_run_folder_is_the_same_from_notebooks(tmp_path, monkeypatch)
     (tmp_path / "notebooks").mkdir()
     (tmp_path / "notebooks" / "01_problem.ipynb").touch()
     monkeypatch.chdir(tmp_path)
-    above = runs.project_path("data/runs/x")
+    above = files.project_path("data/runs/x")
     monkeypatch.chdir(tmp_path / "notebooks")
-    assert runs.project_path("data/runs/x") == above == tmp_path / "data" / "runs" / "x"
+    assert files.project_path("data/runs/x") == above == tmp_path / "data" / "runs" / "x"
 
 
 def test_a_missing_file_names_the_notebook_to_run(tmp_path):
@@ -59,11 +59,11 @@ def test_arrays_and_metrics_come_back(tmp_path):
 def test_what_is_written_below_python_is_silenced_and_onednn_turned_on(capfd, monkeypatch):
     monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")  # so that it is put back at the end
     monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS")
-    with runs.quietly():
+    with files.quietly():
         os.write(2, b"a greeting\n")
         assert os.environ["TF_ENABLE_ONEDNN_OPTS"] == "1"
     os.write(2, b"an error\n")
     assert capfd.readouterr().err == "an error\n"
     monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
-    with runs.quietly():
+    with files.quietly():
         assert os.environ["TF_ENABLE_ONEDNN_OPTS"] == "0"

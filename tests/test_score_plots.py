@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from fishlib.figures.score_plots import plot_precision_recall, plot_roc, plot_roc_and_precision
+from fishlib.figures.skill import plot_precision_recall, plot_roc, plot_roc_and_precision
 
 rng = np.random.default_rng(4)
 LABEL = rng.integers(-1, 2, 600)
@@ -39,9 +39,9 @@ def test_area_drawn_and_area_written_are_the_area_under_the_common_frames():
 
 def test_published_numbers_are_written(published):
     series = published.load_series("test")
-    from fishlib.labels import label_bursts
+    from fishlib.questions import label_bursts
 
-    ax = plot_roc(label_bursts(series["speed"]), {"ConvLSTM": series["convlstm"]})
+    ax = plot_roc(label_bursts(series["motion"]), {"ConvLSTM": series["convlstm"]})
     assert ax.get_lines()[0].get_label() == "ConvLSTM  (0.831)"
 
 

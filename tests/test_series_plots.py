@@ -4,8 +4,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from fishlib.figures.series_plots import plot_label_timeline, plot_speed, plot_split
-from fishlib.labels import runs_of
+from fishlib.figures.series import plot_label_timeline, plot_motion, plot_split
+from fishlib.questions import runs_of
 
 SPEED = np.array([1.0, 2.0, 4.0, 3.0, 1.0, 5.0]) * 1e-3
 LABEL = np.array([-1, 1, 0, 1, 1, -1])
@@ -17,13 +17,13 @@ def _close_figures():
     plt.close("all")
 
 
-def test_speed_is_drawn_in_seconds_and_thousandths():
-    x, y = plot_speed(SPEED, fps=2.0, start=1, stop=5).get_lines()[0].get_data()
+def test_motion_is_drawn_in_seconds_and_thousandths():
+    x, y = plot_motion(SPEED, fps=2.0, start=1, stop=5).get_lines()[0].get_data()
     np.testing.assert_allclose(x, [0.5, 1.0, 1.5, 2.0])
     np.testing.assert_allclose(y, [2, 4, 3, 1])
 
 
-@pytest.mark.parametrize("plot", [plot_speed, plot_label_timeline])
+@pytest.mark.parametrize("plot", [plot_motion, plot_label_timeline])
 def test_dots_stand_on_positive_frames(plot):
     lines = plot(SPEED, fps=1.0, label=LABEL).get_lines()
     dots = next(line for line in lines if line.get_marker() == "o")
@@ -33,7 +33,7 @@ def test_dots_stand_on_positive_frames(plot):
 
 def test_forecast_colors_the_trace_and_leaves_gaps_grey():
     forecast = np.array([np.nan, 0.0, 0.25, 0.5, 1.0, 1.0])
-    (colors,) = plot_speed(SPEED, forecast=forecast).collections
+    (colors,) = plot_motion(SPEED, forecast=forecast).collections
     values = colors.get_array()
     assert values.mask.tolist() == [True, False, False, False, False]
     np.testing.assert_allclose(values[1:], [0, 0.25, 0.5, 1])
@@ -42,7 +42,7 @@ def test_forecast_colors_the_trace_and_leaves_gaps_grey():
 
 def test_an_empty_window_is_refused():
     with pytest.raises(ValueError, match="fewer than 2 of the 6 frames"):
-        plot_speed(SPEED, start=5)
+        plot_motion(SPEED, start=5)
 
 
 def test_runs_equal_a_slow_loop():

@@ -3,14 +3,13 @@
 import os
 from functools import partial
 
-import joblib
 import numpy as np
 import psutil
 import pytest
 
-from fishlib.forecasters.history_lstm import fit_history_lstm
-from fishlib.labels import label_bursts
-from fishlib.side_by_side import share_cores, side_by_side
+from fishlib.forecasters.networks import fit_history_lstm
+from fishlib.questions import label_bursts
+from fishlib.training.side_by_side import side_by_side
 
 
 def whoami(number):
@@ -47,16 +46,6 @@ def test_results_come_in_order_from_other_processes():
     assert side_by_side({}) == {}
 
 
-def test_processes_share_the_cores(monkeypatch):
-    monkeypatch.setattr("fishlib.side_by_side.cpu_count", lambda: 8)
-    for name in ("LOKY_MAX_CPU_COUNT", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
-        monkeypatch.setenv(name, "8")
-    share_cores(3)
-    assert os.environ["LOKY_MAX_CPU_COUNT"] == os.environ["TF_NUM_INTRAOP_THREADS"] == "2"
-    share_cores(20)
-    assert joblib.cpu_count() == 1
-
-
 def test_an_error_is_raised_here():
     with pytest.raises(ValueError, match="out of fish"):
         side_by_side({1: refuse, 2: refuse}, n_jobs=2)
@@ -72,8 +61,8 @@ def test_a_mapped_film_stays_mapped(tmp_path):
 
 def test_a_training_gives_the_same_beside_another_as_alone(tmp_path, capsys):
     rng = np.random.default_rng(5)
-    speed = np.convolve(rng.exponential(1e-3, 2000), np.ones(8) / 8, "same")
-    parts = [(part, label_bursts(part)) for part in (speed[:1500], speed[1500:])]
+    motion = np.convolve(rng.exponential(1e-3, 2000), np.ones(8) / 8, "same")
+    parts = [(part, label_bursts(part)) for part in (motion[:1500], motion[1500:])]
     folders = [tmp_path / name for name in ("one", "two")]
     small = {"epochs": 2, "samples_per_epoch": 128, "progress": False}
     calls = {folder: partial(fit_history_lstm, *parts, folder, **small) for folder in folders}
@@ -81,8 +70,8 @@ def test_a_training_gives_the_same_beside_another_as_alone(tmp_path, capsys):
     (lstm, history), (twin, _) = fitted.values()
     assert "4/4" in capsys.readouterr().err
     assert history["epoch"].tolist() == [0, 1]
-    forecast = lstm.forecast(speed, slice(100, 400))
+    forecast = lstm.forecast(motion, slice(100, 400))
     assert np.flatnonzero(np.isfinite(forecast)).tolist() == list(range(119, 400))
-    np.testing.assert_array_equal(forecast, twin.forecast(speed, slice(100, 400)))
+    np.testing.assert_array_equal(forecast, twin.forecast(motion, slice(100, 400)))
     alone, _ = fit_history_lstm(*parts, tmp_path / "alone", **small)
-    np.testing.assert_allclose(alone.forecast(speed)[119:400], forecast[119:400], atol=1e-4)
+    np.testing.assert_allclose(alone.forecast(motion)[119:400], forecast[119:400], atol=1e-4)

@@ -16,7 +16,7 @@ from browser import open_browser, wait_for
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from fishlib.pipeline import NOTEBOOKS
-from fishlib.video import write_video
+from fishlib.video.stored import write_video
 
 site = pytest.importorskip("fishlib.pipeline.site")
 pytest.importorskip("myst_nb", reason="the site's packages are not installed ([site])")
@@ -35,7 +35,7 @@ def executed_notebook(number, video):
             f"# {number} · Chapter\n\nSee [the next]({other}.ipynb), [the rest](../README.md)."
         ),
         new_markdown_cell("## A formula\n\nInline $\\tilde y[t]$ and\n\n$$R \\ge c$$"),
-        new_code_cell("plot_speed(speed)", execution_count=1, outputs=[figure]),
+        new_code_cell("plot_motion(motion)", execution_count=1, outputs=[figure]),
         new_markdown_cell("*Motion in `seconds`, **bold** words too.*\n\nMore text."),
         new_code_cell("show_film()", execution_count=2, outputs=[player]),
         new_markdown_cell("Not a caption."),

@@ -6,8 +6,7 @@ import pytest
 from moving_fish import film
 
 from fishlib.clips import motion_channels
-from fishlib.models import build_upbeat_snowflake, build_visionary_serenity
-from fishlib.models.video import build_motion_convlstm
+from fishlib.models import build_motion_convlstm, build_upbeat_snowflake, build_visionary_serenity
 from fishlib.streaming import LiveForecaster, forecast_film, streaming_difference
 
 N_SLICES, CHANNELS, SIZE = 4, 3, (24, 32)

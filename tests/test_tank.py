@@ -2,18 +2,12 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from fishlib.labels import label_onsets
-from fishlib.motion import speed_proxy
-from fishlib.tank import (
-    TankConfig,
-    calm_shoal,
-    render_blocks,
-    simulate_film,
-    simulate_tanks,
-    simulate_tracks,
-)
-from fishlib.tank.behaviour import APPROACH, CHASE, FLEE, REST
-from fishlib.tank.pose import pose_features
+from fishlib.motion import measure_motion
+from fishlib.questions import label_onsets
+from fishlib.tank import simulate_film
+from fishlib.tank.fish import APPROACH, CHASE, FLEE, REST, simulate_tanks, simulate_tracks
+from fishlib.tank.rendering import render_blocks
+from fishlib.tank.state import TankConfig, calm_shoal
 
 CONFIG = TankConfig()
 
@@ -21,6 +15,12 @@ CONFIG = TankConfig()
 @pytest.fixture(scope="module")
 def tanks():
     return simulate_tanks(CONFIG, seed=3, n_frames=1500, n_tanks=12)
+
+
+def closest_distance(tracks):
+    gaps = tracks.position[:, :, None] - tracks.position[:, None]
+    apart = np.hypot(gaps[..., 0], gaps[..., 1]) + 1e3 * np.eye(gaps.shape[1])
+    return apart.min(axis=(1, 2))
 
 
 def same(a, b, n=None):
@@ -131,10 +131,10 @@ def onsets_and_closeness(config):
     """Onset labels of calm frames, and how close the closest two fish are at each (-px)."""
     labels, closeness = [], []
     for k, tracks in enumerate(simulate_tanks(config, 8, 1500, 12)):
-        speed = speed_proxy(np.concatenate(list(render_blocks(tracks, config, k, (60, 80)))))
+        speed = measure_motion(np.concatenate(list(render_blocks(tracks, config, k, (60, 80)))))
         label = label_onsets(speed, min_rise=6e-4)  # motion is smaller at 60 x 80
         labels.append(label[label >= 0])
-        closeness.append(-pose_features(tracks)[label >= 0, 0])
+        closeness.append(-closest_distance(tracks)[label >= 0])
     return np.concatenate(labels), np.concatenate(closeness)
 
 

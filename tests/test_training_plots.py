@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fishlib.figures.training_plots import plot_training_history
+from fishlib.figures.skill import plot_training_history
 
 HISTORY = pd.DataFrame(
     {

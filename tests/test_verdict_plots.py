@@ -5,14 +5,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fishlib.figures.style import MUTED
-from fishlib.figures.verdict_plots import (
+from fishlib.figures.skill import (
     plot_auc_by_lead,
     plot_differences,
     plot_equal_level,
     plot_forest,
     plot_share_of_limit,
 )
+from fishlib.figures.style import MUTED
 
 TABLE = pd.DataFrame(
     {"auc": [0.831, 0.867], "low": [0.806, 0.837], "high": [0.853, 0.893]},

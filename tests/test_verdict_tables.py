@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fishlib.evaluation.verdict_tables import difference_table, nest, score_table, share_table
+from fishlib.evaluation.verdict import difference_table, nest, score_table, share_table
 
 
 @pytest.fixture

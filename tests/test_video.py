@@ -8,19 +8,19 @@ import cv2
 import numpy as np
 import pytest
 
-from fishlib.motion import speed_proxy
-from fishlib.video import (
+from fishlib.motion import measure_motion
+from fishlib.video import iter_frames, read_frames
+from fishlib.video.images import natural_key
+from fishlib.video.stored import (
+    choose_fps,
     content_box,
     fit_frame,
-    iter_frames,
+    map_ahead,
+    on_clock,
     probe,
-    read_frames,
     shrink,
     write_video,
 )
-from fishlib.video.clock import choose_fps, on_clock
-from fishlib.video.folder import natural_key
-from fishlib.video.read_ahead import map_ahead
 
 SHARED = Path(__file__).parents[2] / "shared"
 SAMPLE = SHARED / "published" / "sample training images"
@@ -39,7 +39,7 @@ def test_published_frames_give_the_published_series():
     published = np.load(SHARED / "published/targets/train/Y_tilde.npy")
     frames = read_frames(SAMPLE)
     assert frames.shape == (11, 240, 320)
-    assert np.abs(speed_proxy(frames)[:10] - published[:10]).max() < 1e-9
+    assert np.abs(measure_motion(frames)[:10] - published[:10]).max() < 1e-9
 
 
 @needs_sample

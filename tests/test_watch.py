@@ -5,14 +5,12 @@ import pytest
 
 from fishlib import tank
 from fishlib.clips import motion_channels
-from fishlib.forecasters.video import forecast_frames
-from fishlib.models.trained import load_network
-from fishlib.models.video import build_motion_convlstm
-from fishlib.motion import speed_proxy
-from fishlib.streaming.pictures import Seen, live_pictures
-from fishlib.streaming.watch import start_forecaster, watch
-from fishlib.streaming.window import LiveWindow
-from fishlib.video import probe, read_frames, shrink, write_video
+from fishlib.forecasters.networks import forecast_frames
+from fishlib.models import build_motion_convlstm, load_network
+from fishlib.motion import measure_motion
+from fishlib.streaming.watch import LiveWindow, Seen, live_pictures, start_forecaster, watch
+from fishlib.video import read_frames
+from fishlib.video.stored import probe, shrink, write_video
 
 N_FRAMES = 60
 
@@ -40,7 +38,7 @@ def test_the_forecast_is_that_of_the_whole_film(watched):
 
 def test_the_motion_is_that_of_the_film(watched):
     _, frames, _, result = watched
-    assert np.array_equal(result["speed"], speed_proxy(frames))
+    assert np.array_equal(result["motion"], measure_motion(frames))
 
 
 def test_an_alarm_is_followed_by_silence(watched):
@@ -96,7 +94,7 @@ def test_what_was_seen_outgrows_its_arrays():
         seen.add(t / 10_000, 0.0 if t == 0 else float(t))
     results = seen.results()
     assert np.array_equal(results["forecast"], np.arange(10_000) / 10_000)
-    assert np.array_equal(results["speed"], np.r_[np.arange(1, 10_000), 0.0])
+    assert np.array_equal(results["motion"], np.r_[np.arange(1, 10_000), 0.0])
 
 
 def test_a_window_shows_pictures_one_after_the_other():

@@ -6,8 +6,13 @@ values all lie in [0, 1] is a probability; any other is a score, and only its or
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
+from scipy.special import expit, logit
+from sklearn.isotonic import IsotonicRegression
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
 
@@ -178,3 +183,277 @@ def _require_both_classes(label: np.ndarray, names: str) -> None:
             f"All {label.size} frames on which {names} can be scored are labelled {label[0]}: no "
             "score tells classes apart where there is one. Use a longer stretch of film."
         )
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A Platt calibration: ``expit(intercept + slope * x)``.
+
+    x is the log-odds of a forecast that was a probability when the calibration was fitted, and
+    (forecast - centre) / scale of any other score. Strictly monotone, so the order of the
+    forecasts, and with it AUC and average precision, stays as it is; a slope below 0, met only
+    when the forecast is worse than chance on the frames of the fit, turns the order around.
+    """
+
+    slope: float
+    intercept: float
+    of_probability: bool
+    centre: float = 0.0
+    scale: float = 1.0
+
+    def __call__(self, forecast: np.ndarray) -> np.ndarray:
+        """Probability of each frame, float64 (T,), NaN where the forecast is."""
+        forecast = np.asarray(forecast, dtype=float)
+        x = log_odds(forecast) if self.of_probability else (forecast - self.centre) / self.scale
+        return expit(self.intercept + self.slope * x)
+
+
+def calibrate(label: np.ndarray, forecast: np.ndarray) -> Calibration:
+    """Fit a Platt calibration on validation frames, to be applied to test frames.
+
+    Parameters
+    ----------
+    label : int array (T,)
+        1, 0, or -1 where not labelled.
+    forecast : float array (T,)
+        A probability or any score, NaN where not defined.
+
+    Returns
+    -------
+    Calibration
+        Callable: ``calibrate(label_val, p_val)(p_test)``.
+
+    Raises
+    ------
+    ValueError
+        If the frames that can be used hold one class only.
+    """
+    frames = comparable_frames(label, {"to calibrate": forecast})
+    x = np.asarray(forecast, dtype=float)[frames]
+    of_probability = is_probability(x)
+    centre, scale = (0.0, 1.0) if of_probability else (float(x.mean()), float(x.std()) or 1.0)
+    x = log_odds(x) if of_probability else (x - centre) / scale
+    fit = LogisticRegression(C=1e6).fit(x[:, None], np.asarray(label)[frames])
+    return Calibration(
+        float(fit.coef_[0, 0]), float(fit.intercept_[0]), of_probability, centre, scale
+    )
+
+
+def log_odds(probability: np.ndarray) -> np.ndarray:
+    """log(p / (1 - p)), of p kept within 1e-6 of 0 and 1, so that it stays finite."""
+    return logit(np.clip(np.asarray(probability, dtype=float), 1e-6, 1 - 1e-6))
+
+
+def undo_class_weights(probability: np.ndarray, weights: dict[int, float]) -> np.ndarray:
+    """The probability a network would give, had its classes not been weighted in training.
+
+    Training with weights w0 and w1 multiplies the odds by w1 / w0; this divides them again.
+    Source: Elkan, *The Foundations of Cost-Sensitive Learning*, IJCAI 2001, theorem 2.
+
+    Parameters
+    ----------
+    probability : float array (T,)
+        In [0, 1], NaN where undefined.
+    weights : dict
+        Weight of class 0 and of class 1, both above 0, as given to training.
+
+    Returns
+    -------
+    float64 array (T,)
+
+    Raises
+    ------
+    ValueError
+        If the weights are not two positive numbers or a value is outside [0, 1].
+    """
+    if set(weights) != {0, 1} or min(weights.values()) <= 0:
+        raise ValueError(f"Class weights are {{0: w0, 1: w1}}, both above 0, got {weights}.")
+    p = np.asarray(probability, dtype=float)
+    if not is_probability(p):
+        raise ValueError("Class weights act on odds: the forecast must lie in [0, 1].")
+    return p * weights[0] / (p * weights[0] + (1 - p) * weights[1])
+
+
+def corp_decomposition(label: np.ndarray, forecast: np.ndarray) -> dict[str, float]:
+    """The Brier score as miscalibration - discrimination + uncertainty (CORP).
+
+    The forecast is recalibrated on the same frames by isotonic regression; miscalibration is what
+    that gains over the forecast, discrimination what it gains over the share of positives, and
+    uncertainty the Brier score of that share. Source: Dimitriadis, Gneiting and Jordan, PNAS 118
+    (2021) e2016191118.
+
+    Parameters
+    ----------
+    label : int array (n,)
+        1 or 0.
+    forecast : float array (n,)
+        Without gaps. Miscalibration is NaN if it is not a probability.
+    """
+    uncertainty = float(np.var(label))
+    recalibrated = np.mean((_recalibrate(label, forecast) - label) ** 2)
+    brier = np.mean((forecast - label) ** 2) if is_probability(forecast) else np.nan
+    return {
+        "miscalibration": float(brier - recalibrated),
+        "discrimination": float(uncertainty - recalibrated),
+        "uncertainty": uncertainty,
+    }
+
+
+def reliability_curve(label: np.ndarray, forecast: np.ndarray) -> pd.DataFrame:
+    """The CORP reliability diagram as a table: one row a bin found by isotonic regression.
+
+    Parameters
+    ----------
+    label : int array (T,)
+        1, 0, or -1 where not labelled.
+    forecast : float array (T,)
+        NaN where not defined.
+
+    Returns
+    -------
+    DataFrame
+        ``frequency`` of positives, ``forecast`` (mean), ``lowest`` and ``highest`` forecast, and
+        number of ``frames``; in rising order.
+    """
+    frames = comparable_frames(label, {"to calibrate": forecast})
+    label, forecast = np.asarray(label)[frames], np.asarray(forecast, dtype=float)[frames]
+    bins = pd.DataFrame({"frequency": _recalibrate(label, forecast), "p": forecast})
+    table = bins.groupby("frequency").p.agg(
+        forecast="mean", lowest="min", highest="max", frames="size"
+    )
+    return table.reset_index()
+
+
+def _recalibrate(label: np.ndarray, forecast: np.ndarray) -> np.ndarray:
+    return IsotonicRegression().fit_transform(forecast, label)
+
+
+def choose_thresholds(label: np.ndarray, forecast: np.ndarray) -> dict[str, float]:
+    """Thresholds of highest accuracy and highest Youden's J, to be chosen on validation frames.
+
+    Parameters
+    ----------
+    label : int array (T,)
+        1, 0, or -1 where not labelled.
+    forecast : float array (T,)
+        NaN where not defined.
+
+    Returns
+    -------
+    dict
+        Keys ``max_accuracy`` and ``max_youden``; a frame is called if its forecast is at least
+        the threshold.
+
+    Raises
+    ------
+    ValueError
+        If the frames that can be used are none or of one class.
+    """
+    frames = comparable_frames(label, {"to threshold": forecast})
+    return best_thresholds(np.asarray(label)[frames], np.asarray(forecast, float)[frames])
+
+
+def score_forecast(
+    label: np.ndarray,
+    forecast: np.ndarray,
+    *,
+    base_rate: float | None = None,
+    thresholds: Mapping[str, float] | None = None,
+) -> dict[str, float]:
+    """All frame scores of one forecast.
+
+    Parameters
+    ----------
+    label : int array (T,)
+        1, 0, or -1 where not labelled.
+    forecast : float array (T,)
+        A probability, or any score of which more means a burst; NaN where not defined.
+    base_rate : float, optional
+        Share of positive training frames, the constant forecast of the Brier skill; None takes
+        the share of the scored frames.
+    thresholds : mapping of rule -> threshold, optional
+        Chosen elsewhere, by :func:`choose_thresholds` on validation.
+
+    Returns
+    -------
+    dict of float
+        ``frames``, ``positives``, ``always_no_accuracy``; ``auc``, ``average_precision``;
+        ``brier``, ``brier_skill``, ``log_loss`` and ``miscalibration`` (NaN unless all forecasts
+        lie in [0, 1]), ``discrimination``, ``uncertainty``; ``max_accuracy`` and ``max_youden``
+        with ``_threshold``, ``_tpr`` and ``_fpr``, the best on *these* frames; and for each given
+        rule ``chosen_{rule}_threshold``, ``_accuracy``, ``_youden``, ``_tpr``, ``_fpr``.
+
+    Raises
+    ------
+    ValueError
+        If lengths differ, no frame is both labelled and forecast, or they hold one class only.
+    """
+    frames = comparable_frames(label, {"to score": forecast})
+    y, p = np.asarray(label)[frames], np.asarray(forecast, dtype=float)[frames]
+    share = float(y.mean())
+    scores = {"frames": int(y.size), "positives": int(y.sum()), "always_no_accuracy": 1 - share}
+    scores |= rank_scores(y, p)
+    scores |= probability_scores(y, p, share if base_rate is None else base_rate)
+    scores |= corp_decomposition(y, p)
+    for rule, threshold in best_thresholds(y, p).items():
+        rates = confusion_rates(y, p, threshold)
+        scores[rule] = rates[rule.removeprefix("max_")]
+        scores |= {f"{rule}_{key}": rates[key] for key in ("threshold", "tpr", "fpr")}
+    for rule, threshold in (thresholds or {}).items():
+        rates = confusion_rates(y, p, threshold)
+        scores |= {f"chosen_{rule}_{key}": value for key, value in rates.items()}
+    return scores
+
+
+def score_all(
+    label: np.ndarray,
+    forecasts: Mapping[str, np.ndarray],
+    base_rate: float | None,
+    thresholds: Mapping[str, Mapping[str, float]],
+    calibrated: Mapping[str, np.ndarray],
+) -> dict[str, dict[str, float]]:
+    """:func:`score_forecast` of each forecast on the frames where all are defined.
+
+    ``thresholds`` and ``calibrated`` as :func:`learn_from_validation` returns them; the calibrated
+    forecasts add ``calibrated_brier``, ``calibrated_brier_skill``, ``calibrated_log_loss``.
+    """
+    frames = comparable_frames(label, forecasts)
+    y = np.asarray(label)[frames]
+    reference = float(y.mean()) if base_rate is None else base_rate
+    scores = {}
+    for name, forecast in forecasts.items():
+        p = np.asarray(forecast, dtype=float)[frames]
+        rules = {rule.removeprefix("chosen_"): t for rule, t in thresholds.get(name, {}).items()}
+        scores[name] = score_forecast(y, p, base_rate=base_rate, thresholds=rules)
+        if name in calibrated:
+            extra = probability_scores(y, calibrated[name][frames], reference)
+            scores[name] |= {f"calibrated_{key}": value for key, value in extra.items()}
+    return scores
+
+
+def learn_from_validation(
+    validation: tuple[np.ndarray, Mapping[str, np.ndarray]] | None,
+    forecasts: Mapping[str, np.ndarray],
+) -> tuple[dict[str, dict[str, float]], dict[str, np.ndarray]]:
+    """Thresholds, and test forecasts calibrated, both learnt on validation frames.
+
+    Parameters
+    ----------
+    validation : (label, forecasts), optional
+        Of the validation frames; forecasts it does not hold get neither.
+    forecasts : mapping of name -> float array (T,)
+        Of the test frames.
+
+    Returns
+    -------
+    thresholds : dict of name -> {"chosen_max_accuracy": ..., "chosen_max_youden": ...}
+    calibrated : dict of name -> float64 array (T,)
+    """
+    thresholds: dict[str, dict[str, float]] = {}
+    calibrated: dict[str, np.ndarray] = {}
+    label, known = validation or (np.empty(0), {})
+    for name in (name for name in forecasts if name in known):
+        rules = choose_thresholds(label, known[name])
+        thresholds[name] = {f"chosen_{rule}": value for rule, value in rules.items()}
+        calibrated[name] = calibrate(label, known[name])(forecasts[name])
+    return thresholds, calibrated

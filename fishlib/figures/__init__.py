@@ -5,35 +5,44 @@ Every ``plot_*`` takes arrays or tables, draws in one style, and returns its axe
 subject.
 """
 
-from fishlib.figures.alarm_plots import plot_alarm_raster, plot_study_comparison, plot_warning_curve
-from fishlib.figures.clip_plots import plot_augmentation, plot_clip, plot_flips
-from fishlib.figures.distribution_plots import (
-    plot_autocorrelation,
-    plot_run_lengths,
-    plot_speed_distribution,
-)
+from fishlib.figures.alarms import plot_alarm_raster, plot_study_comparison, plot_warning_curve
 from fishlib.figures.explore import explore_film, explore_labels, explore_threshold
-from fishlib.figures.film_overlay import render_forecast_film
-from fishlib.figures.frame_plots import plot_chase_strip, plot_difference, plot_frames
-from fishlib.figures.label_plots import plot_label_anatomy, plot_onset_anatomy
-from fishlib.figures.network_schematics import plot_convlstm_cell, plot_tensor_flow
-from fishlib.figures.probability_plots import (
-    plot_forecast_histogram,
-    plot_reliability,
-    plot_threshold_curves,
+from fishlib.figures.frames import (
+    plot_augmentation,
+    plot_chase_strip,
+    plot_clip,
+    plot_difference,
+    plot_flips,
+    plot_frames,
+    render_forecast_film,
 )
+from fishlib.figures.network_schematics import plot_convlstm_cell, plot_tensor_flow
 from fishlib.figures.schematics import plot_pipeline, plot_task_timeline
-from fishlib.figures.score_plots import plot_precision_recall, plot_roc, plot_roc_and_precision
-from fishlib.figures.series_plots import plot_label_timeline, plot_speed, plot_split
-from fishlib.figures.style import forecaster_styles, use_style
-from fishlib.figures.training_plots import plot_training_history
-from fishlib.figures.verdict_plots import (
+from fishlib.figures.series import (
+    plot_autocorrelation,
+    plot_label_anatomy,
+    plot_label_timeline,
+    plot_motion,
+    plot_motion_distribution,
+    plot_onset_anatomy,
+    plot_run_lengths,
+    plot_split,
+)
+from fishlib.figures.skill import (
     plot_auc_by_lead,
     plot_differences,
     plot_equal_level,
+    plot_forecast_histogram,
     plot_forest,
+    plot_precision_recall,
+    plot_reliability,
+    plot_roc,
+    plot_roc_and_precision,
     plot_share_of_limit,
+    plot_threshold_curves,
+    plot_training_history,
 )
+from fishlib.figures.style import forecaster_styles, use_style
 
 __all__ = [
     "explore_film",
@@ -56,6 +65,8 @@ __all__ = [
     "plot_frames",
     "plot_label_anatomy",
     "plot_label_timeline",
+    "plot_motion",
+    "plot_motion_distribution",
     "plot_onset_anatomy",
     "plot_pipeline",
     "plot_precision_recall",
@@ -64,8 +75,6 @@ __all__ = [
     "plot_roc_and_precision",
     "plot_run_lengths",
     "plot_share_of_limit",
-    "plot_speed",
-    "plot_speed_distribution",
     "plot_split",
     "plot_study_comparison",
     "plot_task_timeline",

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from scipy.signal import welch
 
-from fishlib.figures.distribution_plots import plot_autocorrelation, plot_speed_distribution
+from fishlib.figures.series import plot_autocorrelation, plot_motion_distribution
 from fishlib.figures.style import (
     BURST_COLOR,
     FUTURE_COLOR,
@@ -24,9 +24,10 @@ from fishlib.figures.style import (
     new_figure,
     styled,
 )
-from fishlib.motion import speed_proxy
+from fishlib.motion import measure_motion
 from fishlib.published import load_frames, load_series
-from fishlib.tank import Film, TankConfig, simulate_film
+from fishlib.tank import Film, simulate_film
+from fishlib.tank.state import TankConfig
 
 COLORS = (SPEED_COLOR, PAST_COLOR, FUTURE_COLOR, BURST_COLOR)
 
@@ -70,7 +71,7 @@ def plot_motion_match(groups: Mapping[str, np.ndarray], fps: float = 30.0) -> np
     array of three Axes
     """
     _, axes = new_figure(3, 1, height=8.6)
-    plot_speed_distribution(groups, ax=axes[0])
+    plot_motion_distribution(groups, ax=axes[0])
     plot_autocorrelation(groups, fps, ax=axes[1])
     plot_spectrum(groups, fps, ax=axes[2])
     return axes
@@ -154,7 +155,9 @@ def plot_chase(film: Film, start: int, n_pictures: int = 8, every: int = 12) -> 
         ax.remove()
     below = dress(axes[0, 0].figure.add_subplot(grid[2, :]))
     time = np.arange(shown[0], shown[-1] + 1)
-    below.plot((time - start) / 30, SPEED_SCALE * speed_proxy(film.frames)[time], color=SPEED_COLOR)
+    below.plot(
+        (time - start) / 30, SPEED_SCALE * measure_motion(film.frames)[time], color=SPEED_COLOR
+    )
     below.axvline(0, color=INK, lw=1.2, ls=(0, (4, 2)))
     below.set(xlabel="Time from the start of the chase (s)", ylabel="Motion ỹ (10⁻³)")
     return np.append(axes[:2].ravel(), below)
@@ -177,8 +180,8 @@ def save_tank_figures(folder: Path, seed: int = 0, n_frames: int = 18000) -> lis
     """
     film = simulate_film(TankConfig(), seed, n_frames)
     series = {
-        "published film": load_series("train")["speed"][:-1],
-        "simulated tank": speed_proxy(film.frames)[:-1],
+        "published film": load_series("train")["motion"][:-1],
+        "simulated tank": measure_motion(film.frames)[:-1],
     }
     frames = {"published film": load_frames(), "simulated tank": film.frames[:: n_frames // 30]}
     starts = film.tracks.chases["start"].to_numpy()

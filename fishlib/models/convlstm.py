@@ -55,7 +55,7 @@ class FusedConvLSTMCell(ConvLSTMCell):
     """One step of a ConvLSTM with one input and one recurrent convolution for all gates.
 
     Weights, initial values and configuration are those of the Keras cell. What the fused step does
-    not cover (dropout, channels first) is left to the Keras code, and so is what it does not speed
+    not cover (dropout, channels first) is left to the Keras code, and so is what it does not motion
     up: machines with a GPU, and large grids where TensorFlow computes with oneDNN.
     """
 

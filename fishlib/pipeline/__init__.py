@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from fishlib.atomic import write_atomically
+from fishlib.files import write_atomically
 
 NOTEBOOKS = (
     "01_problem",

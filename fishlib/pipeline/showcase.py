@@ -9,7 +9,7 @@ from pathlib import Path
 import nbformat
 
 import fishlib
-from fishlib.atomic import write_text
+from fishlib.files import write_text
 from fishlib.pipeline import NOTEBOOKS, notebook_folder
 
 SHOWN_VERSIONS = ("numpy", "scikit-learn", "tensorflow", "matplotlib")

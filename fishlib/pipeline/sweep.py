@@ -17,10 +17,9 @@ import pandas as pd
 from tqdm import tqdm
 
 from fishlib.pipeline import NOTEBOOKS, run_notebooks
+from fishlib.pipeline.many import Execute, run_film, share_cores
 from fishlib.pipeline.parameter_sets import SWEEP
-from fishlib.pipeline.steps import Execute, run_film
 from fishlib.pipeline.sweep_tables import summarise, write_tables
-from fishlib.side_by_side import share_cores
 
 AUC_ONLY = {"n_resamples": 100, "n_shifts": 99, "oracle_frames": 20, "n_rollouts": 4}
 """Parameters of the evaluation: of each run one AUC is wanted, its spread comes from the seeds."""

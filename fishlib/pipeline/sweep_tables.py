@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from fishlib.atomic import write_atomically
+from fishlib.figures.skill import plot_forest
 from fishlib.figures.style import figure_of
-from fishlib.figures.verdict_plots import plot_forest
+from fishlib.files import write_atomically
 
 
 def summarise(table: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:

@@ -13,18 +13,92 @@ from pathlib import Path
 
 import numpy as np
 
-from fishlib.atomic import save_arrays
-from fishlib.preparation.ground import (
-    Box,
-    cut_noise,
-    invert,
-    mean_brightness,
-    normalise_brightness,
-    subtract_ground,
-    to_grey,
-)
+from fishlib.files import save_arrays
 from fishlib.preparation.sample import measure_film, sample_film
-from fishlib.preparation.suggestion import check_contrast, choose_settings, explain_preparation
+
+Box = tuple[int, int, int, int]
+
+
+def mean_brightness(frame: np.ndarray, box: Box) -> float:
+    """Mean grey level of a frame (H, W) inside a box."""
+    y0, y1, x0, x1 = box
+    return float(frame[y0:y1, x0:x1].mean(dtype=np.float64))
+
+
+def normalise_brightness(frame: np.ndarray, brightness: float, box: Box) -> np.ndarray:
+    """Scale a frame (H, W) to a mean brightness inside a box; float32 (H, W)."""
+    present = mean_brightness(frame, box)
+    return frame * np.float32(brightness / present if present > 0 else 1.0)
+
+
+def subtract_ground(frames: np.ndarray, ground: np.ndarray, polarity: str) -> np.ndarray:
+    """How much brighter (or, with polarity "dark", darker) than the ground; float32, >= 0."""
+    difference = ground - frames if polarity == "dark" else frames - ground
+    return np.maximum(difference, 0, dtype=np.float32)
+
+
+def invert(frames: np.ndarray, box: Box) -> np.ndarray:
+    """255 minus the frames (n, H, W) inside a box, black outside; float32."""
+    y0, y1, x0, x1 = box
+    inverted = np.zeros(frames.shape, np.float32)
+    inverted[:, y0:y1, x0:x1] = 255 - frames[:, y0:y1, x0:x1]
+    return inverted
+
+
+def cut_noise(frames: np.ndarray, noise_floor: float) -> np.ndarray:
+    """Take the noise floor off every pixel, down to 0: no jump where a pixel crosses it."""
+    return np.maximum(frames - np.float32(noise_floor), 0)
+
+
+def to_grey(frames: np.ndarray) -> np.ndarray:
+    """Round float frames to uint8, between 0 and 255."""
+    return np.clip(np.rint(frames), 0, 255).astype(np.uint8)
+
+
+def choose_settings(measures: dict[str, float]) -> dict:
+    """Settings of `Preparation` that the measures of a film (`measure_film`) call for."""
+    lit = measures["ground"] > 25
+    dark = measures["darker"] > measures["brighter"]
+    unsteady = measures["flicker"] > 0.3 or measures["drift"] > 2
+    subtract = lit or dark or measures["wrong_side"] > 1
+    noise = max(measures["wrong_side"], measures["noise"])
+    return {
+        "background": bool(subtract),
+        "polarity": "dark" if dark else "bright",
+        "normalise": bool(lit and unsteady),
+        "noise_floor": int(np.ceil(noise)) if subtract or noise > 1 else 0,
+    }
+
+
+def explain_preparation(measures: dict[str, float]) -> dict[str, str]:
+    """Say in one sentence for each setting why it is suggested."""
+    chosen = choose_settings(measures)
+    m = measures
+    side = "darker" if chosen["polarity"] == "dark" else "brighter"
+    return {
+        "background": f"{chosen['background']}: the ground has {m['ground']:.0f} grey levels and "
+        f"wavers by {m['wrong_side']:.1f} (above 25 or 1, or under dark animals, it is subtracted)",
+        "polarity": f"{chosen['polarity']}: what stands out most is {side} than the ground "
+        f"({m['darker']:.0f} levels darker, {m['brighter']:.0f} brighter)",
+        "normalise": f"{chosen['normalise']}: brightness flickers by {m['flicker']:.2f} grey "
+        f"levels from frame to frame and drifts by {m['drift']:.2f} over the film "
+        "(above 0.3 or 2 on a lit ground it is evened out)",
+        "noise_floor": f"{chosen['noise_floor']}: noise reaches {m['wrong_side']:.1f} grey levels "
+        f"on the side where no animal is, and {m['noise']:.1f} from frame to frame",
+    }
+
+
+def check_contrast(measures: dict[str, float], source: object) -> None:
+    """Raise ValueError if nothing stands out from the ground by three times the noise."""
+    contrast = max(measures["darker"], measures["brighter"])
+    noise = max(measures["noise"], 1.0)
+    if contrast < 3 * noise:
+        raise ValueError(
+            f"nothing moves in {source}: what stands out most from the still ground does so by "
+            f"{contrast:.1f} grey levels, under three times the noise of {noise:.1f}. Use a film "
+            "in which animals move, or choose the settings of its preparation by hand."
+        )
+
 
 __all__ = ["Preparation", "explain_preparation", "preparation_steps", "suggest_preparation"]
 

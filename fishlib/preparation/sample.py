@@ -7,11 +7,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from fishlib.video.clock import read_gray
-from fishlib.video.file import open_capture
-from fishlib.video.folder import folder_frames
-from fishlib.video.info import FilmInfo, probe
-from fishlib.video.size import FRAME_SIZE, content_box, fit_frame
+from fishlib.video.images import folder_frames
+from fishlib.video.stored import (
+    FRAME_SIZE,
+    FilmInfo,
+    content_box,
+    fit_frame,
+    open_capture,
+    probe,
+    read_gray,
+)
 
 N_STRETCHES, STRETCH = 48, 6  # 48 stretches of 6 frames
 TO_999 = 1.88  # from the 95th to the 99.9th percentile of normal noise

@@ -104,18 +104,18 @@ def load_series(split: str) -> dict[str, np.ndarray]:
     Returns
     -------
     dict of arrays (T,)
-        ``speed`` float64; ``label`` int8 as published, where 0 also stands for "not labelled";
+        ``motion`` float64; ``label`` int8 as published, where 0 also stands for "not labelled";
         on test also the forecasts ``convlstm``, ``visionary_serenity`` and ``baseline``, float64
         with NaN where none was published.
     """
     if split not in ("train", "validation", "test"):
         raise ValueError(f"split is train, validation or test, got {split!r}.")
     series = {
-        "speed": _load(f"targets/{split}/Y_tilde.npy").astype(float),
+        "motion": _load(f"targets/{split}/Y_tilde.npy").astype(float),
         "label": _load(f"targets/{split}/Y_label.npy").astype(np.int8),
     }
     if split == "test":
-        n_frames = len(series["speed"])
+        n_frames = len(series["motion"])
         networks = {"convlstm": "Y_pred", "visionary_serenity": "Y_pred_visionary_serenity"}
         for name, stem in networks.items():
             series[name] = _align(_load(f"targets/test/{stem}.npy"), n_frames)
@@ -135,7 +135,7 @@ def load_frames() -> np.ndarray:
 
 def load_checkpoint(name: str):
     """A published network as a Keras model, see ``fishlib.models.checkpoints``."""
-    from fishlib.models.checkpoints import load_checkpoint as load
+    from fishlib.models import load_checkpoint as load
 
     return load(name)
 

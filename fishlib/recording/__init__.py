@@ -1,4 +1,4 @@
-"""A film made ready: prepared, shrunk, its motion measured, in one pass, once, and cached."""
+"""Open a film the way the notebooks' common parameters say."""
 
 import json
 from collections import Counter
@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import yaml
 
 from fishlib import tank
+from fishlib.files import cache_folder, make_key, only_one, project_path
 from fishlib.preparation import Preparation
-from fishlib.recording.cache import cache_folder, make_key, only_one
 from fishlib.recording.making import make_recording
 from fishlib.recording.source import Source, check_length, open_source
-from fishlib.video import shrink
+from fishlib.video.stored import shrink
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Recording:
     ----------
     frames : uint8 memory map (T, h, w)
         Bright animals on black at the clip size, read-only.
-    speed : float64 array (T,)
+    motion : float64 array (T,)
         Motion, measured on the prepared frames at 240x320 and mended where the film is damaged.
     fps : float
         Frames per second.
@@ -48,7 +49,7 @@ class Recording:
     """
 
     frames: np.ndarray
-    speed: np.ndarray
+    motion: np.ndarray
     fps: float
     name: str
     source: str
@@ -179,7 +180,7 @@ def _load(folder: Path, opened: Source) -> Recording:
     tracks = folder / "tracks.npz"
     return Recording(
         frames=np.load(folder / "frames.npy", mmap_mode="r"),
-        speed=np.load(folder / "speed.npy"),
+        motion=np.load(folder / "motion.npy"),
         fps=facts["fps"],
         name=opened.name,
         source=opened.path,
@@ -191,4 +192,45 @@ def _load(folder: Path, opened: Source) -> Recording:
         folder=folder,
         method=facts["method"],
         opened=opened,
+    )
+
+
+def open_film(
+    source: str, seed: int = 0, minutes: float = 0, preparation: str | dict = "", **how
+) -> Recording:
+    """The film of a run, prepared and cached; the same in every notebook of the run.
+
+    Parameters
+    ----------
+    source : str
+        "simulated", or the path of a film or frame folder, as seen from the project's top.
+    seed : int
+        Of the simulated tank.
+    minutes : float
+        Minutes to use; 0 takes an hour of the tank, or the whole film.
+    preparation : str or dict
+        Settings of :class:`fishlib.preparation.Preparation` that replace the suggested ones, as
+        YAML: ``"noise_floor: 4, polarity: dark"``. Empty: as suggested from the film.
+    **how
+        Passed on to :func:`fishlib.recording.open_recording`.
+
+    Returns
+    -------
+    Recording
+
+    Raises
+    ------
+    ValueError
+        If ``preparation`` does not hold settings.
+    """
+    settings = yaml.safe_load(f"{{{preparation}}}") if isinstance(preparation, str) else preparation
+    if not isinstance(settings, dict) or None in settings.values():
+        raise ValueError(
+            f"preparation is {preparation!r}: write settings as name: value, separated by commas, "
+            'such as "noise_floor: 4, polarity: dark".'
+        )
+    if source != "simulated":
+        source = str(project_path(source))
+    return open_recording(
+        source, seed=seed, minutes=minutes or None, preparation=settings or None, **how
     )

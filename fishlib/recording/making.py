@@ -1,8 +1,11 @@
 """Make a recording: one pass over a film that prepares, measures motion, shrinks and stores."""
 
 import json
+import os
+import shutil
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
@@ -10,14 +13,104 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from fishlib.motion import speed_proxy
+from fishlib.files import check_space, save_arrays
+from fishlib.motion import measure_motion
 from fishlib.preparation import Preparation
-from fishlib.preparation.animals import describe_animals
-from fishlib.recording.cache import check_space
-from fishlib.recording.partial import PartialRecording, explained
-from fishlib.recording.repairs import describe_repairs, mend
+from fishlib.recording.repairs import describe_animals, describe_repairs, mend
 from fishlib.recording.source import Source, check_length
-from fishlib.video import shrink
+from fishlib.video.stored import shrink
+
+HEADER_BYTES = 128  # of an .npy file with a three-axis shape
+
+
+@contextmanager
+def explained(folder: Path) -> Iterator[None]:
+    """Turn the failure of a write into a sentence that says what to do (OSError)."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(
+            f"{folder} cannot be written ({error.strerror or error}): free some space or set "
+            "FISHLIB_CACHE to another disk, then start again; what is done is kept."
+        ) from error
+
+
+class PartialRecording:
+    """A recording on its way: frames appended block by block, and how far it has come.
+
+    All lies in ``<folder>.part`` until `finish` renames it. After a kill, a new object on the same
+    folder goes on from the last block that was finished.
+
+    Attributes
+    ----------
+    folder : Path
+        The final name.
+    work : Path
+        Where it is being made.
+    state : dict of ndarray
+        What was saved with the last finished block; empty at the start.
+    """
+
+    def __init__(self, folder: Path, shape: tuple[int, int]) -> None:
+        self.folder, self.shape = folder, shape
+        self.work = folder.with_name(folder.name + ".part")
+        self.work.mkdir(parents=True, exist_ok=True)
+        self.state: dict[str, np.ndarray] = {}
+        progress = self.work / "progress.npz"
+        if progress.exists():
+            with np.load(progress, allow_pickle=False) as saved:
+                self.state = dict(saved)
+
+    @property
+    def n_frames(self) -> int:
+        """Frames finished."""
+        return len(self.state["motion"]) if self.state else 0
+
+    def frames(self) -> np.ndarray:
+        """The frames finished so far, as a read-only memory map uint8 (T, h, w)."""
+        shape = (self.n_frames, *self.shape)
+        return np.memmap(self.work / "frames.npy", np.uint8, "r", HEADER_BYTES, shape)
+
+    def append(self, clips: np.ndarray, **state: np.ndarray) -> None:
+        """Append frames uint8 (n, h, w), then save the state that belongs to them.
+
+        Raises
+        ------
+        OSError
+            The disk is full or cannot be written.
+        """
+        frames = self.work / "frames.npy"
+        with explained(self.work):
+            with frames.open("r+b" if frames.exists() else "w+b") as opened:
+                opened.truncate(self._offset(self.n_frames))
+                opened.seek(0, os.SEEK_END)
+                opened.write(bytes(self._offset(self.n_frames) - opened.tell()))
+                opened.write(np.ascontiguousarray(clips).data)
+            save_arrays(self.work / "progress.npz", **state)
+        self.state = state
+
+    def finish(self, facts: dict, **arrays: np.ndarray) -> None:
+        """Write the header and the other files, and give the folder its final name."""
+        header = {"descr": "|u1", "fortran_order": False, "shape": (self.n_frames, *self.shape)}
+        with (self.work / "frames.npy").open("r+b") as opened:
+            opened.truncate(self._offset(self.n_frames))
+            np.lib.format.write_array_header_1_0(opened, header)
+            if opened.tell() != HEADER_BYTES:
+                raise AssertionError(f"an .npy header of {opened.tell()} bytes, not 128")
+        for name, array in arrays.items():
+            np.save(self.work / f"{name}.npy", array)
+        (self.work / "recording.json").write_text(json.dumps(facts, indent=1) + "\n")
+        (self.work / "progress.npz").unlink()
+        if self.folder.exists():
+            shutil.rmtree(self.folder)
+        os.replace(self.work, self.folder)
+
+    def discard(self) -> None:
+        """Remove what was made so far."""
+        shutil.rmtree(self.work, ignore_errors=True)
+
+    def _offset(self, n_frames: int) -> int:
+        return HEADER_BYTES + n_frames * self.shape[0] * self.shape[1]
 
 
 def make_recording(
@@ -82,16 +175,16 @@ def _digest(raw: np.ndarray) -> str:
 def _append(partial: PartialRecording, raw, preparation, method: str, repairs: Counter) -> None:
     """Prepare a block, measure its motion from the last frame before it on, and store it."""
     prepared = preparation.apply(raw)
-    speed, repeats = np.zeros(0), np.zeros(0, bool)
+    motion, repeats = np.zeros(0), np.zeros(0, bool)
     before, raw_before = prepared[:0], raw[:0]
     if partial.state:
-        speed, repeats = partial.state["speed"][:-1], partial.state["repeats"][:-1]
+        motion, repeats = partial.state["motion"][:-1], partial.state["repeats"][:-1]
         before, raw_before = partial.state["last"][None], partial.state["last_raw"][None]
     joined = np.concatenate([raw_before, raw])
     same = [np.array_equal(a, b) for a, b in pairwise(joined)]
     partial.append(
         shrink(prepared, partial.shape, method),
-        speed=np.append(speed, speed_proxy(np.concatenate([before, prepared]))),
+        motion=np.append(motion, measure_motion(np.concatenate([before, prepared]))),
         repeats=np.concatenate([repeats, same, [False]]).astype(bool),
         last=prepared[-1],
         last_raw=raw[-1],
@@ -110,21 +203,21 @@ def _finish(
     if missing > max(2, 0.005 * opened.n_frames):
         repairs["undecoded_frames"] = missing
     check_length(opened, partial.n_frames, min_seconds)
-    speed, cuts = partial.state["speed"], np.zeros(0, int)
+    motion, cuts = partial.state["motion"], np.zeros(0, int)
     if opened.path != "simulated":
-        speed, cuts = mend(speed, partial.state["repeats"], partial.frames(), repairs)
-        _check_motion(speed, opened)
+        motion, cuts = mend(motion, partial.state["repeats"], partial.frames(), repairs)
+        _check_motion(motion, opened)
     truth = opened.truth(None)
     if truth is not None:
         truth.save(partial.work / "tracks.npz")
     made = {name: int(count) for name, count in repairs.items() if count}
     facts = {"fps": opened.fps, "method": method, "repairs": made, "cuts": cuts.tolist()}
     facts["remarks"] = describe_repairs(made) + describe_animals(partial.frames())
-    partial.finish(facts, speed=speed)
+    partial.finish(facts, motion=motion)
 
 
-def _check_motion(speed: np.ndarray, opened: Source) -> None:
-    if speed.max() == 0:
+def _check_motion(motion: np.ndarray, opened: Source) -> None:
+    if motion.max() == 0:
         raise ValueError(
             f"nothing moves in {opened.path} once it is prepared: no forecast can be made. If "
             "something does move, prepare it with a lower noise_floor or another polarity."

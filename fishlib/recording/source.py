@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from fishlib import tank
+from fishlib.files import code_version, fingerprint
 from fishlib.preparation import Preparation, suggest_preparation
-from fishlib.recording.cache import fingerprint
 from fishlib.tank.rendering import Painter
-from fishlib.video import FRAME_SIZE, iter_frames
-from fishlib.video.info import probe
+from fishlib.video import iter_frames
+from fishlib.video.stored import FRAME_SIZE, probe
 
 TANK_FPS, TANK_MINUTES = 30.0, 60.0
 BLOCK = 256  # frames
@@ -92,7 +92,12 @@ def _open_tank(seed: int, minutes: float, config: tank.TankConfig) -> Source:
             if (number + 1) * BLOCK > start:
                 yield block[max(0, start - number * BLOCK) :]
 
-    contents = {"config": asdict(config), "seed": seed, "n_frames": n_frames, "tank": _tank_code()}
+    contents = {
+        "config": asdict(config),
+        "seed": seed,
+        "n_frames": n_frames,
+        "tank": code_version("tank"),
+    }
     return Source(
         f"simulated-{seed}", "simulated", TANK_FPS, n_frames, contents, blocks, Preparation, truth,
         exact_start=False,
@@ -113,12 +118,6 @@ def _draw_from(
         frames = np.zeros((len(state), *FRAME_SIZE), np.uint8)
         painter.paint(state, frames)
         yield frames
-
-
-def _tank_code() -> list[str]:
-    names = ("config", "swimming", "behaviour", "rendering", "simulation", "tracks")
-    files = (Path(tank.__file__).with_name(f"{name}.py") for name in names)
-    return [fingerprint(file) for file in files if file.exists()]
 
 
 def _open_film(

@@ -3,19 +3,123 @@
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Protocol
 
 import cv2
 import keras
+import matplotlib
+import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.backends import BackendFilter, backend_registry
 from tqdm import tqdm
 
-from fishlib.models.trained import layout_of, load_network
+from fishlib.figures.frames import forecast_painter
+from fishlib.models import layout_of, load_network
+from fishlib.motion import measure_motion
 from fishlib.preparation import Preparation, suggest_preparation
 from fishlib.streaming import LiveForecaster
-from fishlib.streaming.pictures import Seen, live_pictures
-from fishlib.streaming.window import LiveWindow, has_screen
-from fishlib.video import fit_frame, iter_frames, probe, write_video
-from fishlib.video.clock import read_gray
+from fishlib.video import iter_frames
+from fishlib.video.stored import fit_frame, probe, read_gray, shrink, write_video
+
+
+def has_screen() -> bool:
+    """Whether matplotlib can open a window here."""
+    plt.figure(num="fishlib-probe")  # the backend is only chosen with the first figure
+    plt.close("fishlib-probe")
+    interactive = backend_registry.list_builtin(BackendFilter.INTERACTIVE)
+    return matplotlib.get_backend().lower() in interactive
+
+
+class LiveWindow:
+    """A window that shows one picture after the other, until it is closed.
+
+    Parameters
+    ----------
+    title : str
+        Title of the window.
+    """
+
+    def __init__(self, title: str) -> None:
+        self.title, self.figure, self.image = title, None, None
+
+    def __call__(self, picture: np.ndarray) -> bool:
+        """Show a picture uint8 (h, w, 3); returns whether the window is still open."""
+        if self.figure is None:
+            height, width = picture.shape[:2]
+            self.figure = plt.figure(self.title, figsize=(width / 100, height / 100), dpi=100)
+            axes = self.figure.add_axes((0, 0, 1, 1))
+            axes.set_axis_off()
+            self.image = axes.imshow(picture)
+            plt.show(block=False)
+        self.image.set_data(picture)
+        plt.pause(0.001)
+        return plt.fignum_exists(self.figure.number)
+
+
+class Forecaster(Protocol):
+    """What answers each frame with a forecast, such as `streaming.LiveForecaster`."""
+
+    def push(self, frame: np.ndarray) -> float:
+        """Take the next frame uint8 (h, w); returns a probability or NaN."""
+
+
+class _Latest:
+    """A film of which only the newest frame is kept: what `forecast_painter` draws at t."""
+
+    def __init__(self, frame: np.ndarray, n_frames: int) -> None:
+        self.frame, self.shape = frame, (n_frames, *frame.shape)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, t: int) -> np.ndarray:
+        return self.frame
+
+
+class Seen:
+    """Forecast and motion so far, in arrays that double when they are full."""
+
+    def __init__(self) -> None:
+        self.n_frames, self.alarms = 0, []
+        self.series = np.zeros((2, 4096))  # forecast and motion
+
+    def add(self, forecast: float, motion_before: float) -> None:
+        """Note the forecast of a new frame, and the motion that led to it."""
+        if self.n_frames == self.series.shape[1]:
+            self.series = np.concatenate([self.series, np.zeros_like(self.series)], axis=1)
+        self.series[0, self.n_frames] = forecast
+        self.series[1, max(self.n_frames - 1, 0)] = motion_before
+        self.n_frames += 1
+
+    def results(self) -> dict[str, np.ndarray]:
+        """What `watch` returns."""
+        forecast, motion = self.series[:, : self.n_frames]
+        return {"forecast": forecast, "motion": motion, "alarms": np.array(self.alarms, int)}
+
+
+def live_pictures(
+    frames: Iterator[np.ndarray],
+    live: Forecaster,
+    size: tuple[int, int],
+    fps: float,
+    threshold: float,
+    horizon: int,
+    seen: Seen,
+) -> Iterator[np.ndarray]:
+    """Push each frame, note forecast, motion and alarm, and yield what is shown of it."""
+    before, quiet_until = None, 0
+    method = "nearest-exact" if size == (120, 160) else "area"
+    for t, frame in enumerate(frames):
+        forecast = live.push(shrink(frame[None], size, method)[0])
+        seen.add(forecast, 0.0 if before is None else measure_motion(np.stack([before, frame]))[0])
+        if forecast >= threshold and t >= quiet_until:
+            seen.alarms.append(t)
+            quiet_until = t + horizon
+        before = frame
+        known = seen.results()
+        series = {"forecast": known["forecast"]}
+        film = _Latest(frame, t + 1)
+        yield forecast_painter(film, fps, known["motion"], series, threshold)(t)
 
 
 def start_forecaster(network: keras.Model, mode: str = "exact") -> LiveForecaster:
@@ -66,7 +170,7 @@ def watch(
     Returns
     -------
     dict of ndarray
-        ``forecast``, float64 (T,), NaN where undefined; ``speed``, float64 (T,); ``alarms``, the
+        ``forecast``, float64 (T,), NaN where undefined; ``motion``, float64 (T,); ``alarms``, the
         frames at which an alarm was raised.
     """
     fps, frames = _open(film, preparation, minutes)

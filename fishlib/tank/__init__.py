@@ -4,12 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fishlib.tank.behaviour import BEHAVIOURS
-from fishlib.tank.config import TankConfig, calm_shoal
+from fishlib.tank.fish import simulate_tanks, simulate_tracks
 from fishlib.tank.oracle import oracle_forecast
 from fishlib.tank.rendering import render_blocks
-from fishlib.tank.simulation import simulate_tanks, simulate_tracks
-from fishlib.tank.tracks import Tracks
+from fishlib.tank.state import BEHAVIOURS, TankConfig, Tracks, calm_shoal
 
 __all__ = [
     "BEHAVIOURS",
@@ -34,7 +32,7 @@ class Film:
     frames : ndarray, uint8 (T, H, W)
         Bright fish on black.
     tracks : Tracks
-        Position, heading, speed, behaviour, chases and hazard, and all it takes to go on.
+        Position, heading, motion, behaviour, chases and hazard, and all it takes to go on.
     config : TankConfig
         The tank.
     seed : int

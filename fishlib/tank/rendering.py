@@ -4,8 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from fishlib.tank.config import TankConfig
-from fishlib.tank.tracks import VARIABLES, Tracks
+from fishlib.tank.state import VARIABLES, TankConfig, Tracks
 
 CHUNK = 16  # frames drawn at once: small enough for the processor's cache
 UNIT_BITS = 8  # light is counted in 1/256 grey value, so that sums do not depend on their order

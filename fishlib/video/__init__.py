@@ -12,12 +12,22 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from fishlib.video import folder as frame_folder
-from fishlib.video.clock import on_clock, timed_frames, to_gray
-from fishlib.video.file import open_capture, write_video
-from fishlib.video.info import FilmInfo, probe
-from fishlib.video.read_ahead import map_ahead, run_ahead
-from fishlib.video.size import FRAME_SIZE, content_box, fit_frame, shrink
+from fishlib.video import images as frame_folder
+from fishlib.video.stored import (
+    FRAME_SIZE,
+    FilmInfo,
+    content_box,
+    fit_frame,
+    map_ahead,
+    on_clock,
+    open_capture,
+    probe,
+    run_ahead,
+    shrink,
+    timed_frames,
+    to_gray,
+    write_video,
+)
 
 __all__ = [
     "FRAME_SIZE",

@@ -23,7 +23,7 @@ STATIONS = ("decode", "motion", "labels", "clips", "forecast", "scoring")
 
 def measure_size(minutes: float, factor: int, stretch: np.ndarray) -> list[dict]:
     """Seconds and peak MB of every station for one film."""
-    from fishlib.video import shrink, write_video
+    from fishlib.video.stored import shrink, write_video
 
     n_frames = round(minutes * 60 * FPS)
     size = (BASE[0] * factor, BASE[1] * factor)
@@ -56,9 +56,9 @@ def _stations(path: Path, frames: np.ndarray) -> dict:
     """The stations as callables without arguments, each on what the one before it made."""
     from fishlib.clips import ClipDataset, motion_channels
     from fishlib.evaluation.bootstrap import bootstrap_scores
-    from fishlib.labels import label_bursts
-    from fishlib.models.video import build_motion_convlstm
-    from fishlib.motion import speed_proxy
+    from fishlib.models import build_motion_convlstm
+    from fishlib.motion import measure_motion
+    from fishlib.questions import label_bursts
     from fishlib.streaming import forecast_film
     from fishlib.video import iter_frames
 
@@ -78,7 +78,7 @@ def _stations(path: Path, frames: np.ndarray) -> dict:
 
     calls = (
         lambda: sum(len(block) for block in iter_frames(path, frames.shape[1:])),
-        lambda: speed_proxy(frames),
+        lambda: measure_motion(frames),
         lambda: label_bursts(probability),
         gather,
         lambda: forecast_film(model, frames, layout=layout, progress=False),
@@ -151,7 +151,8 @@ def main() -> None:
     parser.add_argument("--rows", type=Path, help="write the measurements here, as JSON")
     arguments = parser.parse_args()
     one_thread()
-    from fishlib.tank import TankConfig, simulate_film
+    from fishlib.tank import simulate_film
+    from fishlib.tank.state import TankConfig
 
     stretch = simulate_film(TankConfig(), 0, 600).frames
     sizes = [(m, 1) for m in MINUTES] + [(1, f) for f in FACTORS[1:]]

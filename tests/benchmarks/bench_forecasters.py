@@ -64,24 +64,24 @@ def _once(path: Path, measure) -> None:
 
 def measure_seed(seed: int, folder: Path, minutes, test_minutes, steps, epochs, oracle_frames):
     """Everything about one tank; plain numbers, intervals as [value, low, high]."""
-    from fishlib.labels import label_bursts, label_onsets, median_recent_speed
+    from fishlib.questions import label_bursts, label_onsets, median_recent_motion
     from fishlib.recording import open_recording
     from fishlib.splits import split_frames
 
     film = open_recording("simulated", seed=seed, minutes=minutes, progress=False)
     test = open_recording("simulated", seed=100 + seed, minutes=test_minutes, progress=False)
-    parts = split_frames(len(film.speed))
-    calm = median_recent_speed(film.speed, parts["train"])
+    parts = split_frames(len(film.motion))
+    calm = median_recent_motion(film.motion, parts["train"])
     labels = {
-        "onset": [label_onsets(speed, calm_level=calm) for speed in (film.speed, test.speed)],
-        "burst": [label_bursts(speed) for speed in (film.speed, test.speed)],
+        "onset": [label_onsets(motion, calm_level=calm) for motion in (film.motion, test.motion)],
+        "burst": [label_bursts(motion) for motion in (film.motion, test.motion)],
     }
-    scored = np.zeros(len(test.speed), bool)
+    scored = np.zeros(len(test.motion), bool)
     scored[119::STEP] = True
     labels = {k: (train, np.where(scored, asked, -1)) for k, (train, asked) in labels.items()}
     forecasts, seconds = {"onset": {}, "burst": {}}, {}
     for target, (train, _) in labels.items():
-        forecasts[target] |= _history(film.speed, train, parts, test.speed)
+        forecasts[target] |= _history(film.motion, train, parts, test.motion)
         print(f"seed {seed}: history models of {target} fitted", flush=True)
     for name, target, network, asked in (
         ("ConvLSTM", "onset", "motion_convlstm", ("onset", "burst")),
@@ -103,13 +103,13 @@ def measure_seed(seed: int, folder: Path, minutes, test_minutes, steps, epochs, 
     return {"seed": seed, "seconds": seconds, **verdicts}
 
 
-def _history(speed, label, parts, test_speed) -> dict[str, np.ndarray]:
+def _history(motion, label, parts, test_speed) -> dict[str, np.ndarray]:
     """The three history models, fitted on the training part, on the test film."""
-    from fishlib.forecasters.history import HistoryForecaster, fit_history_forecaster
+    from fishlib.forecasters.regressions import HistoryForecaster, fit_history_forecaster
 
     part = parts["train"]
     fitted = {
-        kind: fit_history_forecaster([speed[part]], [label[part]], kind)
+        kind: fit_history_forecaster([motion[part]], [label[part]], kind)
         for kind in ("logistic", "boosting")
     }
     two = fitted["logistic"].classifiers + fitted["boosting"].classifiers
@@ -118,12 +118,12 @@ def _history(speed, label, parts, test_speed) -> dict[str, np.ndarray]:
 
 
 def _train(network, film, label, parts, folder, seed, epochs, steps):
-    from fishlib.forecasters.video import Plan, fit_network
+    from fishlib.forecasters.networks import Plan, fit_network
 
     plan = Plan(network, epochs=epochs, steps_per_epoch=steps, motion_weight=0.0, seed=seed)
     start = time.process_time()
     model, history = fit_network(
-        plan, film.frames, film.speed, label, parts, folder, progress=False
+        plan, film.frames, film.motion, label, parts, folder, progress=False
     )
     seconds = {"processor": time.process_time() - start, "clock": float(history["seconds"].sum())}
     return model, plan.layout, seconds
@@ -131,7 +131,7 @@ def _train(network, film, label, parts, folder, seed, epochs, steps):
 
 def _forecast(model, layout, frames, labels) -> np.ndarray:
     """The network at every frame that one of the labels asks about."""
-    from fishlib.forecasters.video import forecast_frames
+    from fishlib.forecasters.networks import forecast_frames
 
     asked = np.any([label >= 0 for label in labels], axis=0)
     return forecast_frames(model, frames, layout, np.flatnonzero(asked))
@@ -139,9 +139,9 @@ def _forecast(model, layout, frames, labels) -> np.ndarray:
 
 def _verdict(label, forecasts) -> dict:
     """AUCs, differences from the best history model on this very film, gain of stacking."""
-    from fishlib.evaluation import compare_forecasts
+    from fishlib.evaluation.beyond import stacking_gain
     from fishlib.evaluation.bootstrap import bootstrap_auc, scored_frames
-    from fishlib.evaluation.incremental import stacking_gain
+    from fishlib.evaluation.verdict import compare_forecasts
 
     table = bootstrap_auc(scored_frames(label, forecasts), None).set_index("name")
     best = table.loc[list(KINDS.values()), "auc"].idxmax()
@@ -167,8 +167,9 @@ def _verdict(label, forecasts) -> dict:
 
 def _limit(test, label, forecasts, best, calm, n_frames) -> dict:
     """The oracle on evenly spread frames, and the way to it from the best history model."""
-    from fishlib.evaluation import evaluate
-    from fishlib.tank import TankConfig, oracle_forecast
+    from fishlib.evaluation.verdict import evaluate
+    from fishlib.tank.oracle import oracle_forecast
+    from fishlib.tank.state import TankConfig
 
     asked = np.flatnonzero(label >= 0)
     chosen = asked[np.linspace(0, len(asked) - 1, min(n_frames, len(asked))).astype(int)]

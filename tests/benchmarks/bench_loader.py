@@ -21,7 +21,8 @@ def measure(repetitions: int) -> list[Row]:
     """Rows of the loader by itself and through ``fit``; memory and share of a step as text."""
     one_thread()
     from fishlib.clips import ClipDataset
-    from fishlib.tank import TankConfig, simulate_film
+    from fishlib.tank import simulate_film
+    from fishlib.tank.state import TankConfig
 
     with tempfile.TemporaryDirectory() as folder:
         film = simulate_film(TankConfig(), 0, FILM).frames

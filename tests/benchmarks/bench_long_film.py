@@ -1,4 +1,4 @@
-"""A long 1080p film: memory, speed, the second opening, and a run that is killed half-way.
+"""A long 1080p film: memory, motion, the second opening, and a run that is killed half-way.
 
 Run: ``python tests/benchmarks/bench_long_film.py [--frames 10000]``. The film is made first; each
 opening runs in a process of its own, so that its highest memory is its own.
@@ -28,7 +28,8 @@ print(time.perf_counter() - start, peak, len(recording.frames), recording.folder
 
 def make_film(path: Path, n_frames: int) -> None:
     """Write a 1080p film: half a minute of the tank, enlarged, over and over."""
-    from fishlib.tank import TankConfig, simulate_film
+    from fishlib.tank import simulate_film
+    from fishlib.tank.state import TankConfig
 
     tank = simulate_film(TankConfig(), 0, min(900, n_frames)).frames
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), 30, (1920, 1080))
@@ -57,7 +58,7 @@ def kill_half_way(film: Path, cache: Path, seconds: float) -> None:
 
 def same(first: Path, second: Path) -> bool:
     """Whether two cached recordings hold the same frames and the same motion."""
-    names = ("frames.npy", "speed.npy")
+    names = ("frames.npy", "motion.npy")
     return all(
         np.array_equal(np.load(first / n, mmap_mode="r"), np.load(second / n, mmap_mode="r"))
         for n in names

@@ -1,4 +1,4 @@
-"""The motion proxy: an image at a time with Keras and NumPy, beside ``speed_proxy``.
+"""The motion proxy: an image at a time with Keras and NumPy, beside ``measure_motion``.
 
 Run: ``python tests/benchmarks/bench_motion.py``. The study's way, from its description: for each
 frame, open its image and the next one with Keras's image functions (which call PIL), and average
@@ -16,8 +16,9 @@ from PIL import Image
 def measure(repetitions: int, frames: int) -> list[Row]:
     """Rows in memory and from PNG files, a frame."""
     one_thread()
-    from fishlib.motion import speed_proxy
-    from fishlib.tank import TankConfig, simulate_film
+    from fishlib.motion import measure_motion
+    from fishlib.tank import simulate_film
+    from fishlib.tank.state import TankConfig
     from fishlib.video import read_frames
 
     film = simulate_film(TankConfig(), 0, frames).frames
@@ -29,10 +30,10 @@ def measure(repetitions: int, frames: int) -> list[Row]:
         paths = sorted(folder.glob("*.png"))
 
         def in_memory():
-            return speed_proxy(film)
+            return measure_motion(film)
 
         def from_png():
-            return speed_proxy(read_frames(folder))
+            return measure_motion(read_frames(folder))
 
         def by_loop():
             return _by_pair(few)
@@ -77,13 +78,13 @@ def measure(repetitions: int, frames: int) -> list[Row]:
 
 
 def _report_bandwidth(film) -> None:
-    """How near ``speed_proxy`` comes to reading the film from memory at all."""
+    """How near ``measure_motion`` comes to reading the film from memory at all."""
     import time
 
-    from fishlib.motion import speed_proxy
+    from fishlib.motion import measure_motion
 
     rates = []
-    for read in (lambda: film.reshape(-1).view(np.uint64).max(), lambda: speed_proxy(film)):
+    for read in (lambda: film.reshape(-1).view(np.uint64).max(), lambda: measure_motion(film)):
         read()
         start = time.process_time()
         read()

@@ -10,6 +10,7 @@ import time
 
 import numpy as np
 from bench_tank import measure
+from pose import pose_features
 from scipy.special import logit
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
@@ -17,11 +18,13 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from fishlib.forecasters.history import fit_history_forecaster
-from fishlib.labels import label_bursts, label_onsets
-from fishlib.motion import recent_speed
-from fishlib.tank import TankConfig, oracle_forecast, rollouts, simulate_tanks
-from fishlib.tank.pose import pose_features
+from fishlib.forecasters.regressions import fit_history_forecaster
+from fishlib.motion import recent_motion
+from fishlib.questions import label_bursts, label_onsets
+from fishlib.tank import oracle as rollouts
+from fishlib.tank.fish import simulate_tanks
+from fishlib.tank.oracle import oracle_forecast
+from fishlib.tank.state import TankConfig
 
 FRAMES_ASKED = 100  # oracle forecasts a tank
 N_ROLLOUTS = 30
@@ -65,21 +68,21 @@ def main(n_tanks: int, minutes: float) -> None:
     """Print the AUC of every forecaster on both targets, and the cost of the oracle."""
     config = TankConfig()
     tracks = simulate_tanks(config, 1000, round(1800 * minutes), n_tanks)
-    speeds = [measure(t, config, 1000 + k, (240, 320)) for k, t in enumerate(tracks)]
+    motions = [measure(t, config, 1000 + k, (240, 320)) for k, t in enumerate(tracks)]
     first = round(0.6 * n_tanks)
-    calm = float(np.nanmedian(np.concatenate([recent_speed(s) for s in speeds[:first]])))
+    calm = float(np.nanmedian(np.concatenate([recent_motion(s) for s in motions[:first]])))
     targets = {
-        "onset": [label_onsets(s, calm_level=calm) for s in speeds],
-        "burst": [label_bursts(s) for s in speeds],
+        "onset": [label_onsets(s, calm_level=calm) for s in motions],
+        "burst": [label_bursts(s) for s in motions],
     }
     for target, labels in targets.items():
         asked = np.concatenate(labels[first:])
         print(f"{target}: {100 * (asked == 1).sum() / (asked >= 0).sum():.1f} % positive")
-        level = [np.r_[np.nan, -s[:-1]] for s in speeds[first:]]
-        print(f"  level -speed[t-1]       {auc(labels[first:], level):.3f}")
+        level = [np.r_[np.nan, -s[:-1]] for s in motions[first:]]
+        print(f"  level -motion[t-1]       {auc(labels[first:], level):.3f}")
         for kind in ("logistic", "boosting", "both"):
-            fitted = fit_history_forecaster(speeds[:first], labels[:first], kind)
-            forecasts = [fitted.forecast(s) for s in speeds[first:]]
+            fitted = fit_history_forecaster(motions[:first], labels[:first], kind)
+            forecasts = [fitted.forecast(s) for s in motions[first:]]
             print(f"  history {kind:15s} {auc(labels[first:], forecasts):.3f}")
         pose = pose_forecasts(tracks[:first], labels[:first], tracks[first:])
         print(f"  pose features           {auc(labels[first:], pose):.3f}")

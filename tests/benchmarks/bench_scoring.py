@@ -14,9 +14,9 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 def measure(repetitions: int, frames: int, resamples: int) -> list[Row]:
     """Row of the bootstrap; prints the time of the whole protocol."""
-    from fishlib.evaluation import evaluate
+    from fishlib.evaluation.verdict import evaluate
 
-    label, forecasts, speed = _make_film(frames)
+    label, forecasts, motion = _make_film(frames)
     row = compare(
         "scoring",
         f"{len(forecasts)} forecasts, {frames} frames, {resamples} resamples",
@@ -26,7 +26,7 @@ def measure(repetitions: int, frames: int, resamples: int) -> list[Row]:
         repetitions,
     )
     clock, work = perf_counter(), process_time()
-    evaluate(label, forecasts, speed=speed, history="noise 2", progress=False)
+    evaluate(label, forecasts, motion=motion, history="noise 2", progress=False)
     clock, work = perf_counter() - clock, process_time() - work
     print(
         f"whole protocol, {len(forecasts)} forecasts of {frames} frames, 1000 resamples: "

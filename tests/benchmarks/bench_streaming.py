@@ -28,7 +28,8 @@ def measure(repetitions: int, frames: int, every: int) -> list[Row]:
     one_thread()
     from fishlib.published import load_checkpoint
     from fishlib.streaming import forecast_film, streaming_difference
-    from fishlib.tank import TankConfig, simulate_film
+    from fishlib.tank import simulate_film
+    from fishlib.tank.state import TankConfig
 
     film = simulate_film(TankConfig(), 0, frames, (120, 160)).frames
     rows = []
@@ -94,9 +95,9 @@ def _stock(model):
 
 def _report_own(film, library: str) -> None:
     from fishlib.clips import motion_channels
-    from fishlib.models.video import build_motion_convlstm
+    from fishlib.models import build_motion_convlstm
     from fishlib.streaming import LiveForecaster
-    from fishlib.video import shrink
+    from fishlib.video.stored import shrink
 
     small = shrink(film[:300], (60, 80))
     live = LiveForecaster(build_motion_convlstm(), layout=motion_channels())

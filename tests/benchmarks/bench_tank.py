@@ -11,10 +11,12 @@ import cv2
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from fishlib.labels import label_bursts, runs_of
-from fishlib.motion import autocorrelation, speed_proxy
+from fishlib.motion import autocorrelation, measure_motion
 from fishlib.published import load_frames, load_series
-from fishlib.tank import TankConfig, render_blocks, simulate_tanks, simulate_tracks
+from fishlib.questions import label_bursts, runs_of
+from fishlib.tank.fish import simulate_tanks, simulate_tracks
+from fishlib.tank.rendering import render_blocks
+from fishlib.tank.state import TankConfig
 
 SIZES = ((240, 320), (120, 160), (60, 80))
 PERCENTILES = (5, 25, 50, 75, 95, 99)
@@ -32,7 +34,7 @@ BANDS = {  # quantity: (kind, lower, upper); "share" is relative to the real val
 }
 
 
-def describe_speed(speed: np.ndarray) -> dict[str, float]:
+def describe_motion(speed: np.ndarray) -> dict[str, float]:
     """The quantities of the calibration table, of one series (T,)."""
     known = speed[:-1]
     label = label_bursts(speed)
@@ -65,7 +67,7 @@ def measure(tracks, config: TankConfig, seed: int, size: tuple[int, int]) -> np.
     parts, last = [], None
     for block in render_blocks(tracks, config, seed, size):
         film = block if last is None else np.concatenate([last, block])
-        parts.append(speed_proxy(film)[:-1])
+        parts.append(measure_motion(film)[:-1])
         last = block[-1:]
     return np.append(np.concatenate(parts), 0.0)
 
@@ -73,11 +75,11 @@ def measure(tracks, config: TankConfig, seed: int, size: tuple[int, int]) -> np.
 def print_table(seeds: list[int], minutes: float) -> None:
     """The calibration table: real, then one column a seed; a star marks what is out of band."""
     config = TankConfig()
-    real = describe_speed(load_series("train")["speed"])
+    real = describe_motion(load_series("train")["speed"])
     simulated = []
     for seed in seeds:
         tracks = simulate_tracks(config, seed, round(minutes * 1800))
-        simulated.append(describe_speed(measure(tracks, config, seed, (240, 320))))
+        simulated.append(describe_motion(measure(tracks, config, seed, (240, 320))))
         print(f"seed {seed}: {1e3 * len(tracks.chases) / len(tracks):.1f} chases / 1000 frames")
     for name, value in real.items():
         cells = [
@@ -121,7 +123,7 @@ def print_look() -> None:
     print()
 
 
-def print_speed(n_frames: int = 5400) -> None:
+def print_motion(n_frames: int = 5400) -> None:
     """CPU seconds for 54 000 frames, from a tenth of them, and the speed seen at smaller sizes."""
     config = TankConfig()
     start = time.process_time()
@@ -141,7 +143,7 @@ def print_speed(n_frames: int = 5400) -> None:
             f"speed x {speed.mean() / full.mean():.3f}, r = {np.corrcoef(speed, full)[0, 1]:.4f}"
         )
         shrunk = [cv2.resize(f, size[::-1], interpolation=cv2.INTER_AREA) for f in _frames(tracks)]
-        small = speed_proxy(np.stack(shrunk))[:-1]
+        small = measure_motion(np.stack(shrunk))[:-1]
         part = full[: small.size]
         print(
             f"    240 x 320 shrunk by area: speed x {small.mean() / part.mean():.3f}, "
@@ -175,6 +177,6 @@ if __name__ == "__main__":
     parser.add_argument("--minutes", type=float, default=30.0)
     arguments = parser.parse_args()
     print_look()
-    print_speed()
+    print_motion()
     print_ratio()
     print_table(arguments.seeds, arguments.minutes)

@@ -20,8 +20,9 @@ FOOTAGE = Path(__file__).resolve().parents[3] / "shared" / "footage"
 
 def measure(repetitions: int, frames: int) -> list[Row]:
     """Rows of decoding, and of decoding while each block is worked on."""
-    from fishlib.tank import TankConfig, simulate_film
-    from fishlib.video import write_video
+    from fishlib.tank import simulate_film
+    from fishlib.tank.state import TankConfig
+    from fishlib.video.stored import write_video
 
     film = simulate_film(TankConfig(), 0, frames).frames
     rows = []
@@ -33,8 +34,9 @@ def measure(repetitions: int, frames: int) -> list[Row]:
 
 
 def _measure(path: Path, repetitions: int) -> list[Row]:
-    from fishlib.motion import speed_proxy
-    from fishlib.video import iter_frames, probe
+    from fishlib.motion import measure_motion
+    from fishlib.video import iter_frames
+    from fishlib.video.stored import probe
 
     n_frames = sum(len(block) for block in iter_frames(path, stop=STOP))
     size = f"{probe(path).height} x {probe(path).width}"
@@ -46,10 +48,10 @@ def _measure(path: Path, repetitions: int) -> list[Row]:
         return sum(len(block) for block in iter_frames(path, stop=STOP))
 
     def bare_with_work():
-        return _work(np.stack(list(islice(_decode_gray(path), STOP))), speed_proxy)
+        return _work(np.stack(list(islice(_decode_gray(path), STOP))), measure_motion)
 
     def ours_with_work():
-        return sum(_work(block, speed_proxy) for block in iter_frames(path, stop=STOP))
+        return sum(_work(block, measure_motion) for block in iter_frames(path, stop=STOP))
 
     def same(a, b):
         return f"{a} and {b} frames"
@@ -79,8 +81,8 @@ def _measure(path: Path, repetitions: int) -> list[Row]:
     ]
 
 
-def _work(block, speed_proxy) -> int:
-    return len(speed_proxy(block))
+def _work(block, measure_motion) -> int:
+    return len(measure_motion(block))
 
 
 def _decode(path: Path):

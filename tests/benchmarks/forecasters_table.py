@@ -5,7 +5,7 @@ MISSED = "**no**"
 
 def as_markdown(seeds: list[dict], paper: dict, cores: int, day, size: dict) -> str:
     """The whole page, from what each seed gave; a seed that is not done is named."""
-    from fishlib.forecasters.video import Plan  # imports TensorFlow: after its threads are set
+    from fishlib.forecasters.networks import Plan  # imports TensorFlow: after its threads are set
 
     plan = Plan()
     done = [found["seed"] for found in seeds]

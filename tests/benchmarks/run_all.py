@@ -1,4 +1,4 @@
-"""Run every speed benchmark, one after the other, and write ``tests/benchmarks/RESULTS.md``.
+"""Run every motion benchmark, one after the other, and write ``tests/benchmarks/RESULTS.md``.
 
 Run: ``python tests/benchmarks/run_all.py [--repetitions 5] [--only labels motion]``. Takes about
 15 minutes on two idle cores. Nothing else should run beside it.

@@ -5,8 +5,7 @@ import json
 import sys
 from pathlib import Path
 
-from fishlib.pipeline.batch import run_folders, write_summary
-from fishlib.pipeline.steps import run_step
+from fishlib.pipeline.many import run_folders, run_step, write_summary
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,0 +1,233 @@
+"""One film, one notebook at a time: each step done once, and done again only if it must be."""
+
+import glob
+import hashlib
+import json
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from pathlib import Path
+
+import pandas as pd
+from joblib import cpu_count
+from tqdm import tqdm
+
+from fishlib.files import fingerprint, write_atomically
+from fishlib.pipeline import NOTEBOOKS, notebook_folder, run_notebooks
+
+Execute = Callable[..., object]
+
+
+def step_key(film: str, parameters: dict, notebook: str) -> str:
+    """Hash of what decides the result of a notebook: film, parameters and the notebooks so far."""
+    digest = hashlib.sha256(json.dumps(parameters, sort_keys=True, default=str).encode())
+    digest.update(b"simulated" if film == "simulated" else fingerprint(Path(film)).encode())
+    for name in NOTEBOOKS[: NOTEBOOKS.index(notebook) + 1]:
+        source = json.loads((notebook_folder() / f"{name}.ipynb").read_text(encoding="utf-8"))
+        for cell in source["cells"]:
+            digest.update("".join(cell["source"]).encode())
+    return digest.hexdigest()
+
+
+def run_step(
+    film: str,
+    run_dir: str | Path,
+    notebook: str,
+    parameters: dict | None = None,
+    execute: Execute = run_notebooks,
+) -> bool:
+    """Run one notebook on one film, unless it ran before with the same film and parameters.
+
+    Parameters
+    ----------
+    film : str
+        Path of a film or frame folder, or "simulated".
+    run_dir : str or Path
+        Run folder of the film; ``steps.json`` in it remembers what is done.
+    notebook : str
+        Name of the notebook, without ending.
+    parameters : dict, optional
+        Papermill parameters besides ``source`` and ``run_dir``.
+    execute : callable
+        Runs notebooks, as `pipeline.run_notebooks` does.
+
+    Returns
+    -------
+    bool
+        Whether it had to run.
+    """
+    run = Path(run_dir)
+    source = film if film == "simulated" else str(Path(film).resolve())
+    if film != "simulated" and not Path(film).exists():
+        raise FileNotFoundError(f"{film} does not exist: give the path of a film or frame folder.")
+    key = step_key(source, parameters or {}, notebook)
+    done = finished_steps(run)
+    if done.get(notebook) == key and (run / f"{notebook}.ipynb").exists():
+        return False
+    run.mkdir(parents=True, exist_ok=True)
+    execute(run, {**(parameters or {}), "source": source}, notebooks=[notebook], progress=False)
+    steps = json.dumps({**done, notebook: key}, indent=1)
+    write_atomically(run / "steps.json", lambda path: path.write_text(steps + "\n"))
+    return True
+
+
+def finished_steps(run_dir: Path) -> dict[str, str]:
+    """Notebooks done in a run folder, with the key of what they were run on."""
+    path = run_dir / "steps.json"
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def run_film(
+    film: str,
+    run_dir: str | Path,
+    parameters: dict | None = None,
+    notebooks: Sequence[str] = NOTEBOOKS,
+    execute: Execute = run_notebooks,
+) -> dict:
+    """Run the notebooks on one film and say how that went, without raising.
+
+    Returns
+    -------
+    dict
+        ``film``, ``run_dir``, ``status`` ("done", "kept" if nothing had to run, or "failed") and
+        ``error``, the reason in one line.
+    """
+    outcome = {"film": film, "run_dir": str(run_dir), "status": "kept", "error": ""}
+    try:
+        for notebook in notebooks:
+            if run_step(film, run_dir, notebook, parameters, execute):
+                outcome["status"] = "done"
+    except Exception as error:  # whatever it is, the other films go on, and the table says it
+        first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
+        return {**outcome, "status": "failed", "error": first_line}
+    return outcome
+
+
+def run_films(
+    films: Sequence[str | Path],
+    out_dir: str | Path,
+    parameters: dict | None = None,
+    jobs: int = 1,
+    notebooks: Sequence[str] = NOTEBOOKS,
+    execute: Execute = run_notebooks,
+    progress: bool = True,
+) -> pd.DataFrame:
+    """Run the notebooks on each film, several films at a time.
+
+    A film that fails is reported in the table and does not disturb the others. What was done
+    before with the same film, parameters and notebooks is kept: after a kill, or to add films,
+    call it again.
+
+    Parameters
+    ----------
+    films : sequence of str or Path
+        Films and frame folders; a name with ``*`` stands for all that match.
+    out_dir : str or Path
+        Gets a run folder for each film, and ``summary.csv``.
+    parameters : dict, optional
+        Papermill parameters for all films, besides ``source`` and ``run_dir``.
+    jobs : int
+        Films at a time, each in its own process.
+    notebooks : sequence of str
+        Names of the notebooks to run, in order.
+    execute : callable
+        Runs notebooks, as `pipeline.run_notebooks` does.
+    progress : bool
+        Show a bar over the films.
+
+    Returns
+    -------
+    DataFrame
+        A row for each film, in the order given: film, run_dir, status ("done", "kept", "failed"),
+        error, and every number of its ``metrics.json``.
+
+    Raises
+    ------
+    FileNotFoundError
+        A name with ``*`` matches nothing.
+    ValueError
+        No film, or a job count below 1.
+    """
+    if jobs < 1:
+        raise ValueError(f"jobs is {jobs}: give at least 1.")
+    out = Path(out_dir)
+    folders = run_folders(find_films(films), out)
+    outcomes: dict[str, dict] = {}
+    with tqdm(total=len(folders), disable=not progress, unit="film") as bar:
+        for outcome in _outcomes(folders, parameters, notebooks, execute, jobs):
+            outcomes[outcome["film"]] = outcome
+            write_summary(out, [outcomes[film] for film in folders if film in outcomes])
+            bar.update()
+            if outcome["status"] == "failed":
+                bar.write(f"{outcome['film']} failed: {outcome['error']}")
+    return write_summary(out, [outcomes[film] for film in folders])
+
+
+def _outcomes(folders: dict[str, Path], parameters, notebooks, execute, jobs: int):
+    """Yield the outcome of each film as it comes."""
+    tasks = [(film, run, parameters, notebooks, execute) for film, run in folders.items()]
+    if jobs == 1:
+        yield from (run_film(*task) for task in tasks)
+        return
+    context = get_context("spawn")
+    with ProcessPoolExecutor(jobs, context, share_cores, (jobs,), max_tasks_per_child=1) as pool:
+        running = {pool.submit(run_film, *task): task for task in tasks}
+        for future in as_completed(running):
+            film, run, *_ = running[future]
+            error = future.exception()
+            if error is None:
+                yield future.result()
+            else:
+                yield {"film": film, "run_dir": str(run), "status": "failed", "error": repr(error)}
+
+
+def share_cores(n_processes: int) -> None:
+    """Begin one of several processes, each of which is to take its share of the cores only."""
+    share = max(1, cpu_count() // n_processes)
+    os.environ.update(
+        dict.fromkeys(
+            ("LOKY_MAX_CPU_COUNT", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), str(share)
+        )
+    )
+
+
+def find_films(films: Sequence[str | Path]) -> list[str]:
+    """Films named one by one or by patterns with ``*``, each once, in the order given."""
+    found: dict[str, None] = {}
+    for name in map(str, films):
+        matches = sorted(glob.glob(name, recursive=True)) if glob.has_magic(name) else [name]
+        if not matches:
+            raise FileNotFoundError(f"{name} matches no film: check the folder and the ending.")
+        found.update(dict.fromkeys(matches))
+    if not found:
+        raise ValueError("no film was given: name films, frame folders, or a pattern such as *.mp4")
+    return list(found)
+
+
+def run_folders(films: Sequence[str], out_dir: Path) -> dict[str, Path]:
+    """Run folder of each film: its name, with a hash of the path where two share a name."""
+    stems = [Path(film).stem or "film" for film in films]
+    folders = {}
+    for film, stem in zip(films, stems, strict=True):
+        mark = hashlib.sha256(str(Path(film).resolve()).encode()).hexdigest()[:6]
+        folders[film] = out_dir / (stem if stems.count(stem) == 1 else f"{stem}-{mark}")
+    return folders
+
+
+def write_summary(out_dir: Path, outcomes: Sequence[dict]) -> pd.DataFrame:
+    """Write ``summary.csv``: a row for each film, its outcome and the numbers it gave."""
+    rows = [{**outcome, **run_numbers(Path(outcome["run_dir"]))} for outcome in outcomes]
+    table = pd.DataFrame(rows)
+    out_dir.mkdir(parents=True, exist_ok=True)
+    write_atomically(out_dir / "summary.csv", lambda path: table.to_csv(path, index=False))
+    return table
+
+
+def run_numbers(run_dir: Path) -> dict:
+    """Numbers and names in a run's ``metrics.json``, by dotted path; empty if there is none."""
+    path = run_dir / "metrics.json"
+    if not path.exists():
+        return {}
+    flat = pd.json_normalize(json.loads(path.read_text(encoding="utf-8"))).iloc[0].to_dict()
+    return {name: value for name, value in flat.items() if not isinstance(value, list)}

@@ -1,0 +1,355 @@
+"""Targets made from the future of the motion proxy.
+
+A label is an int8 array, one value a frame: 1 a burst follows, 0 none follows, -1 not labelled.
+"""
+
+import numpy as np
+import pandas as pd
+from scipy.ndimage import maximum_filter1d, minimum_filter1d
+
+from fishlib.motion import recent_motion
+from fishlib.splits import split_frames
+
+__all__ = [
+    "future_motion",
+    "label_bursts",
+    "label_onsets",
+    "median_recent_motion",
+    "runs_of",
+    "split_frames",
+]
+
+
+def label_bursts(
+    motion: np.ndarray,
+    horizon: int = 45,
+    min_range: float = 1e-3,
+    low_fraction: float = 0.1,
+    history: int = 120,
+) -> np.ndarray:
+    """The study's label: motion is low now and will range widely soon.
+
+    With W = motion[t .. t + horizon] and R = max W - min W, frame t is positive if
+    ``R >= min_range`` and ``motion[t] <= min W + low_fraction * R``. Source: M-Lin-DM (2021),
+    part 3; equal to its 53 916 published labels on every labelled frame.
+
+    Parameters
+    ----------
+    motion : float array (T,)
+        Motion proxy.
+    horizon : int
+        Frames looked ahead (45 = 1.5 s at 30 fps).
+    min_range : float
+        Smallest range that counts as a burst, in the unit of ``motion``.
+    low_fraction : float
+        Share of the range that still counts as low.
+    history : int
+        Frames a clip needs; the first ``history - 1`` frames are not labelled.
+
+    Returns
+    -------
+    int8 array (T,)
+        1, 0, or -1 where the past or the future is too short.
+
+    Raises
+    ------
+    ValueError
+        If ``motion`` is not one finite series, or no frame can be labelled.
+    """
+    motion = _require_series(motion, horizon, history)
+    low = _ahead(minimum_filter1d, motion, horizon + 1)
+    spread = _ahead(maximum_filter1d, motion, horizon + 1) - low
+    positive = (spread >= min_range) & (motion <= low + low_fraction * spread)
+    return _mark_unlabelled(positive, horizon, history)
+
+
+def label_onsets(
+    motion: np.ndarray,
+    horizon: int = 45,
+    min_rise: float = 1e-3,
+    calm_level: float | None = None,
+    history: int = 120,
+    width: int = 5,
+) -> np.ndarray:
+    """Onset from calm: the frame is calm, and motion will rise above it soon.
+
+    With s[t] = mean motion[t - 5 .. t - 1], only frames with ``s[t] <= calm_level`` are asked. Such
+    a frame is positive if the largest 5-frame mean of motion inside [t, t + horizon] exceeds s[t]
+    by at least ``min_rise``. Which frames are asked depends on nothing after t.
+
+    Parameters
+    ----------
+    motion : float array (T,)
+        Motion proxy.
+    horizon, history : int
+        As in :func:`label_bursts`.
+    min_rise : float
+        Smallest rise that counts, in the unit of ``motion``.
+    calm_level : float, optional
+        Largest s that counts as calm: the median of s over the *training* frames
+        (:func:`median_recent_motion`). None takes the median over this series.
+    width : int
+        Frames averaged.
+
+    Returns
+    -------
+    int8 array (T,)
+        1, 0, or -1 where the frame is not calm or cannot be labelled.
+
+    Raises
+    ------
+    ValueError
+        If ``motion`` is not one finite series, or no frame can be labelled.
+    """
+    motion = _require_series(motion, horizon, history)
+    recent = recent_motion(motion, width)
+    level = median_recent_motion(motion, width=width) if calm_level is None else calm_level
+    means = np.append(recent[width:], np.full(width, -np.inf))  # means[t] = mean motion[t : t + 5]
+    peak = _ahead(maximum_filter1d, means, horizon + 2 - width)
+    with np.errstate(invalid="ignore"):
+        label = _mark_unlabelled(peak - recent >= min_rise, horizon, history)
+        return np.where(recent <= level, label, -1).astype(np.int8)
+
+
+def median_recent_motion(
+    motion: np.ndarray, frames: slice | np.ndarray | None = None, width: int = 5
+) -> float:
+    """Median of the recent motion over some frames: the level below which a frame is calm.
+
+    Parameters
+    ----------
+    motion : float array (T,)
+        Motion proxy.
+    frames : slice or index array, optional
+        The training frames; None takes all.
+    width : int
+        Frames averaged.
+    """
+    recent = recent_motion(motion, width)
+    return float(np.nanmedian(recent if frames is None else recent[frames]))
+
+
+def future_motion(
+    motion: np.ndarray, training: slice, widths: tuple[int, ...] = (1, 5, 15, 45)
+) -> np.ndarray:
+    """The coming motion as auxiliary targets for a network: log means over windows from now on.
+
+    Parameters
+    ----------
+    motion : float array (T,)
+        Motion proxy.
+    training : slice
+        Frames over which each column is brought to mean 0 and standard deviation 1.
+    widths : tuple of int
+        Frames averaged, beginning with the current one.
+
+    Returns
+    -------
+    float64 array (T, len(widths))
+        0 at the end of the series, where the future is too short.
+    """
+    motion = np.asarray(motion, float)
+    floor = max(0.1 * np.median(motion), 1e-9)  # keeps the logarithm of a still frame finite
+    targets = np.zeros((len(motion), len(widths)))
+    for column, width in enumerate(widths):
+        means = np.log(np.convolve(motion, np.ones(width) / width, "valid") + floor)
+        known = means[training]
+        targets[: len(means), column] = (means - known.mean()) / max(known.std(), 1e-9)
+    return targets
+
+
+def runs_of(mask: np.ndarray) -> np.ndarray:
+    """First and last index of every run of True, int (runs, 2)."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(int)))
+    return edges.reshape(-1, 2) - [0, 1]
+
+
+def _require_series(motion: np.ndarray, horizon: int, history: int) -> np.ndarray:
+    motion = np.asarray(motion, dtype=float)
+    if motion.ndim != 1 or not np.isfinite(motion).all():
+        raise ValueError(
+            f"The motion proxy must be one finite series, got shape {motion.shape} with "
+            f"{int((~np.isfinite(motion)).sum())} values that are not finite."
+        )
+    if horizon < 1 or history < 1:
+        raise ValueError(f"horizon and history are at least 1 frame, got {horizon} and {history}.")
+    if len(motion) < history + horizon + 1:
+        raise ValueError(
+            f"A film of {len(motion)} frames is too short to label: the past {history} and next "
+            f"{horizon} frames need at least {history + horizon + 1}. Use a longer film, or a "
+            "shorter history or horizon."
+        )
+    return motion
+
+
+def _ahead(extremum, series: np.ndarray, size: int) -> np.ndarray:
+    """Extremum over series[t : t + size] at each t (shorter at the end)."""
+    return extremum(series, size, mode="nearest", origin=-(size // 2))
+
+
+def _mark_unlabelled(positive: np.ndarray, horizon: int, history: int) -> np.ndarray:
+    label = np.full(len(positive), -1, np.int8)
+    asked = slice(history - 1, len(positive) - 1 - horizon)
+    label[asked] = positive[asked]
+    return label
+
+
+SPREADS = 5 / 3  # on the study's training series 5/3 interquartile ranges are its c = 0.001
+MEDIANS = 0.8
+
+
+def suggest_min_range(motion: np.ndarray) -> float:
+    """Suggest the smallest range of motion that counts as a burst, from the motion itself.
+
+    The study's c = 0.001 is a share of full brightness, so it depends on how many animals there
+    are, how large and how bright. Here a burst is a rise out of what is usual in the same film:
+    5/3 of the interquartile range of the motion, and at least 0.8 of its median. On the study's
+    training series that is 0.0010, the study's own c.
+
+    Parameters
+    ----------
+    motion : float64 array (T,)
+        Motion of the film; its last value, which has no next frame, is not used.
+
+    Returns
+    -------
+    float
+        The threshold, in units of `motion`.
+
+    Raises
+    ------
+    ValueError
+        The film is shorter than 30 frames, or nothing moves in it.
+    """
+    known = np.asarray(motion, float)[:-1]
+    known = known[np.isfinite(known)]
+    if len(known) < 30:
+        raise ValueError(f"{len(known)} values of motion are too few to tell what is usual.")
+    low, middle, high = np.quantile(known, [0.25, 0.5, 0.75])
+    threshold = max(SPREADS * (high - low), MEDIANS * middle)
+    if threshold <= 0:
+        raise ValueError("nothing moves in most of the film: no burst threshold can be suggested.")
+    return float(threshold)
+
+
+def find_onsets(
+    motion: np.ndarray,
+    horizon: int = 45,
+    min_rise: float = 1e-3,
+    foot: float = 0.1,
+    width: int = 5,
+    fps: float = 30.0,
+) -> pd.DataFrame:
+    """Find the onsets of bursts.
+
+    With m the centred mean of ``motion`` over ``width`` frames: a rise leads from a trough of m to
+    its highest value within ``horizon`` frames, before m falls below the trough again, and is at
+    least ``min_rise``. Its onset is the last frame before the peak with
+    ``m <= trough + foot * rise``. The next trough is looked for once m has turned down.
+
+    Parameters
+    ----------
+    motion : float array (T,)
+        Motion proxy, without gaps.
+    horizon : int
+        Longest rise, in frames (45 = 1.5 s at 30 fps).
+    min_rise : float
+        Smallest rise, in the unit of ``motion``.
+    foot : float
+        Share of the rise below which it has not begun.
+    width : int
+        Frames averaged, an odd number.
+    fps : float
+        Frames a second.
+
+    Returns
+    -------
+    DataFrame
+        One row an event, in the order of time: ``trough``, ``onset``, ``peak`` (frames, int64),
+        ``onset_s`` (seconds), ``rise`` (unit of ``motion``).
+
+    Raises
+    ------
+    ValueError
+        If ``motion`` is not one finite series longer than ``width``, or ``width`` is even.
+    """
+    mean = _centred_mean(motion, width)
+    highest = maximum_filter1d(
+        np.nan_to_num(mean, nan=-np.inf), horizon + 1, mode="nearest", origin=-((horizon + 1) // 2)
+    )  # over m[t .. t + horizon]
+    before_rise = np.flatnonzero(highest - mean >= min_rise)
+    events, start = [], 0
+    while (i := np.searchsorted(before_rise, start)) < len(before_rise):
+        events.append(_follow_rise(mean, int(before_rise[i]), horizon, foot))
+        start = events[-1]["peak"]
+        while start + 1 < len(mean) and mean[start + 1] > mean[start]:
+            start += 1
+    columns = {"trough": int, "onset": int, "peak": int, "rise": float}
+    table = pd.DataFrame(events, columns=list(columns)).astype(columns)
+    table.insert(3, "onset_s", table.onset / fps)
+    return table
+
+
+def _follow_rise(mean: np.ndarray, frame: int, horizon: int, foot: float) -> dict:
+    """The first rise at or after a frame that has one ahead of it."""
+    peak = frame + int(np.nanargmax(mean[frame : frame + horizon + 1]))
+    trough = _last(mean[frame : peak + 1] <= mean[frame : peak + 1].min()) + frame
+    ahead = mean[trough : trough + horizon + 1]
+    lower = np.flatnonzero(ahead < mean[trough])
+    peak = trough + int(np.nanargmax(ahead[: lower[0]] if lower.size else ahead))
+    rise = float(mean[peak] - mean[trough])
+    onset = trough + _last(mean[trough : peak + 1] <= mean[trough] + foot * rise)
+    return {"trough": trough, "onset": onset, "peak": peak, "rise": rise}
+
+
+def _last(where: np.ndarray) -> int:
+    return int(np.flatnonzero(where)[-1])
+
+
+def _centred_mean(motion: np.ndarray, width: int) -> np.ndarray:
+    motion = np.asarray(motion, dtype=float)
+    if motion.ndim != 1 or len(motion) <= width or not np.isfinite(motion).all():
+        raise ValueError(
+            f"Onsets are found in one finite series of more than {width} frames, got shape "
+            f"{motion.shape} with {int((~np.isfinite(motion)).sum())} values that are not finite."
+        )
+    if width % 2 == 0:
+        raise ValueError(f"A centred mean takes an odd number of frames, got {width}.")
+    mean = np.full(len(motion), np.nan)
+    windows = np.lib.stride_tricks.sliding_window_view(motion, width)
+    mean[width // 2 : len(motion) - width // 2] = windows.mean(axis=1)
+    return mean
+
+
+def add_warnings(
+    onsets: pd.DataFrame, alarms: np.ndarray, horizon: int = 45, fps: float = 30.0
+) -> pd.DataFrame:
+    """Add the alarm that preceded each onset.
+
+    An alarm at frame t covers (t, t + horizon]. Of several that cover an onset the first is given.
+
+    Parameters
+    ----------
+    onsets : DataFrame
+        From :func:`find_onsets`.
+    alarms : int array (n,)
+        Frames of the alarms, ascending.
+    horizon : int
+        Frames an alarm covers.
+    fps : float
+        Frames a second.
+
+    Returns
+    -------
+    DataFrame
+        With ``alarm`` (frame, Int64) and ``lead_s`` (seconds from alarm to onset), both missing
+        where no alarm preceded.
+    """
+    alarms = np.asarray(alarms, dtype=int)
+    onset = onsets.onset.to_numpy()
+    at = np.searchsorted(alarms, onset - horizon)  # the first alarm at most a horizon before
+    alarm = np.append(alarms, np.iinfo(int).max)[at]
+    warned = alarm < onset
+    alarm = pd.array(np.where(warned, alarm, 0), dtype="Int64")
+    alarm[~warned] = pd.NA
+    return onsets.assign(alarm=alarm, lead_s=np.where(warned, (onset - alarm) / fps, np.nan))

@@ -1,0 +1,374 @@
+"""The fish of the simulated tank: how they behave and swim, and what they did frame by frame."""
+
+import numpy as np
+
+from fishlib.tank.state import APPROACH, CALM, CHASE, FLEE, REST, VARIABLES, TankConfig, Tracks
+
+SECOND_NEAREST = 0.25  # share of approaches that go to the second nearest neighbour
+
+
+def pair_geometry(
+    x: np.ndarray, y: np.ndarray, heading: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Where every fish sees every other.
+
+    Parameters
+    ----------
+    x, y, heading : ndarray, float64 (K, n)
+        Position (px) and heading (rad) of n fish in K tanks.
+
+    Returns
+    -------
+    unit_x, unit_y, distance, facing : ndarray, float64 (K, n, n)
+        Entry (k, i, j): unit vector from fish i to fish j, their distance (px), and the cosine
+        of the angle between fish i's heading and that vector.
+    """
+    dx = x[:, None, :] - x[:, :, None]
+    dy = y[:, None, :] - y[:, :, None]
+    distance = np.sqrt(dx * dx + dy * dy)
+    scale = 1.0 / np.maximum(distance, 1e-6)
+    unit_x, unit_y = dx * scale, dy * scale
+    facing = np.cos(heading)[:, :, None] * unit_x + np.sin(heading)[:, :, None] * unit_y
+    return unit_x, unit_y, distance, facing
+
+
+def attack_rates(
+    mode: np.ndarray, distance: np.ndarray, facing: np.ndarray, config: TankConfig
+) -> np.ndarray:
+    """Attack rate of every fish on every other.
+
+    A logistic fall with distance times a preference for what is straight ahead,
+    rate x sigmoid((d0 - d) / w) x (0.3 + 0.7 exp(3 (cos - 1))), with a higher rate during an
+    approach; only calm or approaching fish attack or are attacked.
+
+    Parameters
+    ----------
+    mode : ndarray (K, n)
+        Behaviour code of every fish.
+    distance, facing : ndarray, float64 (K, n, n)
+        As given by `pair_geometry`.
+    config : TankConfig
+        The tank.
+
+    Returns
+    -------
+    ndarray, float64 (K, n, n)
+        Attacks a frame of fish i on fish j.
+    """
+    base = np.where(mode == APPROACH, config.attack_rate, config.calm_attack_rate)
+    free = mode <= APPROACH
+    near = 1.0 / (1.0 + np.exp((distance - config.attack_distance) / config.attack_softness))
+    rate = near * (0.3 + 0.7 * np.exp(3.0 * (facing - 1.0)))
+    rate *= (base * free)[:, :, None] * free[:, None, :]
+    diagonal = np.arange(mode.shape[1])
+    rate[:, diagonal, diagonal] = 0.0
+    return rate
+
+
+def attack_probability(rates: np.ndarray) -> np.ndarray:
+    """Probability (K, n) that a fish attacks before the next frame, from `attack_rates`."""
+    return 1.0 - np.exp(-rates.sum(axis=2))
+
+
+def change_behaviour(
+    mode: np.ndarray,
+    timer: np.ndarray,
+    partner: np.ndarray,
+    rates: np.ndarray,
+    distance: np.ndarray,
+    uniform: np.ndarray,
+    arousal: np.ndarray,
+    config: TankConfig,
+) -> None:
+    """Let behaviours end and begin, in place: time-outs, then approaches, then attacks.
+
+    Parameters
+    ----------
+    mode, timer, partner : ndarray, float64 (K, n)
+        Behaviour code, frames left in it, and the index of the other fish (-1 for none).
+    rates, distance : ndarray, float64 (K, n, n)
+        Attack rates and distances of all pairs.
+    uniform : ndarray, float64 (3, K, n)
+        Random numbers in [0, 1): attack, approach, and choice of length or partner.
+    arousal : ndarray, float64 (K,)
+        Log of the factor on the rate of approaches.
+    config : TankConfig
+        The tank.
+    """
+    np.maximum(timer - 1, 0, out=timer)
+    over = (timer == 0) & (mode != CALM)
+    if over.any():
+        _end_behaviours(mode, timer, partner, over, config)
+    begin = (uniform[1] < config.approach_rate * np.exp(arousal)[:, None]) & (mode == CALM)
+    if begin.any() and mode.shape[1] > 1:
+        _begin_approaches(mode, timer, partner, begin, distance, uniform[2], config)
+    attack = uniform[0] < attack_probability(rates)
+    if attack.any():
+        _begin_chases(mode, timer, partner, attack, rates, uniform[2], config)
+
+
+def _end_behaviours(
+    mode: np.ndarray, timer: np.ndarray, partner: np.ndarray, over: np.ndarray, config: TankConfig
+) -> None:
+    """Chase and flight end in rest, everything else in calm."""
+    tired = over & ((mode == CHASE) | (mode == FLEE))
+    mode[over] = CALM
+    partner[over] = -1
+    mode[tired] = REST
+    timer[tired] = config.rest_frames
+
+
+def _begin_approaches(
+    mode: np.ndarray,
+    timer: np.ndarray,
+    partner: np.ndarray,
+    begin: np.ndarray,
+    distance: np.ndarray,
+    choice: np.ndarray,
+    config: TankConfig,
+) -> None:
+    """A fish turns to its nearest neighbour, sometimes to the second nearest, if that is free."""
+    tank, fish = np.nonzero(begin)
+    order = np.argsort(distance[tank, fish], axis=1, kind="stable")  # itself comes first
+    rank = 1 + ((choice[tank, fish] < SECOND_NEAREST) & (order.shape[1] > 2))
+    other = order[np.arange(tank.size), rank]
+    free = mode[tank, other] == CALM
+    tank, fish, other = tank[free], fish[free], other[free]
+    mode[tank, fish] = APPROACH
+    timer[tank, fish] = config.approach_frames
+    partner[tank, fish] = other
+
+
+def _begin_chases(
+    mode: np.ndarray,
+    timer: np.ndarray,
+    partner: np.ndarray,
+    attack: np.ndarray,
+    rates: np.ndarray,
+    choice: np.ndarray,
+    config: TankConfig,
+) -> None:
+    """At most one attack a tank and frame: the first attacker, on the one most at risk from it."""
+    tank = np.nonzero(attack.any(axis=1))[0]
+    fish = attack[tank].argmax(axis=1)
+    other = rates[tank, fish].argmax(axis=1)
+    free = (mode[tank, fish] <= APPROACH) & (mode[tank, other] <= APPROACH)
+    tank, fish, other = tank[free], fish[free], other[free]
+    shortest, longest = config.chase_frames
+    length = shortest + np.floor(choice[tank, fish] * (longest - shortest + 1))
+    mode[tank, fish], mode[tank, other] = CHASE, FLEE
+    timer[tank, fish] = timer[tank, other] = length
+    partner[tank, fish], partner[tank, other] = other, fish
+
+
+GRID = 4096.0  # states are rounded to 1/4096: exact in float32, and the same on every platform
+N_UNIFORM, N_NORMAL = 5, 2  # random numbers a fish and frame
+WALL_REACH = 24.0  # px from a wall at which fish begin to turn
+MAX_TURN = 0.35  # rad/frame
+HOVER = 0.068  # effort of a fish at rest, as a share of that of a chase
+BEND_RATE, TAIL_RATE = 0.425, 0.5  # low-pass filters of the body's and the tail's bend, a frame
+TURN_RATE, FAST_TURN_RATE = 0.19, 0.4  # the same of the turning rate, calm and driven
+BEND_OF_TURN = 1.69  # bend (body lengths) for a turning rate of 1 rad/frame
+SHYNESS = 1.7  # urge to leave a neighbour that is too close
+
+
+def first_state(config: TankConfig, rng: np.random.Generator) -> np.ndarray:
+    """Calm fish at random places of a grid: the state (11, n_fish), float64, at frame 0."""
+    n = config.n_fish
+    state = np.zeros((len(VARIABLES), n))
+    state[0] = rng.uniform(config.wall[0], config.width - config.wall[0], n)
+    state[1] = rng.uniform(config.wall[1], config.height - config.wall[1], n)
+    state[2] = rng.uniform(-np.pi, np.pi, n)
+    state[5] = rng.uniform(0, 2 * np.pi, n)
+    state[10] = -1
+    return np.rint(state * GRID) / GRID
+
+
+def step(
+    state: np.ndarray,
+    arousal: np.ndarray,
+    uniform: np.ndarray,
+    normal: np.ndarray,
+    config: TankConfig,
+) -> np.ndarray:
+    """Move K tanks one frame on, in place.
+
+    Parameters
+    ----------
+    state : ndarray, float64 (11, K, n_fish)
+        The state at a frame; overwritten by that of the next.
+    arousal : ndarray, float64 (K,)
+        Log of the factor on the kick rate; overwritten.
+    uniform : ndarray, float64 (5, K, n_fish)
+        Random numbers in [0, 1).
+    normal : ndarray, float64 (2, K, n_fish)
+        Standard normal random numbers.
+    config : TankConfig
+        The tank.
+
+    Returns
+    -------
+    ndarray, float64 (K, n_fish)
+        The hazard at the frame left behind.
+    """
+    x, y, heading, _, _, _, _, _, mode, timer, partner = state
+    unit_x, unit_y, distance, facing = pair_geometry(x, y, heading)
+    rates = attack_rates(mode, distance, facing, config)
+    goal_x, goal_y, aim = _goals(state, unit_x, unit_y, distance, config)
+    _swim(state, arousal, goal_x, goal_y, aim, uniform[3:], normal, config)
+    change_behaviour(mode, timer, partner, rates, distance, uniform[:3], arousal, config)
+    decay = 1.0 / config.arousal_frames
+    arousal += config.arousal_sd * np.sqrt(2 * decay) * normal[1, :, 0] - decay * arousal
+    np.rint(arousal * GRID, out=arousal)
+    arousal /= GRID
+    return attack_probability(rates)
+
+
+def _goals(
+    state: np.ndarray,
+    unit_x: np.ndarray,
+    unit_y: np.ndarray,
+    distance: np.ndarray,
+    config: TankConfig,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Where each fish wants to go (a vector, its length the urge) and how fast (0: no matter)."""
+    x, y, mode, partner = state[0], state[1], state[8], state[10]
+    other = np.maximum(partner, 0).astype(np.intp)
+    flat = other + config.n_fish * np.arange(other.size).reshape(other.shape)
+    sign = np.where((mode == APPROACH) | (mode == CHASE), 1.0, np.where(mode == FLEE, -1.0, 0.0))
+    goal_x = sign * unit_x.reshape(-1)[flat]
+    goal_y = sign * unit_y.reshape(-1)[flat]
+    gap = distance.reshape(-1)[flat]
+
+    calm = (mode == CALM) | (mode == REST)
+    wild = (mode == CHASE) | (mode == FLEE)
+    fear = np.maximum(1 - distance / config.avoid_distance, 0) * wild[:, None, :]
+    shy = SHYNESS * np.maximum(1 - distance / config.space, 0)
+    push = (fear + shy) * calm[:, :, None]
+    goal_x -= (push * unit_x).sum(axis=2)
+    goal_y -= (push * unit_y).sum(axis=2)
+    goal_x += _wall_push(x, config.wall[0], config.width)
+    goal_y += _wall_push(y, config.wall[1], config.height)
+
+    aim = np.where(wild, config.chase_speed, 0.0)
+    aim += config.approach_speed * ((mode == APPROACH) & (gap > config.standoff))
+    aim += config.avoid_speed * (calm & (fear.max(axis=2) > 0))
+    return goal_x, goal_y, aim
+
+
+def _wall_push(place: np.ndarray, wall: float, size: float) -> np.ndarray:
+    """Urge away from the two walls of one axis, from 0 at WALL_REACH from a wall to 2 at it."""
+    low = np.maximum(1 - (place - wall) / WALL_REACH, 0)
+    high = np.maximum(1 - (size - wall - place) / WALL_REACH, 0)
+    return 2.0 * (low - high)
+
+
+def _swim(
+    state: np.ndarray,
+    arousal: np.ndarray,
+    goal_x: np.ndarray,
+    goal_y: np.ndarray,
+    aim: np.ndarray,
+    uniform: np.ndarray,
+    normal: np.ndarray,
+    config: TankConfig,
+) -> None:
+    """Kick, turn, glide and bend: the mechanics of one frame, in place."""
+    x, y, heading, speed, turn, phase, bend, tail, mode, _, partner = state
+    calm = (mode == CALM) | (mode == REST)
+    rate = config.kick_rate * np.exp(arousal)[:, None] * calm
+    stalked = np.zeros_like(calm)
+    tank, fish = np.nonzero(mode == APPROACH)
+    stalked[tank, partner[tank, fish].astype(np.intp)] = True
+    kick = uniform[0] < np.where(stalked, config.freeze * rate, rate)
+
+    driven = aim > 0
+    speed += np.where(driven, (aim - speed) / 4.0, -speed / config.coast_frames)
+    speed += kick * config.kick_speed * (0.5 + uniform[1])
+    urge = np.sqrt(goal_x * goal_x + goal_y * goal_y)
+    error = np.arctan2(goal_y, goal_x) - heading
+    error -= 2 * np.pi * np.rint(error / (2 * np.pi))
+    agility = np.where(driven, 0.25, 0.06)
+    wish = agility * np.minimum(urge, 1.0) * error + kick * config.kick_turn * normal[0] / TURN_RATE
+    turn += (wish - turn) * np.where(driven, FAST_TURN_RATE, TURN_RATE)
+    np.clip(turn, -MAX_TURN, MAX_TURN, out=turn)
+    heading += turn
+    heading -= 2 * np.pi * np.rint(heading / (2 * np.pi))
+
+    effort = np.minimum(HOVER + speed / config.chase_speed, 1.0)
+    phase += config.tail_frequency * (0.5 + effort)
+    phase -= 2 * np.pi * np.floor(phase / (2 * np.pi))
+    sweep = config.tail_amplitude * np.sqrt(effort) * np.sin(phase) - BEND_OF_TURN * turn
+    bend += BEND_RATE * (sweep - bend)
+    tail += TAIL_RATE * (bend - tail)
+
+    x += speed * np.cos(heading)
+    y += speed * np.sin(heading)
+    np.clip(x, config.wall[0], config.width - config.wall[0], out=x)
+    np.clip(y, config.wall[1], config.height - config.wall[1], out=y)
+    moved = state[:8]
+    moved *= GRID
+    np.rint(moved, out=moved)
+    moved /= GRID
+
+
+DRAW_FRAMES = 256  # frames of random numbers drawn at once
+
+
+def _draw_block(
+    generators: list[np.random.Generator], n_fish: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Random numbers of all tanks for the next frames: uniform (B, 5, K, n), normal (B, 2, K, n).
+
+    Blocks have a fixed size, so that a tank's numbers depend on its own generator only.
+    """
+    uniform = [rng.random((DRAW_FRAMES, N_UNIFORM, n_fish)) for rng in generators]
+    normal = [rng.standard_normal((DRAW_FRAMES, N_NORMAL, n_fish)) for rng in generators]
+    return np.stack(uniform, axis=2), np.stack(normal, axis=2)
+
+
+def simulate_tanks(config: TankConfig, seed: int, n_frames: int, n_tanks: int) -> list[Tracks]:
+    """Let several independent tanks run side by side, in one vectorised pass.
+
+    Tank k is the same whatever the number of tanks, and n frames are the beginning of any longer
+    run, because every tank has its own stream of random numbers.
+
+    Parameters
+    ----------
+    config : TankConfig
+        The tank.
+    seed : int
+        Seed of the random numbers.
+    n_frames, n_tanks : int
+        Frames and tanks.
+
+    Returns
+    -------
+    list of Tracks
+        One for each tank.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two frames or no tank.
+    """
+    if n_frames < 2 or n_tanks < 1:
+        raise ValueError(f"{n_frames} frames of {n_tanks} tanks: give at least 2 frames, 1 tank")
+    generators = [np.random.default_rng([seed, 10, k]) for k in range(n_tanks)]
+    state = np.stack([first_state(config, rng) for rng in generators], axis=1)  # (11, K, n)
+    arousal = np.array([config.arousal_sd * rng.standard_normal() for rng in generators])
+    states = np.empty((n_frames, *state.shape), np.float32)
+    arousals = np.empty((n_frames, n_tanks), np.float32)
+    hazards = np.empty((n_frames, n_tanks, config.n_fish), np.float32)
+    for t in range(n_frames):
+        if t % DRAW_FRAMES == 0:
+            uniform, normal = _draw_block(generators, config.n_fish)
+        states[t], arousals[t] = state, arousal
+        i = t % DRAW_FRAMES
+        hazards[t] = step(state, arousal, uniform[i], normal[i], config)
+    return [Tracks(states[:, :, k], arousals[:, k], hazards[:, k]) for k in range(n_tanks)]
+
+
+def simulate_tracks(config: TankConfig, seed: int, n_frames: int) -> Tracks:
+    """One tank over time: the first of `simulate_tanks`, with the same arguments and errors."""
+    return simulate_tanks(config, seed, n_frames, 1)[0]
