@@ -1,8 +1,10 @@
-"""Chronological splits and blocked cross-validation, with an embargo between the parts."""
+"""Pieces within which time runs on, the chronological split, and blocked folds."""
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
+import pandas as pd
 
 PUBLISHED_SPLIT = (44_956, 3_593, 5_367)
 """Frames of the study's train, validation and test film: 83.38, 6.66 and 9.95 per cent."""
@@ -88,3 +90,38 @@ def blocked_folds(
         outside = (frames < start - embargo) | (frames >= stop + embargo)
         folds.append((frames[outside], frames[start:stop]))
     return folds
+
+
+def whole(n_frames: int, film: str = "film") -> pd.DataFrame:
+    """The table of pieces of a film in which time runs on from end to end.
+
+    Returns
+    -------
+    DataFrame
+        One row: ``film``, ``start``, ``stop`` (frames, ``stop`` not included).
+    """
+    return pd.DataFrame({"film": [film], "start": [0], "stop": [n_frames]})
+
+
+def by_piece(
+    function: Callable[..., np.ndarray], pieces: pd.DataFrame, *series: np.ndarray
+) -> np.ndarray:
+    """Apply a function of series piece by piece, so that nothing reaches across a border.
+
+    Parameters
+    ----------
+    function : callable
+        Takes as many arrays (n,) as `series`, returns one float array (n,).
+    pieces : DataFrame
+        ``film``, ``start``, ``stop``, see :func:`whole`.
+    *series : arrays (T,)
+
+    Returns
+    -------
+    float64 array (T,)
+        NaN outside the pieces.
+    """
+    joined = np.full(len(series[0]), np.nan)
+    for start, stop in zip(pieces.start, pieces.stop, strict=True):
+        joined[start:stop] = function(*(one[start:stop] for one in series))
+    return joined

@@ -1,7 +1,8 @@
 import numpy as np
+import pandas as pd
 import pytest
 
-from fishlib.splits import blocked_folds, can_be_split, split_frames
+from fishlib.splits import blocked_folds, by_piece, can_be_split, split_frames, whole
 
 
 def test_the_published_film_is_cut_as_published():
@@ -34,3 +35,10 @@ def test_a_film_that_can_be_split_has_a_test_part_to_judge_on():
     test = split_frames(lengths[0])["test"]
     assert 1000 <= test.stop - test.start < 1010
     assert lengths == list(range(lengths[0], 20_000, 50))
+
+
+def test_nothing_reaches_across_a_border_of_pieces():
+    pieces = pd.DataFrame({"film": ["a", "b"], "start": [0, 6], "stop": [4, 9]})
+    sums = by_piece(np.cumsum, pieces, np.arange(10.0))
+    np.testing.assert_array_equal(sums, [0, 1, 3, 6, np.nan, np.nan, 6, 13, 21, np.nan])
+    np.testing.assert_array_equal(by_piece(np.cumsum, whole(3), np.ones(3)), [1, 2, 3])
