@@ -1,9 +1,10 @@
-"""The motion proxy: how much a film changes from one frame to the next."""
+"""Motion ỹ, how much a film changes from frame to frame, and its windows behind and ahead."""
 
 from itertools import pairwise
 
 import cv2
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from scipy.signal import correlate
 
 
@@ -35,6 +36,21 @@ def measure_motion(frames: np.ndarray) -> np.ndarray:
     return np.append(np.array(changes), 0.0) / (255 * frames[0].size)
 
 
+def ahead(series: np.ndarray, n: int) -> np.ndarray:
+    """What comes at each frame: row t is ``series[t : t + n]``, float64 (T, n), NaN past the end."""
+    padded = np.append(np.asarray(series, float), np.full(n - 1, np.nan))
+    return sliding_window_view(padded, n)
+
+
+def behind(series: np.ndarray, n: int) -> np.ndarray:
+    """What is known at each frame: row t is ``series[t - n : t]``, float64 (T, n), oldest first.
+
+    ``series[t]`` is not among it: it already contains frame t + 1. NaN before the beginning.
+    """
+    padded = np.append(np.full(n, np.nan), np.asarray(series, float)[:-1])
+    return sliding_window_view(padded, n)
+
+
 def recent_motion(motion: np.ndarray, width: int = 5) -> np.ndarray:
     """Mean motion over the last few frames, as known at each frame.
 
@@ -43,7 +59,6 @@ def recent_motion(motion: np.ndarray, width: int = 5) -> np.ndarray:
     Parameters
     ----------
     motion : float array (T,)
-        Motion proxy.
     width : int
         Number of frames averaged.
 
@@ -51,11 +66,13 @@ def recent_motion(motion: np.ndarray, width: int = 5) -> np.ndarray:
     -------
     float64 array (T,)
     """
-    recent = np.full(len(motion), np.nan)
-    if len(motion) > width:
-        windows = np.lib.stride_tricks.sliding_window_view(np.asarray(motion, float), width)
-        recent[width:] = windows[:-1].mean(axis=1)
-    return recent
+    return behind(motion, width).mean(axis=1)
+
+
+def runs_of(mask: np.ndarray) -> np.ndarray:
+    """First and last index of every run of True, int (runs, 2)."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(int)))
+    return edges.reshape(-1, 2) - [0, 1]
 
 
 def autocorrelation(series: np.ndarray, n_lags: int) -> np.ndarray:

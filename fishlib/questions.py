@@ -1,23 +1,64 @@
-"""Targets made from the future of the motion proxy.
+"""Questions asked of frames, answered by the future of the motion.
 
-A label is an int8 array, one value a frame: 1 a burst follows, 0 none follows, -1 not labelled.
+A label is an int8 array, one value a frame: 1 yes, 0 no, -1 not asked.
 """
 
 import numpy as np
 import pandas as pd
-from scipy.ndimage import maximum_filter1d, minimum_filter1d
+from numpy.lib.stride_tricks import sliding_window_view
 
-from fishlib.motion import recent_motion
-from fishlib.splits import split_frames
+from fishlib.motion import ahead, recent_motion
 
-__all__ = [
-    "future_motion",
-    "label_bursts",
-    "label_onsets",
-    "median_recent_motion",
-    "runs_of",
-    "split_frames",
-]
+CALM_WIDTH = 5
+"""Frames whose mean says whether the motion is calm, and whether it has risen."""
+
+
+def is_burst(ahead: np.ndarray, min_range: float, low_fraction: float) -> np.ndarray:
+    """The study's rule: the motion of a window ranges widely, and is low where it begins.
+
+    With R = max - min: ``R >= min_range`` and ``first value <= min + low_fraction * R``. Source:
+    M-Lin-DM (2021), part 3.
+
+    Parameters
+    ----------
+    ahead : float array (..., n)
+        Motion from now on; False where it holds NaN.
+    min_range : float
+        Smallest range that counts, in the unit of the motion.
+    low_fraction : float
+        Share of the range that still counts as low.
+
+    Returns
+    -------
+    bool array (...)
+    """
+    low = ahead.min(axis=-1)
+    spread = ahead.max(axis=-1) - low
+    return (spread >= min_range) & (ahead[..., 0] <= low + low_fraction * spread)
+
+
+def is_rise(
+    ahead: np.ndarray, recent: np.ndarray, min_rise: float, width: int = CALM_WIDTH
+) -> np.ndarray:
+    """The onset rule: some mean of ``width`` frames of a window exceeds the recent motion enough.
+
+    Parameters
+    ----------
+    ahead : float array (..., n)
+        Motion from now on; False where it holds NaN.
+    recent : float array (...)
+        Mean motion over the ``width`` frames before, see :func:`fishlib.motion.recent_motion`.
+    min_rise : float
+        Smallest rise that counts, in the unit of the motion.
+    width : int
+        Frames averaged.
+
+    Returns
+    -------
+    bool array (...)
+    """
+    means = sliding_window_view(ahead, width, axis=-1).mean(axis=-1)
+    return means.max(axis=-1) - recent >= min_rise
 
 
 def label_bursts(
@@ -57,9 +98,7 @@ def label_bursts(
         If ``motion`` is not one finite series, or no frame can be labelled.
     """
     motion = _require_series(motion, horizon, history)
-    low = _ahead(minimum_filter1d, motion, horizon + 1)
-    spread = _ahead(maximum_filter1d, motion, horizon + 1) - low
-    positive = (spread >= min_range) & (motion <= low + low_fraction * spread)
+    positive = is_burst(ahead(motion, horizon + 1), min_range, low_fraction)
     return _mark_unlabelled(positive, horizon, history)
 
 
@@ -69,7 +108,7 @@ def label_onsets(
     min_rise: float = 1e-3,
     calm_level: float | None = None,
     history: int = 120,
-    width: int = 5,
+    width: int = CALM_WIDTH,
 ) -> np.ndarray:
     """Onset from calm: the frame is calm, and motion will rise above it soon.
 
@@ -104,11 +143,9 @@ def label_onsets(
     motion = _require_series(motion, horizon, history)
     recent = recent_motion(motion, width)
     level = median_recent_motion(motion, width=width) if calm_level is None else calm_level
-    means = np.append(recent[width:], np.full(width, -np.inf))  # means[t] = mean motion[t : t + 5]
-    peak = _ahead(maximum_filter1d, means, horizon + 2 - width)
-    with np.errstate(invalid="ignore"):
-        label = _mark_unlabelled(peak - recent >= min_rise, horizon, history)
-        return np.where(recent <= level, label, -1).astype(np.int8)
+    rises = is_rise(ahead(motion, horizon + 1), recent, min_rise, width)
+    label = _mark_unlabelled(rises, horizon, history)
+    return np.where(recent <= level, label, -1).astype(np.int8)
 
 
 def median_recent_motion(
@@ -158,12 +195,6 @@ def future_motion(
     return targets
 
 
-def runs_of(mask: np.ndarray) -> np.ndarray:
-    """First and last index of every run of True, int (runs, 2)."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(int)))
-    return edges.reshape(-1, 2) - [0, 1]
-
-
 def _require_series(motion: np.ndarray, horizon: int, history: int) -> np.ndarray:
     motion = np.asarray(motion, dtype=float)
     if motion.ndim != 1 or not np.isfinite(motion).all():
@@ -180,11 +211,6 @@ def _require_series(motion: np.ndarray, horizon: int, history: int) -> np.ndarra
             "shorter history or horizon."
         )
     return motion
-
-
-def _ahead(extremum, series: np.ndarray, size: int) -> np.ndarray:
-    """Extremum over series[t : t + size] at each t (shorter at the end)."""
-    return extremum(series, size, mode="nearest", origin=-(size // 2))
 
 
 def _mark_unlabelled(positive: np.ndarray, horizon: int, history: int) -> np.ndarray:
@@ -274,9 +300,7 @@ def find_onsets(
         If ``motion`` is not one finite series longer than ``width``, or ``width`` is even.
     """
     mean = _centred_mean(motion, width)
-    highest = maximum_filter1d(
-        np.nan_to_num(mean, nan=-np.inf), horizon + 1, mode="nearest", origin=-((horizon + 1) // 2)
-    )  # over m[t .. t + horizon]
+    highest = np.fmax.reduce(ahead(mean, horizon + 1), axis=1)  # of m[t .. t + horizon]
     before_rise = np.flatnonzero(highest - mean >= min_rise)
     events, start = [], 0
     while (i := np.searchsorted(before_rise, start)) < len(before_rise):

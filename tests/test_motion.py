@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from fishlib.motion import measure_motion, recent_motion
+from fishlib.motion import ahead, behind, measure_motion, recent_motion
 
 
 def test_hand_worked_example():
@@ -40,3 +40,12 @@ def test_recent_motion_reads_the_past_only():
     recent = recent_motion(np.arange(10.0), width=3)
     assert np.isnan(recent[:3]).all()
     np.testing.assert_allclose(recent[3:], np.arange(1.0, 8.0))
+
+
+def test_windows_ahead_and_behind_equal_slices():
+    series = np.arange(7.0)
+    np.testing.assert_array_equal(ahead(series, 3)[:5], [series[t : t + 3] for t in range(5)])
+    np.testing.assert_array_equal(ahead(series, 3)[6], [6, np.nan, np.nan])
+    np.testing.assert_array_equal(behind(series, 3)[3:], [series[t - 3 : t] for t in range(3, 7)])
+    np.testing.assert_array_equal(behind(series, 3)[1], [np.nan, np.nan, 0])
+    assert len(behind(series, 9)) == len(ahead(series, 9)) == 7

@@ -3,12 +3,10 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from fishlib.motion import measure_motion, recent_motion
-from fishlib.questions import label_bursts, label_onsets
+from fishlib.questions import is_burst, is_rise, label_bursts, label_onsets
 from fishlib.tank import simulate_film
 from fishlib.tank.fish import simulate_tracks
 from fishlib.tank.oracle import (
-    _bursts,
-    _rises,
     oracle_forecast,
     past_motion,
     roll_on,
@@ -30,9 +28,9 @@ def test_labels_of_futures_equal_the_labels_of_a_series():
     motion = 1e-3 * (1 + 0.6 * np.cumsum(rng.normal(size=400)) / 2 + 0.2 * rng.random(400))
     frames = np.arange(120, 340)
     futures = np.stack([motion[t : t + 46] for t in frames])[:, None, :]
-    np.testing.assert_array_equal(_bursts(futures, 1e-3, 0.1)[:, 0], label_bursts(motion)[frames])
+    np.testing.assert_array_equal(is_burst(futures, 1e-3, 0.1)[:, 0], label_bursts(motion)[frames])
     onsets = label_onsets(motion, calm_level=np.inf)[frames]
-    rises = _rises(futures, recent_motion(motion)[frames], 1e-3)[:, 0]
+    rises = is_rise(futures, recent_motion(motion)[frames][:, None], 1e-3)[:, 0]
     np.testing.assert_array_equal(rises, onsets)
     assert 0 < onsets.mean() < 1
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from fishlib.figures.series import plot_label_timeline, plot_motion, plot_split
-from fishlib.questions import runs_of
+from fishlib.motion import runs_of
 
 SPEED = np.array([1.0, 2.0, 4.0, 3.0, 1.0, 5.0]) * 1e-3
 LABEL = np.array([-1, 1, 0, 1, 1, -1])

@@ -20,7 +20,8 @@ from fishlib.figures.series import plot_label_timeline
 from fishlib.figures.skill import defined_frames, plot_roc
 from fishlib.figures.style import BURST_COLOR, figure_of, forecaster_styles, new_figure, styled
 from fishlib.forecasters.rules import level_forecast
-from fishlib.questions import label_bursts, runs_of
+from fishlib.motion import runs_of
+from fishlib.questions import label_bursts
 
 
 @dataclass

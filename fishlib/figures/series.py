@@ -26,8 +26,7 @@ from fishlib.figures.style import (
     new_axes,
     styled,
 )
-from fishlib.motion import autocorrelation
-from fishlib.questions import runs_of
+from fishlib.motion import autocorrelation, runs_of
 
 SPLIT_COLORS = {"train": "#52606D", "validation": PAST_COLOR, "test": FUTURE_COLOR}
 

@@ -7,6 +7,7 @@ from itertools import pairwise
 import cv2
 import numpy as np
 
+from fishlib.questions import CALM_WIDTH, is_burst, is_rise
 from fishlib.tank.fish import N_NORMAL, N_UNIFORM, simulate_tanks, step
 from fishlib.tank.rendering import Painter
 from fishlib.tank.state import TankConfig, Tracks
@@ -14,7 +15,6 @@ from fishlib.tank.state import TankConfig, Tracks
 SIZE = (120, 160)  # futures are drawn small; their motion is scaled to FULL_SIZE
 FULL_SIZE = (240, 320)
 BATCH = 1500  # futures that advance together
-RECENT = 5  # frames averaged in the onset label
 
 
 def roll_on(
@@ -132,7 +132,7 @@ def rollout_motion(
 
 def past_motion(tracks: Tracks, config: TankConfig, frames: np.ndarray, seed: int) -> np.ndarray:
     """Mean motion of the five frames before each given frame, float64 (F,), drawn at FULL_SIZE."""
-    window = frames[None, :] + np.arange(-RECENT, 1)[:, None]
+    window = frames[None, :] + np.arange(-CALM_WIDTH, 1)[:, None]
     states = tracks.state[window].transpose(0, 2, 1, 3)
     return drawn_motion(states, Painter(config, seed, FULL_SIZE)).mean(axis=1)
 
@@ -191,8 +191,8 @@ def oracle_forecast(
     if target not in ("onset", "burst"):
         raise ValueError(f"target {target!r} is unknown; choose 'onset' or 'burst'")
     frames = np.asarray(frames, dtype=np.intp)
-    if frames.size and not (frames.min() >= RECENT and frames.max() < len(tracks)):
-        raise ValueError(f"frames must lie in {RECENT} .. {len(tracks) - 1}, inside the film")
+    if frames.size and not (frames.min() >= CALM_WIDTH and frames.max() < len(tracks)):
+        raise ValueError(f"frames must lie in {CALM_WIDTH} .. {len(tracks) - 1}, inside the film")
     forecast = np.full(len(tracks), np.nan)
     recent = np.full(len(tracks), np.nan)
     if target == "onset" and frames.size:
@@ -201,21 +201,8 @@ def oracle_forecast(
             frames = frames[recent[frames] <= calm_level]
     for batch, motions in rollout_motion(tracks, config, frames, n_rollouts, horizon + 1, seed):
         if target == "onset":
-            happens = _rises(motions, recent[batch], threshold)
+            happens = is_rise(motions, recent[batch][:, None], threshold)
         else:
-            happens = _bursts(motions, threshold, low_fraction)
+            happens = is_burst(motions, threshold, low_fraction)
         forecast[batch] = happens.mean(axis=1)
     return forecast
-
-
-def _rises(motions: np.ndarray, recent: np.ndarray, min_rise: float) -> np.ndarray:
-    """Whether any 5-frame mean exceeds the recent motion enough, bool (B, n_rollouts)."""
-    windows = np.lib.stride_tricks.sliding_window_view(motions, RECENT, axis=2)
-    return windows.mean(axis=3).max(axis=2) - recent[:, None] >= min_rise
-
-
-def _bursts(motions: np.ndarray, min_range: float, low_fraction: float) -> np.ndarray:
-    """Whether motion is low now and ranges widely, bool (B, n_rollouts)."""
-    low = motions.min(axis=2)
-    spread = motions.max(axis=2) - low
-    return (spread >= min_range) & (motions[:, :, 0] <= low + low_fraction * spread)

@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from fishlib.motion import autocorrelation, measure_motion
+from fishlib.motion import autocorrelation, measure_motion, runs_of
 from fishlib.published import load_frames, load_series
-from fishlib.questions import label_bursts, runs_of
+from fishlib.questions import label_bursts
 from fishlib.tank.fish import simulate_tanks, simulate_tracks
 from fishlib.tank.rendering import render_blocks
 from fishlib.tank.state import TankConfig
