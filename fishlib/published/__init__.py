@@ -1,27 +1,40 @@
 """The study's published files: downloaded on demand, verified, and read as plain arrays.
 
 Source: https://github.com/M-Lin-DM/Convolutional-LSTMs-for-Motion-Forcasting at a pinned commit.
-Nothing of it is copied into this project. ``FISHLIB_PUBLISHED`` may name a folder that mirrors the
-repository's relative paths; its files are verified in the same way.
+Nothing of it is copied into this project; ``registry.txt`` beside this file lists the SHA-256 of
+every file that is read. ``FISHLIB_PUBLISHED`` may name a folder that mirrors the repository's
+relative paths; its files are verified in the same way.
 """
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
 import numpy as np
+import pandas as pd
 import pooch
 import requests
 
-from fishlib.published.registry import SHA256
+from fishlib.questions import label_bursts, label_onsets, median_recent_motion
+from fishlib.splits import by_piece
 
 COMMIT = "17c8329972d281244fdd5a15acef44676b8fe61f"
-URL = (
+FILES = pooch.create(
+    pooch.os_cache("fishlib") / "published",
     "https://raw.githubusercontent.com/M-Lin-DM/"
-    f"Convolutional-LSTMs-for-Motion-Forcasting/{COMMIT}/"
+    f"Convolutional-LSTMs-for-Motion-Forcasting/{COMMIT}/",
+    registry=None,
 )
+FILES.load_registry(Path(__file__).with_name("registry.txt"))
 FIRST_FORECAST = 119
 """Frame of the first published forecast: the clips hold 120 frames."""
+SPLITS = ("train", "validation", "test")
+NAMES = {
+    "published ConvLSTM": "convlstm",
+    "published baseline": "baseline",
+    "visionary-serenity": "visionary_serenity",
+}
+"""What the published forecasts are called in tables, and in :func:`load_series`."""
 
 
 class PublishedUnavailable(RuntimeError):
@@ -49,40 +62,30 @@ def fetch(relative_path: str) -> Path:
     ValueError
         If the file found is not the published one.
     """
-    if relative_path not in SHA256:
-        raise KeyError(f"The study published no {relative_path!r}; it has: {', '.join(SHA256)}.")
+    if relative_path not in FILES.registry:
+        raise KeyError(f"The study published no {relative_path!r}; it has: {FILES.registry_files}.")
     mirror = os.environ.get("FISHLIB_PUBLISHED")
-    path = _from_mirror(Path(mirror), relative_path) if mirror else _download(relative_path)
-    if pooch.file_hash(path) != SHA256[relative_path]:
-        raise ValueError(f"{path} is not the published file (SHA-256 differs): delete it.")
-    return path
-
-
-def _from_mirror(mirror: Path, relative_path: str) -> Path:
-    path = mirror / relative_path
+    if not mirror:
+        return _download(relative_path)
+    path = Path(mirror) / relative_path
     if not path.is_file():
         raise PublishedUnavailable(
             f"FISHLIB_PUBLISHED names {mirror}, which has no {relative_path}: point it to a mirror "
             "of the study's repository, or unset it to download."
         )
+    if pooch.file_hash(path) != FILES.registry[relative_path]:
+        raise ValueError(f"{path} is not the published file (SHA-256 differs): delete it.")
     return path
 
 
 def _download(relative_path: str) -> Path:
-    folder = pooch.os_cache("fishlib") / "published"
     try:
-        found = pooch.retrieve(
-            url=URL + quote(relative_path),
-            known_hash=SHA256[relative_path],
-            fname=Path(relative_path).name,
-            path=folder / Path(relative_path).parent,
-        )
+        return Path(FILES.fetch(relative_path))
     except (requests.RequestException, OSError) as error:
         raise PublishedUnavailable(
             f"The study's {relative_path} could not be downloaded ({type(error).__name__}): "
             "connect to the internet, or set FISHLIB_PUBLISHED to a local mirror of its repository."
         ) from error
-    return Path(found)
 
 
 def is_available() -> bool:
@@ -108,7 +111,7 @@ def load_series(split: str) -> dict[str, np.ndarray]:
         on test also the forecasts ``convlstm``, ``visionary_serenity`` and ``baseline``, float64
         with NaN where none was published.
     """
-    if split not in ("train", "validation", "test"):
+    if split not in SPLITS:
         raise ValueError(f"split is train, validation or test, got {split!r}.")
     series = {
         "motion": _load(f"targets/{split}/Y_tilde.npy").astype(float),
@@ -129,15 +132,63 @@ def load_frames() -> np.ndarray:
     """The eleven published sample frames, uint8 (11, 240, 320)."""
     from fishlib.video import read_frames
 
-    paths = [fetch(name) for name in SHA256 if name.startswith("sample training images/")]
+    paths = [fetch(name) for name in FILES.registry if name.startswith("sample training images/")]
     return read_frames(paths[0].parent)
 
 
-def load_checkpoint(name: str):
-    """A published network as a Keras model, see ``fishlib.models.checkpoints``."""
-    from fishlib.models import load_checkpoint as load
+@dataclass(frozen=True)
+class Study:
+    """The published series as one recording without frames.
 
-    return load(name)
+    Attributes
+    ----------
+    motion : float64 array (T,)
+        Training, validation and test series, one after the other.
+    pieces : DataFrame
+        ``film`` (train, validation, test), ``start``, ``stop``.
+    parts : dict of slice
+        The same pieces by name.
+    questions : dict of int8 array (T,)
+        "burst", the study's label, and "onset", onset from calm with the calm level of the
+        training series; -1 where not asked.
+    forecasts : dict of float64 array (T,)
+        What the study published for its test series, NaN elsewhere.
+    """
+
+    motion: np.ndarray
+    pieces: pd.DataFrame
+    parts: dict[str, slice]
+    questions: dict[str, np.ndarray]
+    forecasts: dict[str, np.ndarray]
+    fps: float = 30.0
+    frames: None = None
+
+
+def study() -> Study:
+    """Join the published series, and ask both questions of them.
+
+    Raises
+    ------
+    PublishedUnavailable
+        The files can be reached neither in a mirror nor over the network.
+    """
+    series = [load_series(split) for split in SPLITS]
+    stop = np.cumsum([len(one["motion"]) for one in series])
+    start = np.array([0, *stop[:-1]])
+    pieces = pd.DataFrame({"film": SPLITS, "start": start, "stop": stop})
+    motion = np.concatenate([one["motion"] for one in series])
+    calm = median_recent_motion(series[0]["motion"])
+
+    def onsets(motion: np.ndarray) -> np.ndarray:
+        return label_onsets(motion, calm_level=calm)
+
+    rules = {"burst": label_bursts, "onset": onsets}
+    questions = {k: by_piece(rule, pieces, motion).astype(np.int8) for k, rule in rules.items()}
+    forecasts = {name: np.full(len(motion), np.nan) for name in NAMES}
+    for name, key in NAMES.items():
+        forecasts[name][start[2] :] = series[2][key]
+    parts = {k: slice(int(a), int(b)) for k, a, b in zip(SPLITS, start, stop, strict=True)}
+    return Study(motion, pieces, parts, questions, forecasts)
 
 
 def _load(relative_path: str) -> np.ndarray:
