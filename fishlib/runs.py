@@ -1,33 +1,49 @@
 """Run folders: where the notebooks of one run leave their results for each other.
 
-A run is a folder. Notebooks talk through its files only, and a file appears under its final name
-when it is whole.
+A run is a folder. Notebooks talk through its files only, a file appears under its final name when
+it is whole, and ``run.json`` says what the run was made from: a notebook that is given anything
+else is refused.
 """
 
 import ast
 import json
+import platform
+import shutil
+import subprocess
 from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
-from fishlib.files import plain, project_path, write_atomically, write_text
-from fishlib.files import save_arrays as save_npz
+import fishlib
+from fishlib.files import (
+    PACKAGE,
+    fingerprint,
+    plain,
+    project_path,
+    save_arrays,
+    write_atomically,
+    write_text,
+)
 
+FORMAT = 2
+"""Of a run folder: raised when files change their name or meaning."""
 MADE_BY = {
+    "questions.json": "02_labeling",
     "motion.npy": "02_labeling",
-    "bursts.npy": "02_labeling",
-    "onsets.npy": "02_labeling",
-    "labels.json": "02_labeling",
-    "clips.json": "03_data_preparation",
+    "burst.npy": "02_labeling",
+    "onset.npy": "02_labeling",
     "forecasts.npz": "04_convlstm_training",
+    "study_forecasts.npz": "04_convlstm_training",
 }
 """The notebook that makes each file a later notebook reads."""
 
 
-def open_run(run_dir: str | Path, cells: Sequence[str] = ()) -> Path:
-    """Make a run folder, after checking the notebook's parameters.
+def open_run(run_dir: str | Path, cells: Sequence[str] = (), **shared: object) -> "Run":
+    """Make a run folder, or go on in it with the parameters it was begun with.
 
     Parameters
     ----------
@@ -36,21 +52,73 @@ def open_run(run_dir: str | Path, cells: Sequence[str] = ()) -> Path:
         folder is ``notebooks``: JupyterLab and papermill then mean the same folder.
     cells : sequence of str
         The sources of the cells run so far: ``In`` in a notebook.
-
-    Returns
-    -------
-    Path
-        The existing, absolute folder.
+    **shared
+        The parameters that all notebooks of a run share; with ``source``, the film itself counts
+        too.
 
     Raises
     ------
     ValueError
-        If papermill was given a parameter the notebook does not have.
+        If papermill was given a parameter the notebook does not have, or the run was begun with
+        another value of a shared one, with another film, or in another format.
     """
     check_parameters(cells)
     folder = project_path(run_dir)
     (folder / "figures").mkdir(parents=True, exist_ok=True)
-    return folder
+    run = Run(folder)
+    if shared.get("source", "simulated") != "simulated":
+        path = project_path(shared["source"])
+        shared["film"] = fingerprint(path) if path.exists() else None
+    if (folder / "run.json").exists():
+        _refuse_other_run(folder, run.load("run.json"), plain(shared))
+    else:
+        run.save("run.json", {"format": FORMAT, "parameters": shared, **_made_with()})
+    return run
+
+
+def _refuse_other_run(folder: Path, begun: dict, shared: dict) -> None:
+    if begun.get("format") != FORMAT:
+        raise ValueError(
+            f"{folder} was made by another version of fishlib (format {begun.get('format')}, this "
+            f"one writes {FORMAT}): give another run_dir, or delete the folder."
+        )
+    for name, value in shared.items():
+        before = begun["parameters"].get(name, value)
+        if name == "film" and before != value:
+            raise ValueError(
+                f"The film has changed since {folder} was begun: run all notebooks again with "
+                "another run_dir."
+            )
+        if before != value:
+            raise ValueError(
+                f"{folder} was begun with {name} = {before!r}, and this notebook is given "
+                f"{value!r}: give the same value, or another run_dir."
+            )
+
+
+def _made_with() -> dict:
+    """Versions, commit and processor: what a number may depend on besides the parameters."""
+    git = ["git", "-C", str(PACKAGE), "rev-parse", "HEAD"]
+    found = (
+        subprocess.run(git, capture_output=True, text=True, check=False) if _in_clone() else None
+    )
+    return {
+        "versions": {
+            "fishlib": fishlib.__version__,
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("tensorflow", "numpy")},
+        },
+        "commit": _commit(),
+        "processor": platform.processor() or platform.machine(),
+    }
+
+
+def _commit() -> str | None:
+    """The commit of the clone that the package stands in; None where it stands in none."""
+    if not (PACKAGE.parent / ".git").exists() or shutil.which("git") is None:
+        return None
+    git = ["git", "-C", str(PACKAGE), "rev-parse", "HEAD"]
+    return subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip() or None
 
 
 def check_parameters(cells: Sequence[str]) -> None:
@@ -71,64 +139,85 @@ def _assigned(source: str) -> list[str]:
     return [target.id for node in nodes for target in node.targets if isinstance(target, ast.Name)]
 
 
-def require(run: Path, name: str) -> Path:
-    """Path of a file an earlier notebook made.
+@dataclass(frozen=True)
+class Run:
+    """A run folder, and what its notebooks have left in it so far.
 
-    Raises
-    ------
-    FileNotFoundError
-        If it is not there; the sentence names the notebook to run.
+    Attributes
+    ----------
+    folder : Path
+        The existing, absolute folder.
     """
-    path = Path(run) / name
-    if not path.exists():
-        maker = MADE_BY.get(name, "an earlier notebook")
-        raise FileNotFoundError(
-            f"{name} is missing from {path.parent}: run {maker} with the same run_dir first."
-        )
-    return path
 
+    folder: Path
 
-def save_array(run: Path, name: str, array: np.ndarray) -> Path:
-    """Write one ``.npy`` array into the run folder."""
-    return write_atomically(Path(run) / name, lambda path: np.save(path, array, allow_pickle=False))
+    def save(self, name: str, value: object) -> Path:
+        """Write an array (``.npy``), a dict of arrays (``.npz``) or plain values (``.json``).
 
+        In JSON numpy numbers become plain ones, NaN becomes null.
+        """
+        path = self.folder / name
+        if path.suffix == ".npy":
+            return write_atomically(path, lambda part: np.save(part, value, allow_pickle=False))
+        if path.suffix == ".npz":
+            return save_arrays(path, **value)
+        text = json.dumps(plain(value), indent=1, sort_keys=True, allow_nan=False)
+        return write_text(path, text + "\n")
 
-def load_array(run: Path, name: str) -> np.ndarray:
-    """Read an array an earlier notebook made."""
-    return np.load(require(run, name), allow_pickle=False)
+    def load(self, name: str):
+        """Read what :meth:`save` wrote.
 
+        Raises
+        ------
+        FileNotFoundError
+            If it is not there; the sentence names the notebook to run.
+        """
+        path = self.folder / name
+        if not path.exists():
+            maker = MADE_BY.get(name, "an earlier notebook")
+            raise FileNotFoundError(
+                f"{name} is missing from {self.folder}: run {maker} with the same run_dir first."
+            )
+        if path.suffix == ".json":
+            return json.loads(path.read_text(encoding="utf-8"))
+        stored = np.load(path, allow_pickle=False)
+        if path.suffix == ".npy":
+            return stored
+        with stored:
+            return dict(stored)
 
-def save_arrays(run: Path, name: str, arrays: dict[str, np.ndarray]) -> Path:
-    """Write named arrays into one ``.npz`` file of the run folder."""
-    return save_npz(Path(run) / name, **arrays)
+    @property
+    def questions(self) -> dict[str, np.ndarray]:
+        """What notebook 02 asked: int8 (T,) by question; 1 yes, 0 no, -1 not asked."""
+        return {name: self.load(f"{name}.npy") for name in ("onset", "burst")}
 
+    @property
+    def parts(self) -> dict[str, slice] | None:
+        """Training, validation and test frames; None if the film is too short to be split."""
+        parts = self.load("questions.json")["parts"]
+        return parts and {name: slice(*edges) for name, edges in parts.items()}
 
-def load_arrays(run: Path, name: str) -> dict[str, np.ndarray]:
-    """Read the named arrays of one ``.npz`` file."""
-    with np.load(require(run, name), allow_pickle=False) as stored:
-        return dict(stored)
+    def save_forecasts(self, forecasts: dict[str, dict[str, np.ndarray]], name: str) -> Path:
+        """Write forecasts (T,) by question and forecaster into one ``.npz``."""
+        flat = {f"{q}/{k}": p for q, of_one in forecasts.items() for k, p in of_one.items()}
+        return self.save(name, flat)
 
+    def load_forecasts(self, name: str) -> dict[str, dict[str, np.ndarray]]:
+        """Read what :meth:`save_forecasts` wrote."""
+        nested: dict[str, dict] = {}
+        for key, forecast in self.load(name).items():
+            question, _, forecaster = key.partition("/")
+            nested.setdefault(question, {})[forecaster] = forecast
+        return nested
 
-def save_json(run: Path, name: str, content: dict) -> Path:
-    """Write a dict as JSON; numpy numbers become plain ones, NaN becomes null."""
-    text = json.dumps(plain(content), indent=1, sort_keys=True, allow_nan=False) + "\n"
-    return write_text(Path(run) / name, text)
+    def save_figure(self, name: str, axes) -> Path:
+        """Save the figure of some matplotlib axes as ``figures/<name>.png``."""
+        figure = np.ravel(axes)[0].figure
+        path = self.folder / "figures" / f"{name}.png"
+        return write_atomically(path, lambda part: figure.savefig(part, dpi=100))
 
-
-def load_json(run: Path, name: str) -> dict:
-    """Read a JSON file an earlier notebook made."""
-    return json.loads(require(run, name).read_text(encoding="utf-8"))
-
-
-def update_metrics(run: Path, section: str, values: dict) -> None:
-    """Put one notebook's numbers into ``metrics.json``, beside those of the others."""
-    path = Path(run) / "metrics.json"
-    metrics = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    save_json(run, "metrics.json", {**metrics, section: values})
-
-
-def save_figure(run: Path, name: str, figure) -> Path:
-    """Save a matplotlib figure as ``figures/<name>.png`` of the run folder."""
-    return write_atomically(
-        Path(run) / "figures" / f"{name}.png", lambda path: figure.savefig(path, dpi=100)
-    )
+    def update_metrics(self, section: str, values: dict) -> None:
+        """Put one notebook's numbers into ``metrics.json``, beside those of the others."""
+        path = self.folder / "metrics.json"
+        metrics = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        self.save("metrics.json", {**metrics, section: values})

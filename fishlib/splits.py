@@ -8,11 +8,16 @@ import pandas as pd
 
 PUBLISHED_SPLIT = (44_956, 3_593, 5_367)
 """Frames of the study's train, validation and test film: 83.38, 6.66 and 9.95 per cent."""
+LEAST_TEST = 1000
+"""Frames to be judged on: three blocks of ten seconds, and some."""
 
 
 def split_frames(
-    n_frames: int, fractions: tuple[float, ...] = PUBLISHED_SPLIT, embargo: int = 165
-) -> dict[str, slice]:
+    n_frames: int,
+    fractions: tuple[float, ...] = PUBLISHED_SPLIT,
+    embargo: int = 165,
+    least: int = LEAST_TEST,
+) -> dict[str, slice] | None:
     """Cut a film into train, validation and test, in the order of time.
 
     The first ``embargo`` frames of the later parts are left out: with window + horizon frames
@@ -26,43 +31,21 @@ def split_frames(
         Relative sizes of train, validation and test; the default is the study's.
     embargo : int
         Frames left out at each border (120 of past + 45 of future).
+    least : int
+        Frames that the test part must hold.
 
     Returns
     -------
-    dict of slice
-        Keys ``train``, ``validation``, ``test``.
-
-    Raises
-    ------
-    ValueError
-        If a part would hold fewer frames than the embargo takes.
+    dict of slice, or None
+        Keys ``train``, ``validation``, ``test``; None if the film is too short to be trained,
+        chosen and judged on.
     """
     edges = np.round(np.cumsum([0, *fractions]) / np.sum(fractions) * n_frames).astype(int)
     starts = edges[:-1] + np.array([0, embargo, embargo])
-    if (starts >= edges[1:]).any():
-        raise ValueError(
-            f"A film of {n_frames} frames is too short to be split: its parts of "
-            f"{np.diff(edges).tolist()} frames are shorter than the embargo of {embargo} between "
-            "them. Use a longer film, or forecast this one with a model trained elsewhere."
-        )
+    if (starts >= edges[1:]).any() or edges[3] - starts[2] < least:
+        return None
     names = ("train", "validation", "test")
     return {k: slice(int(a), int(b)) for k, a, b in zip(names, starts, edges[1:], strict=True)}
-
-
-def can_be_split(n_frames: int, embargo: int = 165, least: int = 1000) -> bool:
-    """Whether a film is long enough to be trained, chosen and judged on.
-
-    Parameters
-    ----------
-    n_frames : int
-        Length of the film.
-    embargo : int
-        As in :func:`split_frames`.
-    least : int
-        Frames the test part must hold: three bootstrap blocks of ten seconds, and some.
-    """
-    edges = np.cumsum(PUBLISHED_SPLIT) / np.sum(PUBLISHED_SPLIT) * n_frames
-    return n_frames - edges[1] - embargo >= least
 
 
 def blocked_folds(

@@ -15,6 +15,9 @@ from fishlib.files import (
     fingerprint,
     make_key,
     only_one,
+    project_path,
+    quietly,
+    write_atomically,
 )
 
 
@@ -123,3 +126,35 @@ def test_a_disk_without_locks_is_a_warning(tmp_path, monkeypatch):
     with pytest.warns(UserWarning, match="knows no locks"), only_one(tmp_path / "film"):
         done = True
     assert done
+
+
+def test_a_relative_path_is_the_same_from_notebooks(tmp_path, monkeypatch):
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "notebooks" / "01_problem.ipynb").touch()
+    monkeypatch.chdir(tmp_path)
+    above = project_path("data/runs/x")
+    monkeypatch.chdir(tmp_path / "notebooks")
+    assert project_path("data/runs/x") == above == tmp_path / "data" / "runs" / "x"
+
+
+def test_nothing_half_written_is_left(tmp_path):
+    def fail(path):
+        path.write_text("half")
+        raise OSError("No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        write_atomically(tmp_path / "whole.txt", fail)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_written_below_python_is_silenced_and_onednn_turned_on(capfd, monkeypatch):
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")  # so that it is put back at the end
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS")
+    with quietly():
+        os.write(2, b"a greeting\n")
+        assert os.environ["TF_ENABLE_ONEDNN_OPTS"] == "1"
+    os.write(2, b"an error\n")
+    assert capfd.readouterr().err == "an error\n"
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
+    with quietly():
+        assert os.environ["TF_ENABLE_ONEDNN_OPTS"] == "0"

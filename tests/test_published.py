@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from fishlib import published as published_files
 from fishlib.published import FILES, PublishedUnavailable, fetch
 
 
@@ -45,3 +46,11 @@ def test_every_file_is_listed_with_its_hash():
     assert all(len(digest) == 64 for digest in FILES.registry.values())
     with pytest.raises(KeyError, match="published no"):
         fetch("film.avi")
+
+
+def test_without_the_files_the_study_is_empty_and_says_why(tmp_path, monkeypatch):
+    monkeypatch.setenv("FISHLIB_PUBLISHED", str(tmp_path))
+    study = published_files.study()
+    assert len(study.motion) == len(study.pieces) == len(study.questions["burst"]) == 0
+    assert study.parts == study.forecasts == {}
+    assert "which has no targets/train/Y_tilde.npy" in str(study)

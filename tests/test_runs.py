@@ -1,69 +1,84 @@
 import json
-import os
 
 import numpy as np
 import pytest
 
-from fishlib import files, runs
-from fishlib.files import write_atomically
+from fishlib import runs
+from fishlib.runs import check_parameters, open_run
 
 DECLARED = 'source = "simulated"  # or a film\nseed = 0\nminutes = 5'
+SHARED = {"source": "simulated", "seed": 0, "minutes": 0.5}
 
 
 def test_a_misspelt_parameter_is_refused_and_the_known_ones_named():
     with pytest.raises(ValueError, match=r"no parameter sede.*are: source, seed, minutes"):
-        runs.check_parameters(["import x", DECLARED, "# Parameters\nsede = 3\nminutes = 1\n", "y"])
+        check_parameters(["import x", DECLARED, "# Parameters\nsede = 3\nminutes = 1\n", "y"])
 
 
 def test_known_parameters_and_plain_notebooks_pass(tmp_path):
-    runs.check_parameters(["", "import x", DECLARED, "# Parameters\nseed = 3\n", "y"])
-    run = runs.open_run(tmp_path / "a" / "b", ["import x", DECLARED, "now"])
-    assert (run / "figures").is_dir()
+    check_parameters(["", "import x", DECLARED, "# Parameters\nseed = 3\n", "y"])
+    run = open_run(tmp_path / "a" / "b", ["import x", DECLARED, "now"])
+    assert (run.folder / "figures").is_dir()
 
 
-def test_a_relative_run_folder_is_the_same_from_notebooks(tmp_path, monkeypatch):
-    (tmp_path / "notebooks").mkdir()
-    (tmp_path / "notebooks" / "01_problem.ipynb").touch()
-    monkeypatch.chdir(tmp_path)
-    above = files.project_path("data/runs/x")
-    monkeypatch.chdir(tmp_path / "notebooks")
-    assert files.project_path("data/runs/x") == above == tmp_path / "data" / "runs" / "x"
+def test_the_first_notebook_says_what_the_run_is_made_from(tmp_path):
+    facts = open_run(tmp_path, **SHARED).load("run.json")
+    assert facts["parameters"] == SHARED
+    assert facts["format"] == runs.FORMAT
+    assert set(facts["versions"]) == {"fishlib", "python", "tensorflow", "numpy"}
+    assert facts["processor"]
+    assert open_run(tmp_path, **SHARED).load("run.json") == facts
+
+
+@pytest.mark.parametrize(("name", "value"), [("seed", 1), ("minutes", 0.25), ("source", "x.mp4")])
+def test_another_value_of_a_shared_parameter_is_refused(tmp_path, name, value):
+    open_run(tmp_path, **SHARED)
+    with pytest.raises(ValueError, match=rf"begun with {name} = .*given {value!r}: give the same"):
+        open_run(tmp_path, **SHARED | {name: value})
+
+
+def test_a_film_that_changed_under_way_is_refused(tmp_path):
+    film = tmp_path / "film.avi"
+    film.write_bytes(b"one")
+    open_run(tmp_path / "run", source=str(film))
+    open_run(tmp_path / "run", source=str(film))
+    film.write_bytes(b"two")
+    with pytest.raises(ValueError, match="film has changed since"):
+        open_run(tmp_path / "run", source=str(film))
+
+
+def test_a_folder_of_another_format_is_refused(tmp_path):
+    open_run(tmp_path, **SHARED).save("run.json", {"format": 1, "parameters": SHARED})
+    with pytest.raises(ValueError, match="made by another version of fishlib"):
+        open_run(tmp_path, **SHARED)
 
 
 def test_a_missing_file_names_the_notebook_to_run(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"bursts.npy is missing.*run 02_labeling"):
-        runs.load_array(tmp_path, "bursts.npy")
+    with pytest.raises(FileNotFoundError, match=r"onset.npy is missing.*run 02_labeling"):
+        assert open_run(tmp_path).questions
 
 
-def test_nothing_half_written_is_left(tmp_path):
-    def fail(path):
-        path.write_text("half")
-        raise OSError("No space left on device")
-
-    with pytest.raises(OSError, match="No space"):
-        write_atomically(tmp_path / "whole.txt", fail)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_arrays_and_metrics_come_back(tmp_path):
-    runs.save_array(tmp_path, "a.npy", np.arange(3))
-    assert runs.load_array(tmp_path, "a.npy").tolist() == [0, 1, 2]
-    runs.save_arrays(tmp_path, "b.npz", {"x": np.ones(2)})
-    assert runs.load_arrays(tmp_path, "b.npz")["x"].tolist() == [1, 1]
-    runs.update_metrics(tmp_path, "02", {"auc": np.float32(0.5), "bad": np.nan, "n": np.int8(3)})
-    runs.update_metrics(tmp_path, "01", {"list": (1, True)})
+def test_arrays_forecasts_and_metrics_come_back(tmp_path):
+    run = open_run(tmp_path)
+    run.save("a.npy", np.arange(3))
+    assert run.load("a.npy").tolist() == [0, 1, 2]
+    forecasts = {"onset": {"level −ỹ[t−1]": np.ones(2), "CNN": np.zeros(2)}, "burst": {}}
+    run.save_forecasts(forecasts, "forecasts.npz")
+    read = run.load_forecasts("forecasts.npz")
+    assert read["onset"]["level −ỹ[t−1]"].tolist() == [1, 1]
+    assert list(read["onset"]) == ["level −ỹ[t−1]", "CNN"]
+    run.update_metrics("02", {"auc": np.float32(0.5), "bad": np.nan, "n": np.int8(3)})
+    run.update_metrics("01", {"list": (1, True)})
     metrics = json.loads((tmp_path / "metrics.json").read_text())
     assert metrics == {"01": {"list": [1, True]}, "02": {"auc": 0.5, "bad": None, "n": 3}}
 
 
-def test_what_is_written_below_python_is_silenced_and_onednn_turned_on(capfd, monkeypatch):
-    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")  # so that it is put back at the end
-    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS")
-    with files.quietly():
-        os.write(2, b"a greeting\n")
-        assert os.environ["TF_ENABLE_ONEDNN_OPTS"] == "1"
-    os.write(2, b"an error\n")
-    assert capfd.readouterr().err == "an error\n"
-    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
-    with files.quietly():
-        assert os.environ["TF_ENABLE_ONEDNN_OPTS"] == "0"
+def test_questions_and_parts_are_those_of_notebook_02(tmp_path):
+    run = open_run(tmp_path)
+    for name in ("onset", "burst"):
+        run.save(f"{name}.npy", np.array([-1, 0, 1], np.int8))
+    run.save("questions.json", {"parts": {"train": [0, 2], "test": [2, 3]}})
+    assert run.questions["onset"].tolist() == [-1, 0, 1]
+    assert run.parts == {"train": slice(0, 2), "test": slice(2, 3)}
+    run.save("questions.json", {"parts": None})
+    assert run.parts is None

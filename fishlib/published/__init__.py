@@ -153,6 +153,8 @@ class Study:
         training series; -1 where not asked.
     forecasts : dict of float64 array (T,)
         What the study published for its test series, NaN elsewhere.
+    reason : str
+        Why there is nothing of all this; empty where there is.
     """
 
     motion: np.ndarray
@@ -160,19 +162,26 @@ class Study:
     parts: dict[str, slice]
     questions: dict[str, np.ndarray]
     forecasts: dict[str, np.ndarray]
+    reason: str = ""
     fps: float = 30.0
     frames: None = None
+
+    def __str__(self) -> str:
+        return self.reason or f"the study's {len(self.motion):,d} frames, verified"
 
 
 def study() -> Study:
     """Join the published series, and ask both questions of them.
 
-    Raises
-    ------
-    PublishedUnavailable
-        The files can be reached neither in a mirror nor over the network.
+    Where the files can be reached neither in a mirror nor over the network, the study is empty
+    (no frames, no parts, no forecasts) and says why.
     """
-    series = [load_series(split) for split in SPLITS]
+    try:
+        series = [load_series(split) for split in SPLITS]
+    except PublishedUnavailable as error:
+        nothing, empty = np.empty(0), pd.DataFrame({"film": [], "start": [], "stop": []}, dtype=int)
+        none = np.empty(0, np.int8)
+        return Study(nothing, empty, {}, {"burst": none, "onset": none}, {}, str(error))
     stop = np.cumsum([len(one["motion"]) for one in series])
     start = np.array([0, *stop[:-1]])
     pieces = pd.DataFrame({"film": SPLITS, "start": start, "stop": stop})
