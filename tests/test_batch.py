@@ -11,7 +11,7 @@ import pytest
 
 from fishlib.pipeline import NOTEBOOKS
 from fishlib.pipeline.many import find_films, run_films, run_folders, share_cores
-from fishlib.video.stored import write_video
+from fishlib.video import write_video
 
 
 @pytest.fixture

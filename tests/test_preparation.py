@@ -15,8 +15,7 @@ from fishlib.preparation import (
 )
 from fishlib.preparation.sample import measure_film, sample_film
 from fishlib.questions import suggest_min_range
-from fishlib.video import read_frames
-from fishlib.video.stored import content_box, write_video
+from fishlib.video import content_box, read_frames, write_video
 
 
 @pytest.fixture(scope="module")

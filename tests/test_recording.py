@@ -15,8 +15,7 @@ from fishlib.motion import measure_motion
 from fishlib.preparation import Preparation
 from fishlib.recording import making as recording_making
 from fishlib.recording import open_recording
-from fishlib.video import read_frames
-from fishlib.video.stored import shrink, write_video
+from fishlib.video import read_frames, shrink, write_video
 
 SETTINGS = {"progress": False, "min_seconds": 0.5}
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from fishlib.recording import open_film
-from fishlib.video.stored import write_video
+from fishlib.video import write_video
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from browser import open_browser, wait_for
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from fishlib.pipeline import NOTEBOOKS
-from fishlib.video.stored import write_video
+from fishlib.video import write_video
 
 site = pytest.importorskip("fishlib.pipeline.site")
 pytest.importorskip("myst_nb", reason="the site's packages are not installed ([site])")

@@ -1,7 +1,5 @@
 """The way in for films: published frames, sizes, clocks, and films written here losslessly."""
 
-import time
-from collections import Counter
 from pathlib import Path
 
 import cv2
@@ -9,18 +7,18 @@ import numpy as np
 import pytest
 
 from fishlib.motion import measure_motion
-from fishlib.video import iter_frames, read_frames
-from fishlib.video.images import natural_key
-from fishlib.video.stored import (
-    choose_fps,
+from fishlib.video import (
     content_box,
     fit_frame,
-    map_ahead,
-    on_clock,
+    iter_frames,
     probe,
+    read_frames,
     shrink,
     write_video,
 )
+from fishlib.video.frames import Account, on_clock
+from fishlib.video.images import natural_key
+from fishlib.video.stored import choose_clock
 
 SHARED = Path(__file__).parents[2] / "shared"
 SAMPLE = SHARED / "published" / "sample training images"
@@ -114,7 +112,7 @@ def test_a_region_of_interest_is_cut_out_of_the_stored_pixels(tmp_path):
     path = write_video(tmp_path / "film.avi", film)
     inside = read_frames(path, size=(10, 20), roi=(5, 15, 30, 50))
     assert np.array_equal(inside, film[:, 5:15, 30:50])
-    with pytest.raises(ValueError, match="not inside the film"):
+    with pytest.raises(ValueError, match="is no region of"):
         read_frames(path, roi=(0, 100, 0, 10))
 
 
@@ -147,40 +145,58 @@ def test_colour_becomes_gray_and_16_bits_become_8(tmp_path):
     assert np.abs(read_frames(tmp_path, size=(24, 64))[0] - deep / 257).max() < 1
 
 
-def ticks(times, fps):
-    repairs = Counter()
+def ticks(times, fps, step=1):
+    account = Account()
     timed = ((np.full((1, 1), k, np.uint8), t) for k, t in enumerate(times))
-    shown = [int(image[0, 0]) for image in on_clock(timed, fps, repairs)]
-    return shown, {name: count for name, count in repairs.items() if count}
+    shown = [int(image[0, 0]) for image in on_clock(timed, fps, account, step)]
+    return shown, dict(account.counts), account.borders
 
 
 def test_a_regular_film_needs_no_repair():
     rounded = np.round(np.arange(200) / 29.97, 3)  # a container with whole milliseconds
-    assert ticks(rounded, 29.97) == (list(range(200)), {})
+    assert ticks(rounded, 29.97) == (list(range(200)), {}, [])
 
 
 def test_a_variable_frame_rate_is_put_on_a_regular_clock():
     times = [0.0, 0.1, 0.4, 0.5, 0.52, 0.6]  # at 10 fps: two frames missing, one too many
-    assert ticks(times, 10) == ([0, 1, 1, 1, 2, 3, 5], {"frames_held": 2, "frames_dropped": 1})
-    assert ticks(times, None) == ([0, 1, 2, 3, 4, 5], {})
+    assert ticks(times, 10) == ([0, 1, 1, 1, 2, 3, 5], {"frames_held": 2, "frames_dropped": 1}, [])
+
+
+def test_every_kth_frame_is_kept_also_over_a_gap():
+    times = np.delete(np.arange(12) / 60, [4, 5])
+    assert ticks(times, 60, step=2) == ([0, 2, 3, 4, 6, 8], {"frames_held": 1}, [])
+
+
+def test_a_second_without_frames_is_missing_time():
+    times = np.r_[np.arange(5), np.arange(20, 24)] / 10
+    assert ticks(times, 10) == (list(range(9)), {}, [(5, 1.5, "gap")])
 
 
 def test_a_clock_that_runs_backwards_is_set_anew():
-    assert ticks([5.0, 5.1, 5.2, 0.0, 0.1], 10) == ([0, 1, 2, 3, 4], {"clock_restarts": 1})
-
-
-def test_a_film_without_time_stamps_is_counted_by_frames():
-    assert ticks([0.0] * 5, 10) == ([0, 1, 2, 3, 4], {})
+    assert ticks([5.0, 5.1, 5.2, 0.0, 0.1], 10)[0] == [0, 1, 2, 3, 4]
+    assert ticks([0, 0.1, 0.2, 0.0, 0.1], 10)[1:] == ({"clock_restarts": 1}, [(3, 0.0, "clock")])
 
 
 def test_the_frame_rate_is_the_stated_one_unless_the_clock_contradicts():
     regular = list(np.arange(30) / 25)
-    assert choose_fps(25.0, regular, Path("film")) == 25.0
-    assert choose_fps(1000.0, regular, Path("film")) == pytest.approx(25)
-    assert choose_fps(float("nan"), regular, Path("film")) == pytest.approx(25)
-    assert choose_fps(24.0, [0.0, 0.03, 0.1, 0.12], Path("film")) == 24.0
+    assert choose_clock([25.0], regular, "film") == (25.0, 0.0)
+    assert choose_clock([1000.0, 25.1], regular, "film")[0] == 25.1
+    assert choose_clock([1000.0], regular, "film")[0] == pytest.approx(25)
+    assert choose_clock([], regular, "film")[0] == pytest.approx(25)
+    assert choose_clock([60.0, 24.0], [], "film") == (24.0, 0.0)
     with pytest.raises(ValueError, match="give fps"):
-        choose_fps(0.0, [0.0, 0.0], Path("film"))
+        choose_clock([0.0], [0.0, 0.0], "film")
+
+
+def test_uneven_time_stamps_give_the_rate_of_the_line_through_them():
+    jitter = np.random.default_rng(0).uniform(-0.007, 0.007, 300)
+    stamps = 120 + np.arange(300) / 30 + jitter
+    fps, begins = choose_clock([1000.0], list(stamps), "film")
+    assert fps == pytest.approx(30, rel=1e-3)
+    assert begins == pytest.approx(120, abs=2e-3)
+    assert choose_clock([1000.0], list(np.delete(stamps, [7, 80])), "film")[0] == pytest.approx(
+        30, rel=1e-3
+    )
 
 
 @needs_footage
@@ -189,44 +205,3 @@ def test_seeking_in_a_real_film_lands_on_the_frame():
     frames = read_frames(path, stop=260)
     assert np.array_equal(read_frames(path, start=251, stop=255, seek=True), frames[251:255])
     assert (frames[:, :, :40] == 0).all()  # a square film leaves black columns
-
-
-def test_work_ahead_keeps_its_order_and_does_not_run_far_ahead():
-    drawn = []
-
-    def items():
-        for i in range(50):
-            drawn.append(i)
-            yield i
-
-    def slow_at_first(i):
-        time.sleep(0.02 if i % 7 == 0 else 0)
-        return i * i
-
-    results = map_ahead(slow_at_first, items(), n_threads=3)
-    assert [next(results) for _ in range(10)] == [i * i for i in range(10)]
-    assert len(drawn) <= 10 + 2 * 3
-    assert list(results) == [i * i for i in range(10, 50)]
-
-
-def test_an_error_of_the_items_comes_after_what_was_drawn_before():
-    def items():
-        yield from range(7)
-        raise OSError("damaged")
-
-    results = map_ahead(str, items())
-    assert [next(results) for _ in range(7)] == list("0123456")
-    with pytest.raises(OSError, match="damaged"):
-        next(results)
-
-
-def test_an_error_in_the_work_ahead_arrives_in_its_place():
-    def refuse(i):
-        if i == 3:
-            raise ValueError("frame 3")
-        return i
-
-    results = map_ahead(refuse, iter(range(10)))
-    assert [next(results) for _ in range(3)] == [0, 1, 2]
-    with pytest.raises(ValueError, match="frame 3"):
-        next(results)

@@ -9,8 +9,7 @@ from fishlib.forecasters.networks import forecast_frames
 from fishlib.models import build_motion_convlstm, load_network
 from fishlib.motion import measure_motion
 from fishlib.streaming.watch import LiveWindow, Seen, live_pictures, start_forecaster, watch
-from fishlib.video import read_frames
-from fishlib.video.stored import probe, shrink, write_video
+from fishlib.video import probe, read_frames, shrink, write_video
 
 N_FRAMES = 60
 

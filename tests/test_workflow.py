@@ -12,7 +12,7 @@ import pytest
 
 from fishlib import tank
 from fishlib.pipeline.workflow.step import main
-from fishlib.video.stored import write_video
+from fishlib.video import write_video
 
 
 def test_the_snakefile_is_where_the_command_says(capsys):

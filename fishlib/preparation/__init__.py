@@ -15,8 +15,7 @@ import numpy as np
 
 from fishlib.files import save_arrays
 from fishlib.preparation.sample import measure_film, sample_film
-
-Box = tuple[int, int, int, int]
+from fishlib.video import Box, FilmInfo, probe
 
 
 def mean_brightness(frame: np.ndarray, box: Box) -> float:
@@ -228,13 +227,15 @@ def preparation_steps(preparation: Preparation, frames: np.ndarray) -> dict[str,
     return pictures
 
 
-def suggest_preparation(source: str | Path, roi: Box | None = None, **settings) -> Preparation:
+def suggest_preparation(
+    source: str | Path | FilmInfo, roi: Box | None = None, **settings
+) -> Preparation:
     """Look at frames spread over a film and suggest its preparation, fitted and ready to apply.
 
     Parameters
     ----------
-    source : str or Path
-        A video file or frame folder.
+    source : str, Path or FilmInfo
+        A video file, frame folder or stack, or what `fishlib.video.probe` said of it.
     roi : (y0, y1, x0, x1), optional
         Region of interest in pixels of the stored film.
     **settings
@@ -250,10 +251,11 @@ def suggest_preparation(source: str | Path, roi: Box | None = None, **settings) 
     ValueError
         Nothing stands out from the ground, and no setting was decided by hand.
     """
-    sample, box = sample_film(source, roi)
+    info = source if isinstance(source, FilmInfo) else probe(source)
+    sample, box = sample_film(info, roi)
     measures = measure_film(sample, box)
     if len(sample) >= ENOUGH and not settings:
-        check_contrast(measures, source)
+        check_contrast(measures, info.path)
     suggested = {**choose_settings(measures), **settings}
     reasons = explain_preparation(measures) | dict.fromkeys(settings, "chosen by hand")
     return Preparation(roi=roi, reasons=reasons, **suggested).fit(sample[:, 0], box)

@@ -1,30 +1,17 @@
 """A sample of frames spread over a film, and what it tells about light, ground and noise."""
 
-from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
 import numpy as np
 
-from fishlib.video.images import folder_frames
-from fishlib.video.stored import (
-    FRAME_SIZE,
-    FilmInfo,
-    content_box,
-    fit_frame,
-    open_capture,
-    probe,
-    read_gray,
-)
+from fishlib.video import FilmInfo, probe, read_stretches
 
 N_STRETCHES, STRETCH = 48, 6  # 48 stretches of 6 frames
 TO_999 = 1.88  # from the 95th to the 99.9th percentile of normal noise
-NEAR = 120  # frames up to which reading on is faster than seeking
 
 
 def sample_film(
-    source: str | Path, roi: tuple[int, int, int, int] | None = None
+    source: str | Path | FilmInfo, roi: tuple[int, int, int, int] | None = None
 ) -> tuple[np.ndarray, tuple[int, int, int, int]]:
     """Read up to 48 stretches of 6 consecutive frames, evenly spread over a film.
 
@@ -40,39 +27,16 @@ def sample_film(
     ValueError
         No stretch can be decoded.
     """
-    info = probe(source)
+    info = source if isinstance(source, FilmInfo) else probe(source)
     length = min(STRETCH, info.n_frames)
     count = max(1, min(N_STRETCHES, info.n_frames // length))
     starts = np.linspace(0, info.n_frames - length, count).astype(int)
-    y0, y1, x0, x1 = roi or (0, info.height, 0, info.width)
-    sample = [
-        [fit_frame(image[y0:y1, x0:x1]) for image in stretch]
-        for stretch in _stretches(info, starts.tolist(), length)
-    ]
+    sample = list(read_stretches(info, starts.tolist(), length, roi))
     if not sample:
-        raise ValueError(f"{source}: no stretch of {length} frames can be decoded: re-encode it.")
-    return np.array(sample), content_box(y1 - y0, x1 - x0, FRAME_SIZE)
-
-
-def _stretches(info: FilmInfo, starts: list[int], length: int) -> Iterator[list[np.ndarray]]:
-    """Yield the images of each stretch; one that cannot be decoded is left out."""
-    if info.kind == "folder":
-        for start in starts:
-            stop = start + length
-            yield list(folder_frames(info.path, info.fps, start, stop, Counter()))
-        return
-    capture, position = open_capture(info.path), 0
-    for start in starts:
-        if 0 <= start - position <= NEAR:  # cheaper than to decode again from a key frame
-            for _ in range(start - position):
-                capture.grab()
-        else:
-            capture.set(cv2.CAP_PROP_POS_FRAMES, start)
-        images = [gray for _ in range(length) if (gray := read_gray(capture)) is not None]
-        position = start + length
-        if len(images) == length:
-            yield images
-    capture.release()
+        raise ValueError(
+            f"{info.path}: no stretch of {length} frames can be decoded: re-encode it."
+        )
+    return np.array(sample), info.box(roi)
 
 
 def measure_film(sample: np.ndarray, box: tuple[int, int, int, int]) -> dict[str, float]:

@@ -1,7 +1,6 @@
 """Open a film the way the notebooks' common parameters say."""
 
 import json
-from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from fishlib.files import cache_folder, make_key, only_one, project_path
 from fishlib.preparation import Preparation
 from fishlib.recording.making import make_recording
 from fishlib.recording.source import Source, check_length, open_source
-from fishlib.video.stored import shrink
+from fishlib.video import Account, shrink
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,7 @@ class Recording:
 
     def _stretch(self, start: int, stop: int, seek: bool) -> np.ndarray:
         parts, n_read = [], 0
-        blocks = self.opened.blocks(start, Counter(), seek)
+        blocks = self.opened.blocks(start, Account(), seek)
         while n_read < stop - start and (block := next(blocks, None)) is not None:
             parts.append(block[: stop - start - n_read])
             n_read += len(parts[-1])

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
@@ -18,7 +17,7 @@ from fishlib.motion import measure_motion
 from fishlib.preparation import Preparation
 from fishlib.recording.repairs import describe_animals, describe_repairs, mend
 from fishlib.recording.source import Source, check_length
-from fishlib.video.stored import shrink
+from fishlib.video import Account, shrink
 
 HEADER_BYTES = 128  # of an .npy file with a three-axis shape
 
@@ -125,14 +124,14 @@ def make_recording(
     partial = PartialRecording(folder, size)
     check_space(folder.parent, (opened.n_frames - partial.n_frames) * size[0] * size[1])
     preparation = _prepare(partial, opened)
-    repairs = Counter()
+    account = Account()
     with tqdm(total=opened.n_frames, disable=not progress, unit="frame", desc=opened.name) as bar:
-        for raw in _remaining(partial, opened, repairs):
-            _append(partial, raw, preparation, method, repairs)
+        for raw in _remaining(partial, opened, account):
+            _append(partial, raw, preparation, method, account)
             bar.update(partial.n_frames - bar.n)
     try:
         with explained(partial.work):
-            _finish(partial, opened, method, min_seconds, repairs)
+            _finish(partial, opened, method, min_seconds, account)
     except ValueError:
         partial.discard()
         raise
@@ -148,23 +147,23 @@ def _prepare(partial: PartialRecording, opened: Source) -> Preparation:
     return preparation
 
 
-def _remaining(partial: PartialRecording, opened: Source, repairs: Counter) -> Iterator[np.ndarray]:
+def _remaining(partial: PartialRecording, opened: Source, account: Account) -> Iterator[np.ndarray]:
     """Yield unprepared blocks after the last finished one, exactly where it ended."""
     if not partial.state:
-        return opened.blocks(0, repairs, False)
-    saved = Counter(json.loads(str(partial.state["repairs"])))
+        return opened.blocks(0, account, False)
+    saved = Account(**json.loads(str(partial.state["account"])))
     done = partial.n_frames
     if opened.exact_start:
-        repairs.update(saved)
-        return opened.blocks(done, repairs, False)
-    if not any(saved.values()):  # the clock ran smoothly: seek, and check where that led
-        blocks = opened.blocks(done - int(partial.state["n_last"]), repairs, True)
+        account.take(saved)
+        return opened.blocks(done, account, False)
+    if not any(saved.counts.values()) and not saved.borders:  # a smooth clock: seek, and check
+        blocks = opened.blocks(done - int(partial.state["n_last"]), account, True)
         first = next(blocks, None)
         if first is not None and _digest(first) == str(partial.state["digest"]):
             return blocks
         blocks.close()
-        repairs.clear()
-    return opened.blocks(done, repairs, False)
+        account.take(Account())
+    return opened.blocks(done, account, False)
 
 
 def _digest(raw: np.ndarray) -> str:
@@ -172,7 +171,7 @@ def _digest(raw: np.ndarray) -> str:
     return sha256(np.ascontiguousarray(raw[::16]).data).hexdigest()
 
 
-def _append(partial: PartialRecording, raw, preparation, method: str, repairs: Counter) -> None:
+def _append(partial: PartialRecording, raw, preparation, method: str, account: Account) -> None:
     """Prepare a block, measure its motion from the last frame before it on, and store it."""
     prepared = preparation.apply(raw)
     motion, repeats = np.zeros(0), np.zeros(0, bool)
@@ -190,16 +189,20 @@ def _append(partial: PartialRecording, raw, preparation, method: str, repairs: C
         last_raw=raw[-1],
         digest=np.array(_digest(raw)),
         n_last=np.array(len(raw)),
-        repairs=np.array(json.dumps(repairs)),
+        account=np.array(json.dumps(vars(account))),
     )
 
 
 def _finish(
-    partial: PartialRecording, opened: Source, method: str, min_seconds: float, repairs: Counter
+    partial: PartialRecording, opened: Source, method: str, min_seconds: float, account: Account
 ) -> None:
     """Mend and check the whole, and give it its final name."""
-    repairs.update(json.loads(str(partial.state["repairs"])) if not repairs else {})
+    if not account.counts and not account.borders:  # a resumed run that had nothing left to read
+        account.take(Account(**json.loads(str(partial.state["account"]))))
+    repairs = account.counts
+    repairs["gaps"] = sum(reason == "gap" for _, _, reason in account.borders)
     missing = opened.n_frames - partial.n_frames
+    missing -= round(sum(seconds for _, seconds, _ in account.borders) * opened.fps)
     if missing > max(2, 0.005 * opened.n_frames):
         repairs["undecoded_frames"] = missing
     check_length(opened, partial.n_frames, min_seconds)

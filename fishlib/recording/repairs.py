@@ -11,6 +11,7 @@ SENTENCES = {
     "frames_held": "{n} frames were missing on the film's clock; the frame before stands in.",
     "frames_dropped": "{n} frames were left out because two fell on one tick of the clock.",
     "clock_restarts": "{n} times the film's time stamps ran backwards; the clock went on.",
+    "gaps": "{n} times the film has no frame for more than a second; time is missing there.",
     "missing_images": "{n} images were missing in the numbering; the image before stands in.",
     "undecoded_frames": "{n} frames announced by the film did not come out of the decoder: it is "
     "cut off, damaged or trimmed.",

@@ -1,6 +1,5 @@
 """The sources of a recording behind one face: the simulated tank, a film, a frame folder."""
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from hashlib import sha256
@@ -12,8 +11,7 @@ from fishlib import tank
 from fishlib.files import code_version, fingerprint
 from fishlib.preparation import Preparation, suggest_preparation
 from fishlib.tank.rendering import Painter
-from fishlib.video import iter_frames
-from fishlib.video.stored import FRAME_SIZE, probe
+from fishlib.video import FRAME_SIZE, Account, iter_frames, probe
 
 TANK_FPS, TANK_MINUTES = 30.0, 60.0
 BLOCK = 256  # frames
@@ -36,7 +34,7 @@ class Source:
     contents : dict
         All that decides the frames, for the key of the cache.
     blocks : callable
-        ``blocks(start, repairs, seek)`` yields unprepared frames uint8 (n, 240, 320) from
+        ``blocks(start, account, seek)`` yields unprepared frames uint8 (n, 240, 320) from
         frame `start` on; with `seek` fast, but to be checked.
     prepare : callable
         ``prepare()`` returns the fitted `Preparation`.
@@ -52,7 +50,7 @@ class Source:
     fps: float
     n_frames: int
     contents: dict
-    blocks: Callable[[int, Counter, bool], Iterator[np.ndarray]]
+    blocks: Callable[[int, Account, bool], Iterator[np.ndarray]]
     prepare: Callable[[], Preparation]
     truth: Callable[[Path | None], tank.Tracks | None]
     exact_start: bool
@@ -84,7 +82,7 @@ def _open_tank(seed: int, minutes: float, config: tank.TankConfig) -> Source:
             tracks.append(made)
         return tracks[0]
 
-    def blocks(start: int, repairs: Counter, seek: bool) -> Iterator[np.ndarray]:
+    def blocks(start: int, account: Account, seek: bool) -> Iterator[np.ndarray]:
         if seek:
             yield from _draw_from(start, truth(), config, seed)
             return
@@ -123,7 +121,7 @@ def _draw_from(
 def _open_film(
     path: Path, minutes: float | None, preparation: Preparation | dict | None, fps: float | None
 ) -> Source:
-    info = probe(path, fps)
+    info = probe(path, fps or (30.0 if path.is_dir() else None))
     stop = info.n_frames if minutes is None else min(info.n_frames, round(minutes * 60 * info.fps))
     limit = None if minutes is None else stop
     wanted = preparation if isinstance(preparation, dict) else {}
@@ -137,21 +135,21 @@ def _open_film(
         "ground": None if chosen is None or chosen.ground is None else _digest(chosen.ground),
     }
 
-    def blocks(start: int, repairs: Counter, seek: bool) -> Iterator[np.ndarray]:
-        options = {"roi": roi, "fps": fps, "repairs": repairs, "seek": seek}
-        return iter_frames(path, FRAME_SIZE, BLOCK, start, limit, **options)
+    def blocks(start: int, account: Account, seek: bool) -> Iterator[np.ndarray]:
+        options = {"roi": roi, "account": account, "seek": seek}
+        return iter_frames(info, FRAME_SIZE, BLOCK, start, limit, **options)
 
     def prepare() -> Preparation:
         if chosen is None:
-            return suggest_preparation(path, **wanted)
+            return suggest_preparation(info, **wanted)
         if chosen.is_identity or chosen.ground is not None:
             return chosen
-        return suggest_preparation(path, **chosen.settings())
+        return suggest_preparation(info, **chosen.settings())
 
     name = path.stem if info.kind == "video" else path.name
     return Source(
         name, str(path), info.fps, stop, contents, blocks, prepare, lambda saved: None,
-        exact_start=info.kind == "folder",
+        exact_start=info.kind == "images",
     )  # fmt: skip
 
 

@@ -18,8 +18,7 @@ from fishlib.models import layout_of, load_network
 from fishlib.motion import measure_motion
 from fishlib.preparation import Preparation, suggest_preparation
 from fishlib.streaming import LiveForecaster
-from fishlib.video import iter_frames
-from fishlib.video.stored import fit_frame, probe, read_gray, shrink, write_video
+from fishlib.video import fit_frame, iter_frames, probe, shrink, write_video
 
 
 def has_screen() -> bool:
@@ -200,10 +199,11 @@ def _open(film, preparation, minutes) -> tuple[float, Iterator[np.ndarray]]:
         preparation = Preparation.load(Path(preparation))
     if str(film).isdigit():
         return _open_camera(int(film), preparation or Preparation(), minutes)
-    fps = probe(film).fps
+    info = probe(film)
+    fps = info.fps or 30.0
     stop = None if minutes is None else round(minutes * 60 * fps)
-    prepared = preparation if preparation is not None else suggest_preparation(film)
-    blocks = iter_frames(film, block=32, stop=stop, roi=prepared.roi)
+    prepared = preparation if preparation is not None else suggest_preparation(info)
+    blocks = iter_frames(info, block=32, stop=stop, roi=prepared.roi)
     return fps, (frame for block in blocks for frame in prepared.apply(block))
 
 
@@ -216,9 +216,10 @@ def _open_camera(number: int, preparation: Preparation, minutes):
 
     def frames() -> Iterator[np.ndarray]:
         for _ in range(n_frames):
-            image = read_gray(capture)
-            if image is None:
+            decoded, image = capture.read()
+            if not decoded:
                 return
-            yield preparation.apply(fit_frame(image)[None])[0]
+            gray = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+            yield preparation.apply(fit_frame(gray)[None])[0]
 
     return fps, frames()

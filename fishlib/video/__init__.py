@@ -1,67 +1,200 @@
 """Films and frames: whatever a camera made becomes blocks of uint8 frames of one size.
 
-A source is a video file that OpenCV decodes or a folder of images. Frames come out grayscale,
-on a regular clock, fitted into one box (240 rows x 320 columns unless told otherwise) without
-distortion: a film of another shape is shrunk by area until it fits and the rest stays black.
+A source is a video file, a folder of images or a stack. Frames come out grayscale, on a regular
+clock of 20 to 45 frames a second (or the film's own, if that is slower), fitted into one box (240
+rows x 320 columns unless told otherwise) without distortion: a film of another shape is shrunk by
+area until it fits and the rest stays black.
 """
 
-from collections import Counter
+import queue
+import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
-import cv2
 import numpy as np
 
-from fishlib.video import images as frame_folder
-from fishlib.video.stored import (
+from fishlib.video.frames import (
     FRAME_SIZE,
-    FilmInfo,
+    Account,
+    Box,
     content_box,
     fit_frame,
-    map_ahead,
-    on_clock,
-    open_capture,
-    probe,
-    run_ahead,
+    keep_every,
     shrink,
-    timed_frames,
-    to_gray,
+    to_eight_bits,
+)
+from fishlib.video.images import STACK_SUFFIXES, Images
+from fishlib.video.stored import (
+    Shaper,
+    Stored,
+    look_at,
+    read_stored,
+    stretches_of,
     write_video,
 )
 
 __all__ = [
     "FRAME_SIZE",
+    "Account",
+    "Box",
     "FilmInfo",
     "content_box",
     "fit_frame",
     "iter_frames",
     "probe",
     "read_frames",
+    "read_stretches",
     "shrink",
     "write_video",
 ]
 
-GROUP_BYTES = 2_000_000  # of images that go from thread to thread at once
+Item = TypeVar("Item")
+_END = object()
+
+
+@dataclass(frozen=True)
+class FilmInfo:
+    """What a film says about itself before all of it is decoded.
+
+    Attributes
+    ----------
+    path : Path
+        The video file, frame folder or stack.
+    n_frames : int
+        Frames `iter_frames` will deliver, as announced: what can be decoded may be less.
+    fps : float or None
+        Frames a second that `iter_frames` delivers; None if the film states no rate.
+    height, width : int
+        Size of the upright picture in stored pixels.
+    kind : str
+        "video" or "images".
+    given_fps : float or None
+        The rate that was given by hand.
+    opened : Stored or Images
+        How it is stored.
+    """
+
+    path: Path
+    n_frames: int
+    fps: float | None
+    height: int
+    width: int
+    kind: str
+    given_fps: float | None
+    opened: Stored | Images
+
+    @property
+    def step(self) -> int:
+        """Every so many of the film's own frames one is kept."""
+        own = self.given_fps or (self.opened.fps if self.kind == "video" else None)
+        return keep_every(own) if own else 1
+
+    def box(self, roi: Box | None = None) -> Box:
+        """Where the film, or a region of interest of it, lies in a frame of 240x320."""
+        y0, y1, x0, x1 = self.region(roi)
+        aspect = self.opened.aspect if self.kind == "video" else 1.0
+        return content_box(y1 - y0, (x1 - x0) * aspect)
+
+    def region(self, roi: Box | None) -> Box:
+        """A checked region of interest; all of the film if there is none.
+
+        Raises
+        ------
+        ValueError
+            It is not four whole numbers (y0, y1, x0, x1) inside the film.
+        """
+        whole = (0, self.height, 0, self.width)
+        if roi is None:
+            return whole
+        numbers = isinstance(roi, list | tuple) and len(roi) == 4
+        if numbers and all(isinstance(n, int | np.integer) for n in roi):
+            y0, y1, x0, x1 = roi
+            if 0 <= y0 < y1 <= self.height and 0 <= x0 < x1 <= self.width:
+                return tuple(roi)
+        raise ValueError(
+            f"roi is {roi!r}, which is no region of {self.path} with its {self.height} rows and "
+            f"{self.width} columns: give [y0, y1, x0, x1] in its pixels, first row, row after the "
+            f"last, first column, column after the last, such as {list(whole)}."
+        )
+
+    def remarks(self) -> list[str]:
+        """What a reader must know of how the film is read, in sentences."""
+        found = []
+        if self.step > 1:
+            found.append(
+                f"one of {self.step} frames is kept: {self.fps:.4g} a second are enough, and one "
+                "rate makes films comparable."
+            )
+        white = self.opened.white
+        if white not in (None, 255):
+            n_bits = int(white).bit_length()
+            found.append(f"its pixels use {n_bits} bits, which were scaled down to 8.")
+        if self.kind == "images":
+            return found
+        if self.opened.interlaced:
+            found.append("it is interlaced; whole pictures were made of its half pictures.")
+        if self.opened.n_pictures > 1:
+            found.append(
+                f"it holds {self.opened.n_pictures} streams of pictures; the one that players "
+                "show is read."
+            )
+        return found
+
+
+def probe(path: str | Path, fps: float | None = None) -> FilmInfo:
+    """Look at a film without decoding all of it.
+
+    Parameters
+    ----------
+    path : str or Path
+        A video file, a folder of images or a stack.
+    fps : float, optional
+        Frames a second of the film, replacing what it states; images state none.
+
+    Raises
+    ------
+    FileNotFoundError
+        Nothing is there.
+    ValueError
+        It is empty, or not a film.
+    """
+    path = Path(path)
+    if fps is not None and not 0.01 <= fps <= 10_000:
+        raise ValueError(f"fps is {fps}: give the film's frames a second, above 0.")
+    if not path.exists():
+        raise FileNotFoundError(f"{path} does not exist: give the path of a film or frame folder.")
+    step = keep_every(fps) if fps else 1
+    if path.is_dir() or (path.suffix.lower() in STACK_SUFFIXES and Images.are_in(path)):
+        images = Images(path, fps)
+        n_frames, rate = -(-images.n_frames // step), fps and fps / step
+        return FilmInfo(path, n_frames, rate, *images.shape, "images", fps, images)
+    stored = look_at(path)
+    own = fps or stored.fps
+    n_frames, step = -(-stored.n_ticks // keep_every(own)), keep_every(own)
+    return FilmInfo(path, n_frames, own / step, stored.height, stored.width, "video", fps, stored)
 
 
 def iter_frames(
-    source: str | Path,
+    source: str | Path | FilmInfo,
     size: tuple[int, int] = FRAME_SIZE,
     block: int = 256,
     start: int = 0,
     stop: int | None = None,
     *,
-    roi: tuple[int, int, int, int] | None = None,
+    roi: Box | None = None,
     fps: float | None = None,
-    repairs: Counter | None = None,
+    account: Account | None = None,
     seek: bool = False,
+    colour: bool = False,
 ) -> Iterator[np.ndarray]:
     """Decode a film block by block, in a background thread, in constant memory.
 
     Parameters
     ----------
-    source : str or Path
-        A video file or a folder of images.
+    source : str, Path or FilmInfo
+        A video file, a folder of images or a stack; or what `probe` said of it.
     size : (int, int)
         Height and width of the frames delivered.
     block : int
@@ -72,82 +205,66 @@ def iter_frames(
         Region of interest in pixels of the stored film; only it is kept, and fitted into `size`.
     fps : float, optional
         Frame rate that replaces the film's own; the film's time stamps are then not looked at.
-    repairs : Counter, optional
-        Receives the count of every repair: ``frames_held`` and ``frames_dropped`` (variable frame
-        rate), ``clock_restarts``, ``missing_images``.
+    account : Account, optional
+        Receives every repair and border.
     seek : bool
         Jump to `start` instead of decoding all that precedes it. Fast, but a film whose index is
         damaged may land a few frames off: check what comes out.
+    colour : bool
+        Deliver red, green and blue.
 
     Yields
     ------
     ndarray
-        uint8 (n, H, W), n <= block.
+        uint8 (n, H, W), or (n, H, W, 3) in colour; n <= block.
     """
-    info = probe(source, fps)
-    repairs = Counter() if repairs is None else repairs
-    if info.kind == "folder":
-        images = frame_folder.folder_frames(info.path, info.fps, start, stop, repairs)
-    else:
-        images = _video_frames(info, start, stop, repairs, trust_clock=fps is None, seek=seek)
-    return run_ahead(_blocks(images, size, block, _checked_roi(roi, info)))
+    info = source if isinstance(source, FilmInfo) else probe(source, fps)
+    account = Account() if account is None else account
+    frames = _frames(info, size, start, stop, info.region(roi), account, seek, colour)
+    return run_ahead(_blocks(frames, block, None if stop is None else stop - start))
 
 
-def _video_frames(info, start, stop, repairs, trust_clock, seek) -> Iterator[np.ndarray]:
-    capture = open_capture(info.path)
-    first = start if seek and capture.set(cv2.CAP_PROP_POS_FRAMES, start) else 0
-    timed = timed_frames(capture, info.path)
-    frames = on_clock(timed, info.fps if trust_clock else None, repairs, first, info.path)
-    for index, frame in enumerate(frames, first):
-        if stop is not None and index >= stop:
-            return
-        if index >= start:
-            yield frame
+def _frames(info, size, start, stop, region, account, seek, colour) -> Iterator[np.ndarray]:
+    if info.kind == "video":
+        shaper = Shaper(info.opened, size, region, colour)
+        yield from read_stored(info.opened, shaper, account, start, info.given_fps, seek)
+        return
+    y0, y1, x0, x1 = region
+    step, n = info.step, info.opened.n_frames
+    last = n if stop is None else min(n, stop * step)
+    for index, image in enumerate(info.opened.read(start * step, last, account, colour)):
+        if index % step == 0:
+            yield fit_frame(to_eight_bits(image[y0:y1, x0:x1], info.opened.white), size)
 
 
-def _checked_roi(roi, info: FilmInfo) -> tuple[slice, slice]:
-    if roi is None:
-        return slice(None), slice(None)
-    y0, y1, x0, x1 = roi
-    if not (0 <= y0 < y1 <= info.height and 0 <= x0 < x1 <= info.width):
-        raise ValueError(
-            f"roi {tuple(roi)} is not inside the film {info.path} of {info.height} rows x "
-            f"{info.width} columns: give (y0, y1, x0, x1) in its pixels."
-        )
-    return slice(y0, y1), slice(x0, x1)
+def read_stretches(
+    info: FilmInfo, starts: list[int], length: int, roi: Box | None = None, colour: bool = False
+) -> Iterator[list[np.ndarray]]:
+    """Read stretches of `length` frames of 240x320 that begin at `starts`, in ascending order.
+
+    What cannot be decoded is left out. A rate given by hand is not looked at.
+    """
+    if info.kind == "video":
+        shaper = Shaper(info.opened, FRAME_SIZE, info.region(roi), colour)
+        yield from stretches_of(info.opened, shaper, starts, length)
+        return
+    for start in starts:
+        yield from iter_frames(info, FRAME_SIZE, length, start, start + length, roi=roi)
 
 
-def _blocks(images, size, block, roi) -> Iterator[np.ndarray]:
-    """Gray, sized frames in blocks; while one image is decoded others are grayed and sized."""
-
-    def ready(group: list[np.ndarray]) -> list[np.ndarray]:
-        return [fit_frame(to_gray(image[roi]), size) for image in group]
-
-    held = []
-    for group in map_ahead(ready, _groups(images)):
-        for frame in group:
-            held.append(frame)
-            if len(held) == block:
-                yield np.stack(held)
-                held = []
+def _blocks(frames: Iterator[np.ndarray], block: int, count: int | None) -> Iterator[np.ndarray]:
+    held, left = [], count
+    while left is None or left > 0:
+        frame = next(frames, None)
+        if frame is None:
+            break
+        held.append(frame)
+        left = None if left is None else left - 1
+        if len(held) == block:
+            yield np.stack(held)
+            held = []
     if held:
         yield np.stack(held)
-
-
-def _groups(images: Iterator[np.ndarray]) -> Iterator[list[np.ndarray]]:
-    """Images by the handful: one of a large film, many of a small one."""
-    group = []
-    try:
-        for image in images:
-            group.append(image)
-            if len(group) * image.nbytes >= GROUP_BYTES:
-                yield group
-                group = []
-    except Exception:  # a film damaged here: what was decoded before still counts
-        yield group
-        raise
-    if group:
-        yield group
 
 
 def read_frames(
@@ -170,3 +287,45 @@ def read_frames(
     if not blocks:
         raise ValueError(f"{source} has no frame from frame {start} on: choose an earlier start.")
     return np.concatenate(blocks)
+
+
+def run_ahead(items: Iterator[Item], depth: int = 2) -> Iterator[Item]:
+    """Yield the items of an iterator that a background thread reads up to `depth` items ahead.
+
+    What the iterator raises is raised here. The thread starts with the first item asked for and
+    ends with the iterator, or when the reader stops reading.
+    """
+    waiting: queue.Queue = queue.Queue(depth)
+    stopped = threading.Event()
+
+    def put(entry: tuple) -> bool:
+        while not stopped.is_set():
+            try:
+                waiting.put(entry, timeout=0.1)
+                return True
+            except queue.Full:
+                continue
+        return False
+
+    def work() -> None:
+        try:
+            for item in items:
+                if not put((item, None)):
+                    return
+            put((_END, None))
+        except BaseException as error:  # handed to the reader, who raises it
+            put((_END, error))
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        while True:
+            item, error = waiting.get()
+            if error is not None:
+                raise error
+            if item is _END:
+                return
+            yield item
+    finally:
+        stopped.set()
+        thread.join()

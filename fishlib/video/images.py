@@ -1,15 +1,18 @@
-"""A folder of images as a film: natural order, gaps in the numbering, one size."""
+"""Images as a film: folders in natural order and stacks of many pages, of any depth."""
 
 import re
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".pgm", ".pbm"}
-LONGEST_GAP = 1.0  # seconds of missing images that may be bridged by holding the last one
+from fishlib.video.frames import LONGEST_GAP, USUAL_FPS, Account, white_of
+
+STACK_SUFFIXES = {".tif", ".tiff"}
+IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".pgm", ".pbm"} | STACK_SUFFIXES
+LOOKED_AT = 9  # images spread over the film that tell how deep it is
+PAGES = 32  # of a stack that are read at once
 
 
 def natural_key(name: str) -> list[tuple[int, int, str]]:
@@ -18,29 +21,34 @@ def natural_key(name: str) -> list[tuple[int, int, str]]:
     return [(0, int(part), part) if part.isdigit() else (1, 0, part) for part in parts]
 
 
-def list_images(folder: Path) -> list[Path]:
-    """Image files of a folder in natural order, whatever their names and zero padding.
+def list_images(path: Path) -> list[Path]:
+    """The stack itself, or the image files of a folder in natural order.
 
     Raises
     ------
     ValueError
-        The folder holds no image.
+        The folder holds no image; the sentence says what it holds instead.
     """
-    found = [
-        path
-        for path in folder.iterdir()
-        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
-    ]
-    if not found:
+    if path.is_file():
+        return [path]
+    inside = [entry for entry in path.iterdir() if not entry.name.startswith(".")]
+    found = [entry for entry in inside if entry.suffix.lower() in IMAGE_SUFFIXES]
+    if found:
+        return sorted(found, key=lambda entry: natural_key(entry.name))
+    folders = sum(entry.is_dir() for entry in inside)
+    if folders:
         raise ValueError(
-            f"{folder} holds no image (looked for {', '.join(sorted(IMAGE_SUFFIXES))}): "
-            "give a folder of frames or a video file."
+            f"{path} holds {folders} folders and no image: they are {folders} films. Give the "
+            "folders themselves, one or several."
         )
-    return sorted(found, key=lambda path: natural_key(path.name))
+    raise ValueError(
+        f"{path} holds no image (looked for {', '.join(sorted(IMAGE_SUFFIXES))}): "
+        "give a folder of frames or a video file."
+    )
 
 
-def read_image(path: Path) -> np.ndarray:
-    """Read one image as uint8 (h, w): colour becomes gray, 16 bits become 8.
+def read_image(path: Path, colour: bool = False) -> np.ndarray:
+    """Read one image (h, w), gray, or (h, w, 3), red green blue, at the depth it is stored in.
 
     Raises
     ------
@@ -48,10 +56,103 @@ def read_image(path: Path) -> np.ndarray:
         The file is empty or no image.
     """
     raw = np.fromfile(path, np.uint8)
-    image = cv2.imdecode(raw, cv2.IMREAD_GRAYSCALE) if raw.size else None
+    image = cv2.imdecode(raw, _flags(colour)) if raw.size else None
     if image is None:
         raise ValueError(f"{path} cannot be read as an image: it is empty, damaged or no image.")
     return image
+
+
+def _flags(colour: bool) -> int:
+    return cv2.IMREAD_ANYDEPTH | (cv2.IMREAD_COLOR_RGB if colour else cv2.IMREAD_GRAYSCALE)
+
+
+class Images:
+    """A folder of images or stacks, or one stack, as frames 0 to n - 1, with gaps bridged.
+
+    Attributes
+    ----------
+    path : Path
+    n_frames : int
+        Images and the gaps in their numbering.
+    white : int
+        The value that counts as white.
+    shape : (int, int)
+        Rows and columns.
+    depth : dtype
+        How values are stored.
+    """
+
+    def __init__(self, path: Path, fps: float | None = None) -> None:
+        self.path, self.files, self.fps = path, list_images(path), fps or USUAL_FPS
+        self.stacked = any(_count_pages(self.files[k]) > 1 for k in self._spread())
+        pages = [_count_pages(file) if self.stacked else 1 for file in self.files]
+        gaps = np.zeros(len(self.files), int) if self.stacked else gaps_before(self.files)
+        self.gaps = gaps
+        self.bridged = np.where(gaps <= LONGEST_GAP * self.fps, gaps, 0)
+        self.ends = np.cumsum(self.bridged + pages)  # frames up to the end of each file
+        self.starts = self.ends - pages
+        self.n_frames = int(self.ends[-1])
+        first = self._read(0, 1, False)[0]
+        self.shape, self.depth = first.shape[:2], first.dtype
+        self.white = 255 if self.depth == np.uint8 else self._white()
+
+    @staticmethod
+    def are_in(path: Path) -> bool:
+        """Whether a file is a stack or an image, whatever its name says."""
+        return cv2.haveImageReader(str(path))
+
+    def _spread(self) -> np.ndarray:
+        return np.unique(np.linspace(0, len(self.files) - 1, LOOKED_AT).astype(int))
+
+    def _white(self) -> int:
+        brightest = max(float(self._read(k, 1, False)[0].max()) for k in self._spread())
+        return 1 if self.depth.kind == "f" and brightest <= 1 else white_of(brightest)
+
+    def read(self, start: int, stop: int, account: Account, colour=False) -> Iterator[np.ndarray]:
+        """Yield frames (h, w) or (h, w, 3), holding an image over a gap of up to a second.
+
+        Raises
+        ------
+        ValueError
+            An image is damaged or has another size than the first.
+        """
+        at, last = start, None
+        while at < stop:
+            which = int(np.searchsorted(self.ends, at, side="right"))
+            if self.gaps[which] > self.bridged[which] and at == self.starts[which]:
+                account.borders.append((at, self.gaps[which] / self.fps, "gap"))
+            if at < self.starts[which]:  # missing: the image before stands in
+                last = self._read(which - 1, 1, colour)[-1] if last is None else last
+                account.counts["missing_images"] += 1
+                at += 1
+                yield last
+                continue
+            first = at - int(self.starts[which])
+            for last in self._read(which, min(PAGES, stop - at), colour, first):
+                at += 1
+                yield last
+
+    def _read(self, which: int, count: int, colour: bool, first: int = 0) -> list[np.ndarray]:
+        file = self.files[which]
+        if self.stacked:
+            count = min(count, int(self.ends[which] - self.starts[which]) - first)
+            read, images = cv2.imreadmulti(str(file), first, count, flags=_flags(colour))
+            if not read:
+                raise ValueError(f"{file} cannot be read from its page {first} on: it is damaged.")
+        else:
+            images = [read_image(file, colour)]
+        for image in images:
+            if which and image.shape[:2] != self.shape:
+                raise ValueError(
+                    f"{file} has {image.shape[0]} rows x {image.shape[1]} columns, but "
+                    f"{self.files[0].name} has {self.shape[0]} x {self.shape[1]}: all frames of a "
+                    "film need one size."
+                )
+        return list(images)
+
+
+def _count_pages(file: Path) -> int:
+    return max(1, cv2.imcount(str(file))) if file.suffix.lower() in STACK_SUFFIXES else 1
 
 
 def gaps_before(images: list[Path]) -> np.ndarray:
@@ -72,54 +173,3 @@ def gaps_before(images: list[Path]) -> np.ndarray:
     if numbered and np.all(steps % step == 0) and np.all(steps > 0):
         gaps[1:] = steps // step - 1
     return gaps
-
-
-def count_missing(images: list[Path]) -> int:
-    """Number of images missing in the numbering of a folder."""
-    return int(gaps_before(images).sum())
-
-
-def folder_frames(
-    folder: Path, fps: float, start: int, stop: int | None, repairs: Counter
-) -> Iterator[np.ndarray]:
-    """Yield frames `start` to `stop` of a folder, uint8 (h, w), holding a frame over a gap.
-
-    Frames are counted with the gaps bridged; ``repairs["missing_images"]`` counts those bridged.
-
-    Raises
-    ------
-    ValueError
-        An image is damaged, has another size than the first, or a gap is longer than 1 s.
-    """
-    images = list_images(folder)
-    gaps = gaps_before(images)
-    _check_gaps(folder, images, gaps, fps)
-    shape = read_image(images[0]).shape
-    positions = np.arange(len(images)) + np.cumsum(gaps)
-    stop = positions[-1] + 1 if stop is None else min(stop, positions[-1] + 1)
-    loaded, image = -1, None
-    for index in range(start, stop):
-        which = int(np.searchsorted(positions, index, side="right")) - 1
-        repairs["missing_images"] += int(positions[which] != index)
-        if which != loaded:
-            loaded, image = which, _read_same_size(images[which], shape, images[0])
-        yield image
-
-
-def _read_same_size(path: Path, shape: tuple[int, int], first: Path) -> np.ndarray:
-    image = read_image(path)
-    if image.shape != shape:
-        raise ValueError(
-            f"{path} has {image.shape[0]} rows x {image.shape[1]} columns, but {first.name} has "
-            f"{shape[0]} x {shape[1]}: all frames of a film need one size."
-        )
-    return image
-
-
-def _check_gaps(folder: Path, images: list[Path], gaps: np.ndarray, fps: float) -> None:
-    longest = int(gaps.argmax())
-    if gaps[longest] > LONGEST_GAP * fps:
-        raise ValueError(
-            f"{folder} misses {gaps[longest]} images before {images[longest].name} "
-            f"({gaps[longest] / fps:.1f} s): cut it there into two folders."
-        )

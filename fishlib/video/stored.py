@@ -1,195 +1,43 @@
-"""Sizes of frames: fit a film into the box all films share, and shrink frames to clips."""
+"""Stored films, decoded by PyAV into small gray frames on a regular clock; and films written."""
 
 import os
-import queue
-import threading
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain, pairwise
 from pathlib import Path
-from typing import TypeVar
 
+import av
 import cv2
 import numpy as np
 
-from fishlib.video import images as frame_folder
-
-FRAME_SIZE = (240, 320)
-SHRINK_METHODS = {"nearest-exact": cv2.INTER_NEAREST_EXACT, "area": cv2.INTER_AREA}
-
-
-def content_box(
-    height: int, width: int, size: tuple[int, int] = FRAME_SIZE
-) -> tuple[int, int, int, int]:
-    """Where a film of this shape lies in the box: rows y0:y1, columns x0:x1, centred.
-
-    The film keeps its shape; what it does not cover of the box stays black.
-    """
-    scale = min(size[0] / height, size[1] / width)
-    rows = min(size[0], max(1, round(height * scale)))
-    columns = min(size[1], max(1, round(width * scale)))
-    y0, x0 = (size[0] - rows) // 2, (size[1] - columns) // 2
-    return y0, y0 + rows, x0, x0 + columns
-
-
-def fit_frame(image: np.ndarray, size: tuple[int, int] = FRAME_SIZE) -> np.ndarray:
-    """Fit one image uint8 (h, w) into a box uint8 (H, W), undistorted, padded with black.
-
-    Shrinking averages areas, enlarging interpolates linearly; an image of the box's own size
-    is returned as it is, bit for bit.
-    """
-    if image.shape == tuple(size):
-        return image
-    y0, y1, x0, x1 = content_box(*image.shape, size)
-    smaller = y1 - y0 <= image.shape[0]
-    method = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
-    box = np.zeros(size, np.uint8)
-    box[y0:y1, x0:x1] = cv2.resize(image, (x1 - x0, y1 - y0), interpolation=method)
-    return box
-
-
-def shrink(
-    frames: np.ndarray, size: tuple[int, int] = (120, 160), method: str = "nearest-exact"
-) -> np.ndarray:
-    """Shrink frames uint8 (T, H, W) to uint8 (T, *size).
-
-    ``"nearest-exact"`` is the study's rule, which from 240x320 to 120x160 picks
-    ``frames[:, 1::2, 1::2]``: use it for the published models. ``"area"`` averages, which lowers
-    the motion but loses no animal: use it for smaller sizes.
-    """
-    if method not in SHRINK_METHODS:
-        raise ValueError(f"method is {method!r}: choose one of {sorted(SHRINK_METHODS)}.")
-    if frames.shape[1:] == tuple(size):
-        return frames
-    small = np.empty((len(frames), *size), np.uint8)
-    for frame, target in zip(frames, small, strict=True):
-        cv2.resize(frame, size[::-1], dst=target, interpolation=SHRINK_METHODS[method])
-    return small
-
-
-LONGEST_GAP = 10.0  # seconds without a frame that may be bridged by holding the last one
-
-
-def read_gray(capture: cv2.VideoCapture) -> np.ndarray | None:
-    """Decode the next frame as uint8 (h, w); None at the end of the film."""
-    decoded, image = capture.read()
-    return to_gray(image) if decoded else None
-
-
-def to_gray(image: np.ndarray) -> np.ndarray:
-    """A decoded image, uint8 (h, w) or (h, w, 3) in OpenCV's order of colours, as (h, w)."""
-    return image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-
-
-def timed_frames(
-    capture: cv2.VideoCapture, path: Path, stop: int | None = None
-) -> Iterator[tuple[np.ndarray, float]]:
-    """Decode (image as it is stored, time in seconds), one by one, up to `stop` frames.
-
-    Raises
-    ------
-    ValueError
-        The frames change their size within the film.
-    """
-    shape, index = None, 0
-    try:
-        while stop is None or index < stop:
-            decoded, image = capture.read()
-            if not decoded:
-                return
-            size = image.shape[:2]
-            if shape is not None and size != shape:
-                raise ValueError(
-                    f"{path} changes its frame size from {shape} to {size} at frame {index}: "
-                    "cut the film there or re-encode it at one size."
-                )
-            shape = size
-            yield image, capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
-            index += 1
-    finally:
-        capture.release()
-
-
-def choose_fps(stated: float, times: list[float], path: Path) -> float:
-    """Frames per second: the stated rate, unless steady time stamps contradict it by over 2 %.
-
-    Time stamps are steady when four steps in five are equal; a film with gaps states the mean
-    rate, but ticks faster.
-
-    Raises
-    ------
-    ValueError
-        Neither the header nor the time stamps give a rate.
-    """
-    steps = np.diff(times)
-    plausible = np.isfinite(stated) and 0.1 <= stated <= 2000
-    ticking = len(steps) > 1 and np.median(steps) > 0
-    usual = np.abs(steps - np.median(steps)) <= 0.0025 if ticking else np.zeros(0, bool)
-    if ticking and usual.mean() >= 0.8:
-        measured = float(1 / steps[usual].mean())
-        agrees = plausible and abs(stated / measured - 1) <= 0.02
-        return float(stated) if agrees else measured
-    if plausible:
-        return float(stated)
-    if ticking:
-        return float(1 / np.median(steps))
-    raise ValueError(f"{path} states no frame rate (it says {stated}): give fps=... by hand.")
-
-
-def on_clock(
-    timed: Iterator[tuple[np.ndarray, float]],
-    fps: float | None,
-    repairs: Counter,
-    first: int = 0,
-    path: Path | str = "the film",
-) -> Iterator[np.ndarray]:
-    """Put frames on a regular clock of `fps`; with fps None every frame is one tick.
-
-    Frame k is the decoded frame whose time stamp is nearest to k / fps. A tick without a frame
-    repeats the frame before it (``frames_held``), a second frame for a tick is left out
-    (``frames_dropped``), and time stamps that run backwards set the clock anew
-    (``clock_restarts``).
-
-    Raises
-    ------
-    ValueError
-        A gap longer than 10 s: too long to be bridged.
-    """
-    expected, origin, before, last = first, 0.0, None, None
-    for image, seconds in timed:
-        if fps is not None and before is not None and seconds <= before:
-            origin = seconds - expected / fps
-            repairs["clock_restarts"] += seconds < before
-        tick = expected if fps is None else round((seconds - origin) * fps)
-        if before is None:  # the first frame sets the clock
-            origin, tick = (0.0 if fps is None else seconds - first / fps), first
-        before = seconds
-        if tick < expected:
-            repairs["frames_dropped"] += 1
-            continue
-        if tick > expected:
-            _check_gap(tick - expected, expected, fps, path)
-            repairs["frames_held"] += tick - expected
-            for _ in range(tick - expected):
-                yield last
-        yield image
-        last, expected = image, tick + 1
-
-
-def _check_gap(n_missing: int, at: int, fps: float, path: Path | str) -> None:
-    if n_missing / fps > LONGEST_GAP:
-        raise ValueError(
-            f"{path} has no frame for {n_missing / fps:.1f} s after {at / fps:.1f} s: cut it there "
-            "into two films."
-        )
-
+from fishlib.video.frames import (
+    Account,
+    Box,
+    content_box,
+    keep_every,
+    on_clock,
+    to_eight_bits,
+    white_of,
+)
 
 CODECS = {".webm": "VP80", ".mp4": "vp09", ".avi": "FFV1", ".mkv": "FFV1"}
+PATIENCE = 10.0  # seconds a network stream may take to answer
+N_FIRST, N_STAMPS = 30, 300  # frames and time stamps at the start that tell how a film is stored
+GRAY = "gray"
+NEAR = 120  # frames up to which reading on is faster than jumping
+
+
+def is_address(source: str | Path) -> bool:
+    """Whether this is a network stream's address, such as rtsp://…, and no file of that name."""
+    return bool(re.match(r"[a-z][a-z0-9+.-]+://", str(source))) and not Path(source).exists()
 
 
 def check_readable(path: Path) -> None:
     """Read the first byte of a file, or say in one sentence why that fails (OSError)."""
+    if path.stat().st_size == 0:
+        raise ValueError(f"{path} is empty (0 bytes): copy or record the film again.")
     try:
         with path.open("rb") as opened:
             opened.read(1)
@@ -200,18 +48,407 @@ def check_readable(path: Path) -> None:
         ) from error
 
 
-def open_capture(path: Path) -> cv2.VideoCapture:
-    """Open a video file with OpenCV, or say in one sentence why it is no film."""
-    if path.stat().st_size == 0:
-        raise ValueError(f"{path} is empty (0 bytes): copy or record the film again.")
-    check_readable(path)
-    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
-    if not capture.isOpened():
+def open_film_file(path: str | Path) -> av.container.InputContainer:
+    """Open a film whatever is in its name, or say in one sentence why it is none."""
+    check_readable(Path(path))
+    try:
+        container = av.open(f"file:{path}")
+        if not container.streams.video:
+            container.close()
+            raise ValueError(f"{path} holds no picture, only sound or data: choose another file.")
+    except av.error.FFmpegError as error:
         raise ValueError(
             f"{path} cannot be opened as a film: it is no video, or its header is damaged or cut "
             "off. Check that it plays, and re-encode or copy it again."
+        ) from error
+    container.streams.best("video").thread_type = "AUTO"
+    return container
+
+
+def decode(container) -> Iterator[av.VideoFrame]:
+    """Decode the best picture stream from here to its end, passing over damaged packets.
+
+    What does not come out leaves a hole in the time stamps, which the clock fills and counts.
+    """
+    packets = container.demux(container.streams.best("video"))
+    while True:
+        try:
+            packet = next(packets)
+        except (StopIteration, av.error.EOFError, av.error.InvalidDataError):
+            return  # the end, or where the file is cut off
+        with suppress(av.error.InvalidDataError):
+            yield from packet.decode()
+
+
+@dataclass(frozen=True)
+class Stored:
+    """How a film is stored, from its header and its first frames.
+
+    Attributes
+    ----------
+    path : Path
+    n_ticks : int
+        Frames on the film's own clock, as announced or counted.
+    fps : float
+        Of that clock.
+    begins : float
+        Time stamp of the first frame, in seconds.
+    height, width : int
+        Of the picture as it is shown upright, in stored pixels.
+    aspect : float
+        Width of a pixel divided by its height.
+    turned : int
+        Degrees counter-clockwise by which the picture must be turned to stand upright.
+    interlaced : bool
+    white : int or None
+        The value that counts as white where gray is stored with more than 8 bits.
+    seekable : bool
+        Whether frames carry time stamps, by which they can be jumped to.
+    n_pictures : int
+        Streams of pictures in the file.
+    """
+
+    path: Path
+    n_ticks: int
+    fps: float
+    begins: float
+    height: int
+    width: int
+    aspect: float
+    turned: int
+    interlaced: bool
+    white: int | None
+    seekable: bool
+    n_pictures: int
+
+
+def look_at(path: Path) -> Stored:
+    """Look at header, first frames and time stamps of a film.
+
+    Raises
+    ------
+    ValueError
+        It is no film, or not one frame of it can be decoded.
+    """
+    with open_film_file(path) as container:
+        stream = container.streams.best("video")
+        stamps = _stamps(container, stream)
+        rates = [float(r) for r in (stream.average_rate, stream.guessed_rate) if r]
+        fps, begins = choose_clock(rates, stamps, path)
+        n_ticks = _count_frames(container, stream, fps, begins) or _count_packets(path)
+        n_pictures, aspect = len(container.streams.video), float(stream.sample_aspect_ratio or 1)
+    with open_film_file(path) as container:
+        first = []
+        for frame in decode(container):
+            first.append(_Facts.of(frame))
+            if len(first) == N_FIRST:
+                break
+    if not first:
+        raise ValueError(
+            f"{path} opens as a film but not one frame of it can be decoded: re-encode it."
         )
-    return capture
+    one = first[0]
+    turned, aspect = one.turned % 360, aspect or 1.0
+    height, width = (one.width, one.height) if turned % 180 else (one.height, one.width)
+    return Stored(
+        path,
+        max(n_ticks, len(first)),
+        fps,
+        begins,
+        height,
+        width,
+        1 / aspect if turned % 180 else aspect,
+        turned,
+        sum(f.interlaced for f in first) > len(first) / 2,
+        _white(path) if one.deep else None,
+        one.seconds is not None and len(stamps) > 1,
+        n_pictures,
+    )
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """What one decoded frame says about itself."""
+
+    seconds: float | None
+    height: int
+    width: int
+    turned: int
+    interlaced: bool
+    deep: bool
+
+    @classmethod
+    def of(cls, frame: av.VideoFrame) -> "_Facts":
+        deep = frame.format.name.startswith(GRAY) and frame.format.components[0].bits > 8
+        turned, flagged = frame.rotation, frame.interlaced_frame
+        return cls(stamp_of(frame), frame.height, frame.width, turned, flagged, deep)
+
+
+def stamp_of(frame: av.VideoFrame) -> float | None:
+    """Seconds at which a frame is shown, as stored; None if the film does not say."""
+    ticks = frame.pts if frame.pts is not None else frame.dts
+    return None if ticks is None or frame.time_base is None else float(ticks * frame.time_base)
+
+
+def _stamps(container, stream) -> list[float]:
+    """Time stamps of the first frames, in order, from the packets alone."""
+    stamps = []
+    try:
+        for packet in container.demux(stream):
+            if packet.pts is not None and packet.size:
+                stamps.append(float(packet.pts * packet.time_base))
+            if len(stamps) == N_STAMPS or packet.size == 0:
+                break
+    except av.error.FFmpegError:
+        pass  # what comes before the damage must do
+    return sorted(stamps)
+
+
+def _count_frames(container, stream, fps: float, begins: float) -> int:
+    """Frames announced by the stream's header or its last time stamp; 0 if there is neither."""
+    if container.format.name == "avi" and stream.frames:  # its frames are all of one length
+        return stream.frames
+    alone = len(container.streams) == 1  # or the length may be that of the sound
+    if stream.duration and (stream.frames or alone):
+        return round(float(stream.duration * stream.time_base) * fps)
+    if not container.duration:
+        return 0
+    try:
+        end = int(container.duration / av.time_base / stream.time_base)
+        container.seek(end, stream=stream)
+        last = max(packet.pts for packet in container.demux(stream) if packet.pts is not None)
+    except (av.error.FFmpegError, ValueError):
+        return 0
+    return round((float(last * stream.time_base) - begins) * fps) + 1
+
+
+def _white(path: Path) -> int:
+    """The value that counts as white in gray of more than 8 bits, from frames over the film."""
+    brightest = 0
+    with open_film_file(path) as container:
+        for number, frame in enumerate(decode(container)):
+            brightest = max(brightest, int(frame.to_ndarray().max()))
+            if number == N_STAMPS:
+                break
+    return white_of(brightest)
+
+
+def _count_packets(path: Path) -> int:
+    with open_film_file(path) as container:
+        packets = container.demux(container.streams.best("video"))
+        try:
+            return sum(packet.size > 0 for packet in packets)
+        except av.error.FFmpegError:
+            return 0
+
+
+def choose_clock(rates: list[float], stamps: list[float], path: Path) -> tuple[float, float]:
+    """Frames per second and the time of tick 0: as stated, unless the time stamps contradict it.
+
+    Time stamps are steady when four steps in five are equal: then a stated rate that is within
+    2 % of them is believed, else theirs is taken. Uneven time stamps give the rate of the line
+    through them, unless they leave out ticks of a stated one.
+
+    Raises
+    ------
+    ValueError
+        Neither the header nor the time stamps give a rate.
+    """
+    plausible = [rate for rate in rates if 0.1 <= rate <= 2000]
+    steps = np.diff(stamps)
+    if len(steps) < 2 or np.median(steps) <= 0:
+        if not plausible:
+            raise ValueError(f"{path} states no frame rate: give fps, its frames a second.")
+        return plausible[-1], stamps[0] if stamps else 0.0
+    usual = np.abs(steps - np.median(steps)) <= 0.0025
+    if usual.mean() >= 0.8:
+        measured = float(1 / steps[usual].mean())
+        stated = next((r for r in plausible if abs(r / measured - 1) <= 0.02), measured)
+        return stated, stamps[0]
+    ticks = np.maximum(1, np.round(steps / np.median(steps)))
+    slope, begins = np.polyfit(np.cumsum(np.r_[0, ticks]), stamps, 1)
+    return float(1 / slope), float(begins)
+
+
+class Shaper:
+    """Turns, crops, shrinks and grays decoded frames, each in one pass of FFmpeg's filters.
+
+    Parameters
+    ----------
+    stored : Stored
+    size : (int, int)
+        Of the frames delivered; what the picture does not cover stays black.
+    roi : (y0, y1, x0, x1), optional
+        In stored pixels of the upright picture.
+    colour : bool
+        Deliver red, green and blue, uint8 (H, W, 3), instead of gray.
+    """
+
+    def __init__(self, stored: Stored, size, roi: Box | None, colour: bool = False) -> None:
+        self.stored, self.size, self.roi, self.colour = stored, size, roi, colour
+        y0, y1, x0, x1 = roi or (0, stored.height, 0, stored.width)
+        self.box = content_box(y1 - y0, (x1 - x0) * stored.aspect, size)
+        self.kind, self.graph, self.last = None, None, (None, None)
+
+    def __call__(self, frame: av.VideoFrame) -> np.ndarray:
+        """A decoded frame as uint8 (H, W) or (H, W, 3); the same frame again costs nothing."""
+        if self.last[0] is frame:
+            return self.last[1]
+        kind = frame.format.name, frame.height, frame.width
+        if kind != self.kind:
+            self._check_size(frame)
+            self.kind, self.graph = kind, build_graph(frame, self._chain())
+        self.graph.push(frame)
+        image = to_eight_bits(self.graph.pull().to_ndarray(), self.stored.white or 65535)
+        y0, y1, x0, x1 = self.box
+        if image.shape[:2] != tuple(self.size):
+            inside, image = image, np.zeros((*self.size, *image.shape[2:]), np.uint8)
+            image[y0:y1, x0:x1] = inside
+        self.last = frame, image
+        return image
+
+    def _check_size(self, frame: av.VideoFrame) -> None:
+        if self.kind is not None and (frame.height, frame.width) != self.kind[1:]:
+            raise ValueError(
+                f"{self.stored.path} changes its frame size from {self.kind[1]} x {self.kind[2]} "
+                f"to {frame.height} x {frame.width}: cut the film there or re-encode it at one "
+                "size."
+            )
+
+    def _chain(self) -> list[tuple[str, str]]:
+        y0, y1, x0, x1 = self.box
+        rows, columns = y1 - y0, x1 - x0
+        turns = {90: [("transpose", "cclock")], 180: [("hflip", ""), ("vflip", "")]}
+        turns[270] = [("transpose", "clock")]
+        steps = turns.get(self.stored.turned, [])
+        height, width = self.stored.height, self.stored.width
+        if self.roi is not None:
+            top, bottom, left, right = self.roi
+            height, width = bottom - top, right - left
+            steps.append(("crop", f"{width}:{height}:{left}:{top}:exact=1"))
+        how = "area" if rows <= height else "bilinear"
+        scale = f"{columns}:{rows}:flags={how}+accurate_rnd:sws_dither=none:out_range=full"
+        kind = "rgb24" if self.colour else GRAY if self.stored.white is None else "gray16le"
+        return [*steps, ("scale", scale), ("format", kind)]
+
+
+def build_graph(frame: av.VideoFrame, steps: list[tuple[str, str]]) -> av.filter.Graph:
+    """A chain of FFmpeg's filters for frames like this one."""
+    graph = av.filter.Graph()
+    ends = [
+        graph.add_buffer(
+            width=frame.width,
+            height=frame.height,
+            format=frame.format,
+            time_base=frame.time_base,
+        )
+    ]
+    ends += [graph.add(name, given) if given else graph.add(name) for name, given in steps]
+    ends.append(graph.add("buffersink"))
+    for one, following in pairwise(ends):
+        one.link_to(following)
+    graph.configure()
+    return graph
+
+
+def read_stored(
+    stored: Stored,
+    shaper: Shaper,
+    account: Account,
+    start: int = 0,
+    fps: float | None = None,
+    seek: bool = False,
+) -> Iterator[np.ndarray]:
+    """Yield the frames kept of a film from frame `start` on, shaped.
+
+    Parameters
+    ----------
+    start : int
+        Counted in frames kept.
+    fps : float, optional
+        Ticks a second given by hand; the film's time stamps are then not looked at.
+    seek : bool
+        Jump to `start` by its time stamp instead of decoding all that precedes it.
+    """
+    step, first = keep_every(fps or stored.fps), 0
+    with open_film_file(stored.path) as container:
+        timed = None
+        if seek and start and fps is None:
+            timed = _enter(container, stored, start * step)
+        if timed is None:
+            timed = _timed(container, stored, fps)
+        else:
+            first = start
+        kept = on_clock(timed, fps or stored.fps, account, step, first)
+        for index, frame in enumerate(kept, first):
+            if index >= start:
+                yield shaper(frame)
+
+
+def stretches_of(
+    stored: Stored, shaper: Shaper, starts: list[int], length: int
+) -> Iterator[list[np.ndarray]]:
+    """Yield stretches of `length` frames kept, shaped; one that cannot be decoded is left out."""
+    step, tick, timed = keep_every(stored.fps), 0, None
+    with open_film_file(stored.path) as container:
+        for start in starts:
+            wanted, images = start * step, []
+            if timed is None or wanted - tick > NEAR:
+                timed = _enter(container, stored, wanted) or timed
+            timed = timed or _timed(container, stored, None)
+            for frame, seconds in timed:
+                tick = round(seconds * stored.fps)
+                if tick >= wanted + step * len(images):
+                    images.append(shaper(frame))
+                if len(images) == length:
+                    yield images
+                    break
+
+
+def _enter(container, stored: Stored, tick: int) -> Iterator[tuple[av.VideoFrame, float]] | None:
+    """Jump to a tick by its time stamp; None if the film cannot be entered there."""
+    if not stored.seekable or tick == 0:
+        return None
+    stream, lead = container.streams.best("video"), 2  # ticks before it, for the deinterlacer
+    try:
+        wanted = stored.begins + (tick - lead) / stored.fps
+        container.seek(max(0, int(wanted / stream.time_base)), stream=stream)
+        timed = _timed(container, stored, None)
+        first = next(timed, (None, np.inf))
+    except av.error.FFmpegError:
+        first = None, np.inf
+    if round(first[1] * stored.fps) > tick:
+        container.seek(0)
+        return None
+    return (one for one in chain([first], timed) if round(one[1] * stored.fps) >= tick)
+
+
+def _timed(container, stored: Stored, fps: float | None) -> Iterator[tuple[av.VideoFrame, float]]:
+    """Decode frames, with their seconds since the film's first tick."""
+    frames = decode(container)
+    for number, frame in enumerate(_deinterlaced(frames) if stored.interlaced else frames):
+        stamp = None if fps else stamp_of(frame)
+        yield frame, number / (fps or stored.fps) if stamp is None else stamp - stored.begins
+
+
+def _deinterlaced(frames: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
+    """Whole pictures of frames that hold two fields each, as many as before."""
+    graph = None
+    for frame in frames:
+        graph = graph or build_graph(frame, [("bwdif", "mode=send_frame:deint=all")])
+        graph.push(frame)
+        yield from _pulled(graph)
+    if graph is not None:
+        graph.push(None)
+        yield from _pulled(graph)
+
+
+def _pulled(graph: av.filter.Graph) -> Iterator[av.VideoFrame]:
+    while True:
+        try:
+            yield graph.pull()
+        except (av.error.BlockingIOError, av.error.EOFError):
+            return
 
 
 def write_video(path: str | Path, frames: Iterable[np.ndarray], fps: float = 30.0) -> Path:
@@ -238,7 +475,7 @@ def write_video(path: str | Path, frames: Iterable[np.ndarray], fps: float = 30.
     if path.suffix.lower() not in CODECS:
         raise ValueError(f"{path} must end in one of {', '.join(CODECS)}: rename it.")
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    part = path.absolute().with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
         n_written = _encode(part, frames, fps, CODECS[path.suffix.lower()])
         if not n_written:
@@ -280,139 +517,3 @@ def _check_whole(part: Path, n_written: int, path: Path) -> None:
             f"{path} could not be written: {n_stored} of {n_written} frames arrived. Is the disk "
             "full, or the folder read-only?"
         )
-
-
-Item, Result = TypeVar("Item"), TypeVar("Result")
-_END = object()
-
-
-def run_ahead(items: Iterator[Item], depth: int = 2) -> Iterator[Item]:
-    """Yield the items of an iterator that a background thread reads up to `depth` items ahead.
-
-    What the iterator raises is raised here. The thread starts with the first item asked for and
-    ends with the iterator, or when the reader stops reading.
-    """
-    waiting: queue.Queue = queue.Queue(depth)
-    stopped = threading.Event()
-
-    def put(entry: tuple) -> bool:
-        while not stopped.is_set():
-            try:
-                waiting.put(entry, timeout=0.1)
-                return True
-            except queue.Full:
-                continue
-        return False
-
-    def work() -> None:
-        try:
-            for item in items:
-                if not put((item, None)):
-                    return
-            put((_END, None))
-        except BaseException as error:  # handed to the reader, who raises it
-            put((_END, error))
-
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    try:
-        while True:
-            item, error = waiting.get()
-            if error is not None:
-                raise error
-            if item is _END:
-                return
-            yield item
-    finally:
-        stopped.set()
-        thread.join()
-
-
-def map_ahead(
-    function: Callable[[Item], Result], items: Iterator[Item], n_threads: int = 2
-) -> Iterator[Result]:
-    """Yield ``function(item)`` in order, computed in threads while further items are drawn.
-
-    At most two items a thread are held. What the function or the iterator raises is raised here,
-    after the results of the items before.
-    """
-    waiting: deque = deque()
-    with ThreadPoolExecutor(n_threads) as pool:
-        drawn = iter(items)
-        while True:
-            try:
-                item = next(drawn)
-            except StopIteration:
-                break
-            except Exception:
-                yield from (result.result() for result in waiting)
-                raise
-            waiting.append(pool.submit(function, item))
-            if len(waiting) >= 2 * n_threads:
-                yield waiting.popleft().result()
-        yield from (result.result() for result in waiting)
-
-
-@dataclass(frozen=True)
-class FilmInfo:
-    """What a film says about itself.
-
-    Attributes
-    ----------
-    path : Path
-        The video file or the frame folder.
-    n_frames : int
-        Number of frames announced: a container may announce more than can be decoded.
-    fps : float
-        Frames per second of the clock on which `iter_frames` delivers.
-    height, width : int
-        Size of the stored frames in pixels.
-    kind : str
-        "video" or "folder".
-    """
-
-    path: Path
-    n_frames: int
-    fps: float
-    height: int
-    width: int
-    kind: str
-
-
-def probe(path: str | Path, fps: float | None = None) -> FilmInfo:
-    """Look at a film without decoding all of it.
-
-    Parameters
-    ----------
-    path : str or Path
-        A video file or a folder of images.
-    fps : float, optional
-        Frame rate that replaces the one the film states. A folder states none: 30 is assumed.
-
-    Raises
-    ------
-    FileNotFoundError
-        Nothing is there.
-    ValueError
-        It is empty, or not a film.
-    """
-    path = Path(path)
-    if not path.exists():
-        raise FileNotFoundError(f"{path} does not exist: give the path of a film or frame folder.")
-    if path.is_dir():
-        images = frame_folder.list_images(path)
-        height, width = frame_folder.read_image(images[0]).shape
-        n_frames = len(images) + frame_folder.count_missing(images)
-        return FilmInfo(path, n_frames, fps or 30.0, height, width, "folder")
-    capture = open_capture(path)
-    announced, stated_fps = capture.get(cv2.CAP_PROP_FRAME_COUNT), capture.get(cv2.CAP_PROP_FPS)
-    times, shape = [], None
-    for image, seconds in timed_frames(capture, path, stop=30):
-        times.append(seconds)
-        shape = shape or image.shape[:2]
-    if shape is None:
-        raise ValueError(
-            f"{path} opens as a film but not one frame of it can be decoded: re-encode it."
-        )
-    n_frames = max(int(announced), len(times))
-    return FilmInfo(path, n_frames, fps or choose_fps(stated_fps, times, path), *shape, "video")

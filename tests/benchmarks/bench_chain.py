@@ -23,7 +23,7 @@ STATIONS = ("decode", "motion", "labels", "clips", "forecast", "scoring")
 
 def measure_size(minutes: float, factor: int, stretch: np.ndarray) -> list[dict]:
     """Seconds and peak MB of every station for one film."""
-    from fishlib.video.stored import shrink, write_video
+    from fishlib.video import shrink, write_video
 
     n_frames = round(minutes * 60 * FPS)
     size = (BASE[0] * factor, BASE[1] * factor)

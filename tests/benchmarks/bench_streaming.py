@@ -97,7 +97,7 @@ def _report_own(film, library: str) -> None:
     from fishlib.clips import motion_channels
     from fishlib.models import build_motion_convlstm
     from fishlib.streaming import LiveForecaster
-    from fishlib.video.stored import shrink
+    from fishlib.video import shrink
 
     small = shrink(film[:300], (60, 80))
     live = LiveForecaster(build_motion_convlstm(), layout=motion_channels())

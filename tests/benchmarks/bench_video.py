@@ -22,7 +22,7 @@ def measure(repetitions: int, frames: int) -> list[Row]:
     """Rows of decoding, and of decoding while each block is worked on."""
     from fishlib.tank import simulate_film
     from fishlib.tank.state import TankConfig
-    from fishlib.video.stored import write_video
+    from fishlib.video import write_video
 
     film = simulate_film(TankConfig(), 0, frames).frames
     rows = []
@@ -35,8 +35,7 @@ def measure(repetitions: int, frames: int) -> list[Row]:
 
 def _measure(path: Path, repetitions: int) -> list[Row]:
     from fishlib.motion import measure_motion
-    from fishlib.video import iter_frames
-    from fishlib.video.stored import probe
+    from fishlib.video import iter_frames, probe
 
     n_frames = sum(len(block) for block in iter_frames(path, stop=STOP))
     size = f"{probe(path).height} x {probe(path).width}"
