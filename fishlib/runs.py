@@ -98,10 +98,6 @@ def _refuse_other_run(folder: Path, begun: dict, shared: dict) -> None:
 
 def _made_with() -> dict:
     """Versions, commit and processor: what a number may depend on besides the parameters."""
-    git = ["git", "-C", str(PACKAGE), "rev-parse", "HEAD"]
-    found = (
-        subprocess.run(git, capture_output=True, text=True, check=False) if _in_clone() else None
-    )
     return {
         "versions": {
             "fishlib": fishlib.__version__,
