@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fishlib.tank.fish import simulate_tanks, simulate_tracks
-from fishlib.tank.oracle import oracle_forecast
+from fishlib.tank.oracle import oracle_forecast, oracle_of
 from fishlib.tank.rendering import render_blocks
 from fishlib.tank.state import BEHAVIOURS, TankConfig, Tracks, calm_shoal
 
@@ -16,6 +16,7 @@ __all__ = [
     "Tracks",
     "calm_shoal",
     "oracle_forecast",
+    "oracle_of",
     "render_blocks",
     "simulate_film",
     "simulate_tanks",

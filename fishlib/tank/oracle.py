@@ -206,3 +206,53 @@ def oracle_forecast(
             happens = is_burst(motions, threshold, low_fraction)
         forecast[batch] = happens.mean(axis=1)
     return forecast
+
+
+def oracle_of(
+    recording,
+    question: np.ndarray,
+    parts: dict[str, slice] | None,
+    settings: dict,
+    n_frames: int = 400,
+    n_rollouts: int = 30,
+    seed: int = 0,
+) -> dict[str, np.ndarray]:
+    """The oracle's forecast of onset from calm at some frames of the test part of a tank.
+
+    Parameters
+    ----------
+    recording : Recording
+        With its ``truth``, or None where nobody knows it.
+    question : int8 array (T,)
+        1, 0, or -1 where not asked.
+    parts : dict of slice, optional
+        With the key ``test``; None takes all frames.
+    settings : dict
+        ``horizon``, ``min_range`` and ``calm_level`` of the question.
+    n_frames : int
+        Asked frames, evenly spread, from which the tank is rolled on.
+    n_rollouts, seed
+        As in :func:`oracle_forecast`.
+
+    Returns
+    -------
+    dict
+        ``{"oracle": float64 (T,)}``, NaN elsewhere; empty for a film whose truth is unknown.
+    """
+    if recording.truth is None:
+        return {}
+    part = parts["test"] if parts else slice(None)
+    asked = np.arange(len(question))[part]
+    asked = asked[question[asked] >= 0]
+    chosen = asked[np.linspace(0, len(asked) - 1, min(n_frames, len(asked))).astype(int)]
+    forecast = oracle_forecast(
+        recording.truth,
+        TankConfig(),
+        chosen,
+        n_rollouts=n_rollouts,
+        seed=seed,
+        horizon=settings["horizon"],
+        threshold=settings["min_range"],
+        calm_level=settings["calm_level"],
+    )
+    return {"oracle": forecast}
