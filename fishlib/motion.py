@@ -37,7 +37,7 @@ def measure_motion(frames: np.ndarray) -> np.ndarray:
 
 
 def ahead(series: np.ndarray, n: int) -> np.ndarray:
-    """What comes at each frame: row t is ``series[t : t + n]``, float64 (T, n); NaN past the end."""
+    """What comes at each frame: row t is ``series[t : t + n]``, float64 (T, n), NaN at the end."""
     padded = np.append(np.asarray(series, float), np.full(n - 1, np.nan))
     return sliding_window_view(padded, n)
 
