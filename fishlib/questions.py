@@ -343,37 +343,3 @@ def _centred_mean(motion: np.ndarray, width: int) -> np.ndarray:
     windows = np.lib.stride_tricks.sliding_window_view(motion, width)
     mean[width // 2 : len(motion) - width // 2] = windows.mean(axis=1)
     return mean
-
-
-def add_warnings(
-    onsets: pd.DataFrame, alarms: np.ndarray, horizon: int = 45, fps: float = 30.0
-) -> pd.DataFrame:
-    """Add the alarm that preceded each onset.
-
-    An alarm at frame t covers (t, t + horizon]. Of several that cover an onset the first is given.
-
-    Parameters
-    ----------
-    onsets : DataFrame
-        From :func:`find_onsets`.
-    alarms : int array (n,)
-        Frames of the alarms, ascending.
-    horizon : int
-        Frames an alarm covers.
-    fps : float
-        Frames a second.
-
-    Returns
-    -------
-    DataFrame
-        With ``alarm`` (frame, Int64) and ``lead_s`` (seconds from alarm to onset), both missing
-        where no alarm preceded.
-    """
-    alarms = np.asarray(alarms, dtype=int)
-    onset = onsets.onset.to_numpy()
-    at = np.searchsorted(alarms, onset - horizon)  # the first alarm at most a horizon before
-    alarm = np.append(alarms, np.iinfo(int).max)[at]
-    warned = alarm < onset
-    alarm = pd.array(np.where(warned, alarm, 0), dtype="Int64")
-    alarm[~warned] = pd.NA
-    return onsets.assign(alarm=alarm, lead_s=np.where(warned, (onset - alarm) / fps, np.nan))

@@ -1,14 +1,23 @@
 import numpy as np
+import pandas as pd
 import pytest
+from sklearn.metrics import auc
 
 from fishlib.evaluation.alarms import (
+    add_warnings,
+    alarm_curve,
     alarm_scores,
+    alarm_table,
     covered_frames,
+    curve_area,
+    curve_thresholds,
     false_alarms,
     raise_alarms,
     watch,
     watched_frames,
 )
+from fishlib.evaluation.bootstrap import resample_counts
+from fishlib.questions import find_onsets
 
 
 def slow_alarms(forecast, threshold, horizon):
@@ -91,3 +100,97 @@ def test_onsets_out_of_reach_are_refused():
         watch(np.zeros(200), np.array([10]), 45)
     with pytest.raises(ValueError, match="count both from the same frame"):
         watch(np.zeros(200), np.array([210]), 45)
+
+
+def test_area_equals_scikit_learn_on_a_rising_curve():
+    x, y = np.array([[0.1, 0.4, 0.7], [0.2, 0.3, 0.9]]), np.array([[0.3, 0.5, 0.9], [0, 0.1, 1]])
+    expected = [auc(np.r_[0, a, 1], np.r_[0, b, 1]) for a, b in zip(x, y, strict=True)]
+    np.testing.assert_allclose(curve_area(x, y), expected)
+    np.testing.assert_allclose(curve_area(x[:, ::-1], y[:, ::-1]), expected)
+
+
+def test_random_forecasts_have_half_the_area():
+    areas = []
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        forecast = rng.random(6000)
+        seen = watch(forecast, np.sort(rng.choice(6000, 60, replace=False)), 45)
+        curve = alarm_curve(forecast, seen)
+        areas.append(curve_area(curve.time_in_warning, curve.sensitivity))
+    assert np.mean(areas) == pytest.approx(0.5, abs=0.015)
+
+
+def test_a_forecast_that_knows_the_onsets_has_nearly_all_of_it():
+    onsets = np.arange(200, 9000, 300)
+    to_next = np.array([min((o - t for o in onsets if o > t), default=999) for t in range(9000)])
+    forecast = np.where(to_next <= 40, 1 - to_next / 1000, -to_next / 1000)
+    curve = alarm_curve(forecast, watch(forecast, onsets, 45))
+    assert curve_area(curve.time_in_warning, curve.sensitivity) > 0.9
+    late = alarm_curve(forecast, watch(forecast, onsets, 45), min_lead=1.0)
+    assert late.sensitivity.max() > 0.9
+
+
+def test_thresholds_fall_and_span_the_forecast():
+    forecast = np.r_[np.nan, np.random.default_rng(0).random(1000)]
+    thresholds = curve_thresholds(forecast)
+    assert (np.diff(thresholds) < 0).all()
+    assert thresholds[0] == np.nanmax(forecast)
+    assert thresholds[-1] == np.nanmin(forecast)
+
+
+def test_bootstrap_samples_equal_direct_counts_on_repeated_frames():
+    """The interval of few resamples spans the values counted by hand in each of them."""
+    rng = np.random.default_rng(3)
+    forecast = rng.random(1500)
+    seen = watch(forecast, np.sort(rng.choice(np.arange(45, 1500), 30, replace=False)), 45)
+    onsets = seen.onsets
+    table = alarm_table({"p": forecast}, onsets, {"p": 0.97}, min_leads=(0.25,), block=100,
+                        n_resamples=3, seed=5).set_index("score")  # fmt: skip
+    counts = np.vstack(list(resample_counts(1455, 100, 3, 5, batch=3)))
+    full = np.zeros((3, 1500))
+    full[:, 45:] = counts
+    alarms = [t for t in range(1500) if forecast[t] >= 0.97]
+    kept = [alarms[0]]
+    for t in alarms:
+        kept += [t] if t >= kept[-1] + 45 else []
+    covered = np.array([any(8 <= t - a <= 45 for a in kept) for t in range(1500)])
+    sensitivity = full[:, onsets[covered[onsets]]].sum(1) / full[:, onsets].sum(1)
+    in_warning = full[:, covered & seen.watched].sum(1) / full.sum(1)
+    for score, values in {"sensitivity": sensitivity, "time_in_warning": in_warning}.items():
+        ends = np.quantile(values, [0.025, 0.975])
+        assert table.loc[score, ["low", "high"]].tolist() == pytest.approx(list(ends), abs=1e-6)
+    assert table.loc["excess", "value"] == alarm_scores(forecast, 0.97, seen, 0.25)["excess"]
+
+
+def test_half_a_second_ahead_the_published_network_is_at_chance(published):
+    """Sensitivity exceeds that of random alarms at no lead of 0.5 s or more."""
+    series = published.load_series("test")
+    onsets = find_onsets(series["motion"]).onset.to_numpy()
+    forecasts = {"convlstm": series["convlstm"], "baseline": series["baseline"]}
+    table = alarm_table(
+        forecasts, onsets, {"convlstm": 0.308, "baseline": 0.604}, n_resamples=200
+    ).set_index(["score", "min_lead_s", "name"])
+    for name in forecasts:
+        assert table.loc[("area", 0.0, name), "low"] > 0.5
+        for lead in (0.5, 1.0):
+            assert table.loc[("excess", lead, name), "low"] < 0
+            assert table.loc[("area", lead, name), "low"] < 0.5
+
+
+def test_an_onset_gets_the_first_alarm_that_covers_it():
+    onsets = pd.DataFrame({"onset": [4, 93]})
+    table = add_warnings(onsets, np.array([4, 47, 48, 60, 93]), horizon=45)
+    assert table.alarm.isna().tolist() == [True, False]
+    assert table.alarm[1] == 48  # 47 is more than 45 frames before 93
+    assert table.lead_s[1] == pytest.approx(45 / 30)
+    assert add_warnings(onsets, np.array([], int)).alarm.isna().all()
+    assert len(add_warnings(onsets.iloc[:0], np.array([3]))) == 0
+
+
+def test_nothing_is_watched_across_a_border_of_pieces():
+    pieces = pd.DataFrame({"film": ["a", "b"], "start": [0, 100], "stop": [100, 200]})
+    watched = watched_frames(np.zeros(200), 45, pieces)
+    np.testing.assert_array_equal(np.flatnonzero(~watched), np.r_[:45, 100:145])
+    seen = watch(np.zeros(200), np.array([60, 110]), 45, pieces=pieces)
+    assert seen.onsets.tolist() == [60]
+    assert false_alarms(np.array([70, 150]), seen).tolist() == [150]  # 70 + 45 is another film

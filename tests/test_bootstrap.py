@@ -1,10 +1,20 @@
 import numpy as np
 import pytest
 from scipy.signal import lfilter
-from scipy.stats import norm
-from sklearn.metrics import roc_auc_score
+from scipy.stats import kstest, norm
+from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
-from fishlib.evaluation.bootstrap import bootstrap_scores, interval, resample_counts, roc_bands
+from fishlib.evaluation.bootstrap import (
+    bootstrap_scores,
+    interval,
+    rank_frames,
+    resample_counts,
+    roc_bands,
+    shift_test,
+    weighted_auc,
+    weighted_rank_scores,
+    weighted_roc,
+)
 from fishlib.evaluation.scores import confusion_rates, probability_scores, rank_scores
 from fishlib.questions import label_bursts
 
@@ -111,3 +121,134 @@ def test_roc_bands_hold_the_curve_and_its_area():
     assert (low[:-1] <= curve + 1e-9).all()
     assert (curve <= high[:-1] + 1e-9).all()
     assert np.trapezoid(low, rates) < roc_auc_score(label, score) < np.trapezoid(high, rates)
+
+
+@pytest.fixture(params=[1, 8], ids=["many ties", "few ties"])
+def frames(request):
+    rng = np.random.default_rng(request.param)
+    label = (rng.random(200) < 0.3).astype(int)
+    forecast = np.round(rng.normal(label, 1.5), request.param - 1)
+    return label, forecast, rng.integers(0, 4, (5, 200)).astype(float)
+
+
+def test_weighted_scores_equal_scikit_learn_on_repeated_frames(frames):
+    label, forecast, counts = frames
+    ours = weighted_rank_scores(rank_frames(label, forecast), counts)
+    for row, times in enumerate(counts.astype(int)):
+        y, p = np.repeat(label, times), np.repeat(forecast, times)
+        assert ours["auc"][row] == pytest.approx(roc_auc_score(y, p))
+        assert ours["average_precision"][row] == pytest.approx(average_precision_score(y, p))
+
+
+def test_strata_compare_frames_of_the_same_stratum_only(frames):
+    label, forecast, counts = frames
+    stratum = np.random.default_rng(2).integers(0, 4, 200)
+    ours = weighted_auc(rank_frames(label, forecast, stratum), counts)
+    for row, weight in enumerate(counts):
+        right = pairs = 0.0
+        for i in np.flatnonzero(label == 1):
+            for j in np.flatnonzero((label == 0) & (stratum == stratum[i])):
+                order = (forecast[i] > forecast[j]) + 0.5 * (forecast[i] == forecast[j])
+                right += weight[i] * weight[j] * order
+                pairs += weight[i] * weight[j]
+        assert ours[row] == pytest.approx(right / pairs)
+
+
+def test_weighted_roc_equals_scikit_learn_at_its_corners():
+    rng = np.random.default_rng(4)
+    label = (rng.random(200) < 0.3).astype(int)
+    forecast = rng.normal(label, 1)
+    ranking = rank_frames(label, forecast)
+    fpr, tpr, _ = roc_curve(label, forecast, drop_intermediate=False)
+    rates = np.unique(fpr)
+    highest = [tpr[fpr == rate].max() for rate in rates]
+    np.testing.assert_allclose(weighted_roc(ranking, np.ones((1, 200)), rates)[0], highest)
+
+
+def test_a_resample_of_one_class_has_no_score(frames):
+    label, forecast, _ = frames
+    scores = weighted_rank_scores(rank_frames(label, forecast), np.array([label == 0], float))
+    assert np.isnan(scores["auc"]).all()
+    assert np.isnan(scores["average_precision"]).all()
+
+
+def smooth_noise(rng, n_frames, memory=0.9):
+    """A stationary autoregressive series of unit variance."""
+    noise = rng.normal(0, np.sqrt(1 - memory**2), n_frames + 200)
+    return lfilter([1], [1, -memory], noise)[200:]
+
+
+@pytest.mark.parametrize("kind", ["moving", "stationary"])
+def test_a_resample_holds_as_many_frames_as_the_series(kind):
+    counts = np.vstack(list(resample_counts(1000, 100, 40, seed=0, kind=kind)))
+    assert counts.shape == (40, 1000)
+    assert (counts.sum(axis=1) == 1000).all()
+    assert counts.mean() == 1
+
+
+def test_moving_blocks_keep_neighbours_together():
+    """A block of 100 has 99 joints that stay: a frame and its successor come together."""
+    counts = np.vstack(list(resample_counts(3000, 100, 50, seed=0)))
+    alone = np.abs(np.diff(counts, axis=1)).sum() / counts.sum()
+    assert alone < 0.03  # two ends a block of 100; resampling single frames gives 1.1
+
+
+def test_resamples_depend_on_the_seed_alone():
+    one, two, other = (next(resample_counts(900, 300, 5, seed=s)) for s in (0, 0, 1))
+    np.testing.assert_array_equal(one, two)
+    assert (one != other).any()
+
+
+def test_unusable_resampling_is_refused():
+    with pytest.raises(ValueError, match="too short for a bootstrap"):
+        next(resample_counts(899, 300))
+    with pytest.raises(ValueError, match="moving, stationary"):
+        next(resample_counts(900, 300, kind="iid"))
+
+
+def test_interval_is_the_middle_of_the_samples():
+    assert interval(np.r_[np.arange(101.0), np.nan], 0.9) == pytest.approx((5, 95))
+    assert np.isnan(interval(np.array([np.nan]))).all()
+
+
+def test_shifted_scores_equal_scikit_learn_on_rolled_series():
+    rng = np.random.default_rng(1)
+    label = rng.integers(-1, 2, 60)
+    label[[0, -1]] = 0, 1
+    forecast = np.round(rng.normal(label, 1), 1)
+    result = shift_test(label, forecast, n_shifts=10_000, min_shift=5)
+    null = []
+    for shift in range(5, 56):
+        met = np.roll(label, -shift)
+        null.append(roc_auc_score(met[met >= 0], forecast[met >= 0]))
+    observed = roc_auc_score(label[label >= 0], forecast[label >= 0])
+    assert result["auc"][0] == pytest.approx(observed)
+    assert result["shifts"][0] == 51
+    assert result["p_value"][0] == pytest.approx((1 + sum(a >= observed for a in null)) / 52)
+    assert interval(result["auc_by_chance"][1])[1] == pytest.approx(np.quantile(null, 0.975))
+
+
+def test_a_random_forecaster_gets_uniform_p_values():
+    p_values = []
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        label = (smooth_noise(rng, 2000) > 1).astype(int)
+        p_values.append(shift_test(label, smooth_noise(rng, 2000), 199, 100, seed)["p_value"][0])
+    assert kstest(p_values, "uniform").pvalue > 0.01
+    assert 0.01 <= np.mean(np.array(p_values) <= 0.05) <= 0.1
+
+
+def test_a_skilled_forecaster_is_told_from_chance():
+    rng = np.random.default_rng(0)
+    hidden = smooth_noise(rng, 3000)
+    forecast = hidden + rng.normal(0, 1, 3000)
+    forecast[:100] = np.nan
+    result = shift_test((hidden > 1).astype(int), forecast)
+    assert result["p_value"][0] == 1 / (1 + result["shifts"][0])
+    low, high = interval(result["auc_by_chance"][1])
+    assert low < 0.5 < high < result["auc"][0]
+
+
+def test_a_series_too_short_to_shift_is_refused():
+    with pytest.raises(ValueError, match="too short to be shifted"):
+        shift_test(np.arange(600) % 2, np.arange(600.0))

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from fishlib.questions import add_warnings, find_onsets
+from fishlib.questions import find_onsets
 
 
 def ramp(*corners):
@@ -85,18 +85,8 @@ def test_onsets_move_with_the_film():
     assert (find_onsets(later).onset == find_onsets(motion).onset + 30).all()
 
 
-def test_an_onset_gets_the_first_alarm_that_covers_it():
-    onsets = find_onsets(ramp((0, 1), (50, 3), (90, 1), (120, 3), (160, 3)), width=1)
-    assert onsets.onset.tolist() == [4, 93]
-    table = add_warnings(onsets, np.array([4, 47, 48, 60, 93]), horizon=45)
-    assert table.alarm.isna().tolist() == [True, False]
-    assert table.alarm[1] == 48  # 47 is more than 45 frames before 93
-    assert table.lead_s[1] == pytest.approx(45 / 30)
-    assert add_warnings(onsets, np.array([], int)).alarm.isna().all()
-
-
 def test_a_quiet_film_has_an_empty_table():
-    table = add_warnings(find_onsets(np.zeros(200)), np.array([3]))
+    table = find_onsets(np.zeros(200))
     assert len(table) == 0
     assert table.onset.dtype == int
 

@@ -6,13 +6,12 @@ from fishlib.evaluation.scores import (
     score_forecast,
     undo_class_weights,
 )
-from fishlib.evaluation.verdict import Evaluation, compare_forecasts, evaluate
+from fishlib.evaluation.verdict import Verdict, evaluate
 
 __all__ = [
-    "Evaluation",
+    "Verdict",
     "calibrate",
     "choose_thresholds",
-    "compare_forecasts",
     "evaluate",
     "score_forecast",
     "undo_class_weights",

@@ -14,7 +14,9 @@ import pandas as pd
 from scipy.ndimage import minimum_filter1d
 from threadpoolctl import threadpool_limits
 
-from fishlib.evaluation.bootstrap import interval, resample_counts
+from fishlib.evaluation.bootstrap import estimate_table, resample_counts
+from fishlib.evaluation.scores import NothingToJudge
+from fishlib.splits import by_piece, whole
 
 
 def raise_alarms(forecast: np.ndarray, threshold: float, horizon: int = 45) -> np.ndarray:
@@ -57,13 +59,21 @@ def covered_frames(
     return np.cumsum(edges[:-1]) > 0
 
 
-def watched_frames(forecast: np.ndarray, horizon: int = 45) -> np.ndarray:
-    """Whether the forecast was defined on all ``horizon`` frames before, bool (T,)."""
-    defined = np.isfinite(forecast).astype(np.int8)
-    before = minimum_filter1d(
-        defined, horizon, mode="constant", cval=0, origin=(horizon - 1) // 2
-    )  # over [t - horizon + 1 .. t]
-    return np.append(0, before[:-1]).astype(bool)
+def watched_frames(
+    forecast: np.ndarray, horizon: int = 45, pieces: pd.DataFrame | None = None
+) -> np.ndarray:
+    """Whether the forecast was defined on all ``horizon`` frames before, bool (T,).
+
+    With ``pieces`` (``film``, ``start``, ``stop``) of the same piece.
+    """
+
+    def watched(defined: np.ndarray) -> np.ndarray:
+        origin = (horizon - 1) // 2  # over [t - horizon + 1 .. t]
+        before = minimum_filter1d(defined, horizon, mode="constant", cval=0, origin=origin)
+        return np.append(0, before[:-1])
+
+    pieces = whole(len(forecast)) if pieces is None else pieces
+    return by_piece(watched, pieces, np.isfinite(forecast).astype(np.int8)) == 1
 
 
 @dataclass(frozen=True)
@@ -81,7 +91,13 @@ class Watch:
         return float(self.watched.sum() / self.fps / 60)
 
 
-def watch(forecast: np.ndarray, onsets: np.ndarray, horizon: int = 45, fps: float = 30.0) -> Watch:
+def watch(
+    forecast: np.ndarray,
+    onsets: np.ndarray,
+    horizon: int = 45,
+    fps: float = 30.0,
+    pieces: pd.DataFrame | None = None,
+) -> Watch:
     """Pick the frames and onsets a forecast can be judged on.
 
     Parameters
@@ -93,13 +109,17 @@ def watch(forecast: np.ndarray, onsets: np.ndarray, horizon: int = 45, fps: floa
     horizon : int
     fps : float
         Frames a second.
+    pieces : DataFrame, optional
+        As in :func:`watched_frames`.
 
     Raises
     ------
+    NothingToJudge
+        If no onset falls on a watched frame.
     ValueError
-        If no onset falls on a watched frame, or one lies outside the series.
+        If an onset lies outside the series.
     """
-    watched = watched_frames(forecast, horizon)
+    watched = watched_frames(forecast, horizon, pieces)
     onsets = np.asarray(onsets, dtype=int)
     if onsets.size and (onsets.min() < 0 or onsets.max() >= len(watched)):
         raise ValueError(
@@ -108,7 +128,7 @@ def watch(forecast: np.ndarray, onsets: np.ndarray, horizon: int = 45, fps: floa
         )
     onsets = onsets[watched[onsets]]
     if not onsets.size:
-        raise ValueError(
+        raise NothingToJudge(
             f"There is no onset among the {int(watched.sum())} frames with {horizon} frames of "
             "forecast before them: alarms cannot be scored. Use a longer stretch of film."
         )
@@ -183,12 +203,12 @@ def alarm_curve(
     """Alarm scores over thresholds: sensitivity against time in warning (Molchan's curve).
 
     Source: Molchan, *Physics of the Earth and Planetary Interiors* 61 (1990) 84, whose curve shows
-    1 - sensitivity. Parameters as for :func:`fishlib.evaluation.alarms.alarm_scores`.
+    1 - sensitivity. Parameters as for :func:`alarm_scores`.
 
     Returns
     -------
     DataFrame
-        ``threshold`` and the scores of :func:`fishlib.evaluation.alarms.alarm_scores`, by falling
+        ``threshold`` and the scores of :func:`alarm_scores`, by falling
         threshold.
     """
     thresholds = curve_thresholds(forecast, n_thresholds)
@@ -234,6 +254,7 @@ def alarm_table(
     horizon: int = 45,
     fps: float = 30.0,
     min_leads: Sequence[float] = LEADS,
+    pieces: pd.DataFrame | None = None,
     **resampling,
 ) -> pd.DataFrame:
     """Alarm scores of several forecasts on the same frames, with bootstrap intervals.
@@ -246,20 +267,20 @@ def alarm_table(
         Frames of the onsets.
     thresholds : mapping of name -> float
         At which each forecast raises its alarms.
-    horizon, fps
-        As in :func:`fishlib.evaluation.alarms.watch`.
+    horizon, fps, pieces
+        As in :func:`watch`.
     min_leads : sequence of float
         Shortest warnings that count, in seconds.
     **resampling
-        As in :func:`fishlib.evaluation.resampling.resample_counts`.
+        As in :func:`fishlib.evaluation.bootstrap.resample_counts`.
 
     Returns
     -------
     DataFrame
         Tidy: ``name``, ``min_lead_s``, ``score``, ``value``, ``low``, ``high``. The scores are
-        those of :func:`fishlib.evaluation.alarms.alarm_scores` that are not counts, and ``area``.
+        those of :func:`alarm_scores` that are not counts, and ``area``.
     """
-    seen = watch(np.sum(list(forecasts.values()), axis=0), onsets, horizon, fps)
+    seen = watch(np.sum(list(forecasts.values()), axis=0), onsets, horizon, fps, pieces)
     frames = np.flatnonzero(seen.watched)
     span = slice(frames[0], frames[-1] + 1)
     jobs = {
@@ -274,15 +295,16 @@ def alarm_table(
             for job, scorer in jobs.items():
                 with_area = 32 * len(samples[job]) < AREA_RESAMPLES
                 samples[job].append(scorer(counts, weights, with_area))
-    rows = []
+    estimates = {}
     for (name, lead), drawn in samples.items():
         scores = alarm_scores(forecasts[name], thresholds[name], seen, lead)
         curve = alarm_curve(forecasts[name], seen, lead)
         scores["area"] = float(curve_area(curve.time_in_warning, curve.sensitivity))
-        for score in drawn[0]:
-            low, high = interval(np.concatenate([b[score] for b in drawn if score in b]))
-            rows.append((name, lead, score, scores[score], low, high))
-    return pd.DataFrame(rows, columns=["name", "min_lead_s", "score", "value", "low", "high"])
+        estimates[name, lead] = {
+            score: (scores[score], np.concatenate([b[score] for b in drawn if score in b]))
+            for score in drawn[0]
+        }
+    return estimate_table(estimates, ("name", "min_lead_s"))
 
 
 def _alarm_scorer(
@@ -331,3 +353,37 @@ def _weighted_median(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     passed = np.cumsum(weights[:, order], axis=1)
     middle = np.argmax(passed >= passed[:, -1:] / 2, axis=1)
     return np.where(passed[:, -1] > 0, values[order][middle], np.nan)
+
+
+def add_warnings(
+    onsets: pd.DataFrame, alarms: np.ndarray, horizon: int = 45, fps: float = 30.0
+) -> pd.DataFrame:
+    """Add the alarm that preceded each onset.
+
+    An alarm at frame t covers (t, t + horizon]. Of several that cover an onset the first is given.
+
+    Parameters
+    ----------
+    onsets : DataFrame
+        From :func:`fishlib.questions.find_onsets`.
+    alarms : int array (n,)
+        Frames of the alarms, ascending.
+    horizon : int
+        Frames an alarm covers.
+    fps : float
+        Frames a second.
+
+    Returns
+    -------
+    DataFrame
+        With ``alarm`` (frame, Int64) and ``lead_s`` (seconds from alarm to onset), both missing
+        where no alarm preceded.
+    """
+    alarms = np.asarray(alarms, dtype=int)
+    onset = onsets.onset.to_numpy()
+    at = np.searchsorted(alarms, onset - horizon)  # the first alarm at most a horizon before
+    alarm = np.append(alarms, np.iinfo(int).max)[at]
+    warned = alarm < onset
+    alarm = pd.array(np.where(warned, alarm, 0), dtype="Int64")
+    alarm[~warned] = pd.NA
+    return onsets.assign(alarm=alarm, lead_s=np.where(warned, (onset - alarm) / fps, np.nan))

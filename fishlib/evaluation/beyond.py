@@ -1,34 +1,39 @@
 """Does one forecast know anything that another, or the present level of motion, does not?"""
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from functools import partial
 
 import numpy as np
 import pandas as pd
 from sklearn.linear_model import LogisticRegression
 
 from fishlib.evaluation.bootstrap import (
+    Estimates,
     ScoredFrames,
     bootstrap_auc,
     bootstrap_with,
-    interval,
+    estimate_table,
     scored_frames,
     weighted_mean,
 )
-from fishlib.evaluation.scores import frame_losses, is_probability, log_odds
+from fishlib.evaluation.scores import NothingToJudge, frame_losses, is_probability, log_odds
+from fishlib.splits import by_piece, whole
+
+LEADS = (0.0, 0.1, 0.25, 0.5, 1.0, 1.5)
+"""Seconds by which forecasts are held back."""
 
 
-def stacking_gain(
+def stacking_table(
     label: np.ndarray,
-    history: np.ndarray,
-    added: np.ndarray,
+    rival: np.ndarray,
+    added: Mapping[str, np.ndarray],
     *,
     embargo: int = 165,
     **resampling,
-) -> dict[str, float]:
-    """Log-loss gained by stacking a second forecast on a first one.
+) -> pd.DataFrame:
+    """Log-loss gained by stacking each of some forecasts on a rival.
 
-    A logistic regression on the log-odds of ``history`` alone, and one on those of both, are
+    A logistic regression on the log-odds of ``rival`` alone, and one on those of both, are
     fitted on one half of the scored frames and scored on the other, both ways; frames of the
     fitted half that lie within ``embargo`` of the other are left out of the fit.
 
@@ -36,51 +41,71 @@ def stacking_gain(
     ----------
     label : int array (T,)
         1, 0, or -1 where not labelled.
-    history, added : float arrays (T,)
-        Probabilities or scores, NaN where not defined.
+    rival : float array (T,)
+        A probability or a score, NaN where not defined.
+    added : mapping of name -> float array (T,)
     embargo : int
         Frames; window + horizon keeps one half's clips and labels out of the other.
     **resampling
-        As in :func:`fishlib.evaluation.resampling.resample_counts`.
+        As in :func:`fishlib.evaluation.bootstrap.resample_counts`.
 
     Returns
     -------
-    dict
-        ``gain`` (nats a frame; above 0 if ``added`` helps), its interval ``low``, ``high``, and
-        the log-losses ``without`` and ``with`` the added forecast.
+    DataFrame
+        ``name``, ``score``, ``value``, ``low``, ``high``; the scores are ``gain`` (nats a frame;
+        above 0 if it helps) and the log-losses ``without`` and ``with`` the added forecast.
 
     Raises
     ------
-    ValueError
+    NothingToJudge
         If a half to fit on holds one class only.
     """
-    scored = scored_frames(label, {"history": history, "added": added})
+    estimates = {}
+    for name, forecast in added.items():
+        scored = scored_frames(label, {"rival": rival, "added": forecast})
+        without, both = _stacked_losses(scored, embargo)
+        gain = without - both
+        scorer = {"": lambda weights, gain=gain: {"gain": weighted_mean(weights, gain)}}
+        samples = bootstrap_with(scored, scorer, **resampling)[""]["gain"]
+        estimates[name] = {
+            "gain": (float(gain.mean()), samples),
+            "without": (float(without.mean()), np.empty(0)),
+            "with": (float(both.mean()), np.empty(0)),
+        }
+    return estimate_table(estimates)
+
+
+def _stacked_losses(scored: ScoredFrames, embargo: int) -> tuple[np.ndarray, np.ndarray]:
+    """Log-loss of each frame, by models of the first forecast and of both."""
     x = np.column_stack([_as_odds(p) for p in scored.forecasts.values()])
     middle = scored.length / 2
-    without, both = np.zeros(len(scored.at)), np.zeros(len(scored.at))
+    losses = np.zeros((2, len(scored.at)))
     for early in (True, False):
         fit = scored.at < middle - embargo if early else scored.at >= middle + embargo
         test = scored.at >= middle if early else scored.at < middle
         _require_both(scored.label[fit])
-        for losses, columns in ((without, [0]), (both, [0, 1])):
-            model = LogisticRegression(C=1e6).fit(x[fit][:, columns], scored.label[fit])
-            p = model.predict_proba(x[test][:, columns])[:, 1]
-            losses[test] = frame_losses(scored.label[test], p)[1]
-    gain = without - both
-    drawn = bootstrap_with(
-        scored, {"": lambda weights: {"gain": weighted_mean(weights, gain)}}, **resampling
-    )
-    low, high = interval(drawn[""]["gain"])
-    return {
-        "gain": float(gain.mean()),
-        "low": low,
-        "high": high,
-        "without": float(without.mean()),
-        "with": float(both.mean()),
-    }
+        for used in (1, 2):
+            model = LogisticRegression(C=1e6).fit(x[fit, :used], scored.label[fit])
+            p = model.predict_proba(x[test, :used])[:, 1]
+            losses[used - 1, test] = frame_losses(scored.label[test], p)[1]
+    return losses[0], losses[1]
 
 
-def auc_at_equal_level(
+def _as_odds(forecast: np.ndarray) -> np.ndarray:
+    if is_probability(forecast):
+        return log_odds(forecast)
+    return (forecast - forecast.mean()) / (forecast.std() or 1.0)
+
+
+def _require_both(label: np.ndarray) -> None:
+    if np.unique(label).size < 2:
+        raise NothingToJudge(
+            f"Half the scored frames, less the embargo, leave {label.size} frames of one class: "
+            "too few to fit a stack on. Use a longer stretch of film."
+        )
+
+
+def equal_level_table(
     label: np.ndarray,
     forecasts: Mapping[str, np.ndarray],
     level: np.ndarray,
@@ -101,91 +126,26 @@ def auc_at_equal_level(
         The last motion known at each frame, ``motion[t - 1]``.
     n_bins : int
     **resampling
-        As in :func:`fishlib.evaluation.resampling.resample_counts`.
+        As in :func:`fishlib.evaluation.bootstrap.resample_counts`.
 
     Returns
     -------
     DataFrame
-        ``name``, ``auc``, ``low``, ``high``.
+        ``name``, ``score`` (``auc``), ``value``, ``low``, ``high``.
     """
-    scored, _, bins = _bin_by_level(label, forecasts, level, n_bins)
-    return bootstrap_auc(scored, bins, **resampling)
-
-
-def auc_by_level(
-    label: np.ndarray,
-    forecasts: Mapping[str, np.ndarray],
-    level: np.ndarray,
-    n_bins: int = 10,
-    **resampling,
-) -> pd.DataFrame:
-    """AUC within each bin of level, to see where a forecast knows more than the level.
-
-    Parameters as for :func:`auc_at_equal_level`.
-
-    Returns
-    -------
-    DataFrame
-        A row for each forecast and bin: ``name``, ``level`` (median of the bin), ``auc``,
-        ``low``, ``high``, ``frames``. NaN where a bin holds one class only.
-    """
-    scored, levels, bins = _bin_by_level(label, forecasts, level, n_bins)
-    rows = []
-    for k in np.unique(bins):
-        inside = bins == k
-        part = ScoredFrames(
-            scored.at[inside],
-            scored.length,
-            scored.label[inside],
-            {name: p[inside] for name, p in scored.forecasts.items()},
-        )
-        table = bootstrap_auc(part, None, **resampling)
-        rows.append(table.assign(level=float(np.median(levels[inside])), frames=inside.sum()))
-    return pd.concat(rows, ignore_index=True)
-
-
-def share_of_the_way(
-    score: float | np.ndarray, history: float | np.ndarray, oracle: float | np.ndarray
-) -> float | np.ndarray:
-    """How far a score lies on the way from the best history model (0) to the oracle (1).
-
-    (score - history) / (oracle - history) of a score of which more is better; NaN where the
-    oracle is not better than the history model, so that there is no way to go.
-    """
-    way = np.asarray(oracle, dtype=float) - history
-    with np.errstate(invalid="ignore", divide="ignore"):
-        share = np.where(way > 0, (np.asarray(score, dtype=float) - history) / way, np.nan)
-    return share if share.ndim else float(share)
-
-
-def _bin_by_level(
-    label: np.ndarray, forecasts: Mapping[str, np.ndarray], level: np.ndarray, n_bins: int
-) -> tuple[ScoredFrames, np.ndarray, np.ndarray]:
     scored = scored_frames(label, {**forecasts, " level": level})
     levels = scored.forecasts.pop(" level")
     edges = np.quantile(levels, np.linspace(0, 1, n_bins + 1)[1:-1])
-    return scored, levels, np.searchsorted(edges, levels, "right")
+    bins = np.searchsorted(edges, levels, "right")
+    return estimate_table(bootstrap_auc(scored, bins, **resampling))
 
 
-def _as_odds(forecast: np.ndarray) -> np.ndarray:
-    if is_probability(forecast):
-        return log_odds(forecast)
-    return (forecast - forecast.mean()) / (forecast.std() or 1.0)
-
-
-def _require_both(label: np.ndarray) -> None:
-    if np.unique(label).size < 2:
-        raise ValueError(
-            f"Half the scored frames, less the embargo, leave {label.size} frames of one class: "
-            "too few to fit a stack on. Use a longer stretch of film."
-        )
-
-
-def auc_by_lead(
+def lead_table(
     label: np.ndarray,
     forecasts: Mapping[str, np.ndarray],
-    leads: Sequence[float] = (0.0, 0.1, 0.25, 0.5, 1.0, 1.5),
+    leads: Sequence[float] = LEADS,
     fps: float = 30.0,
+    pieces: pd.DataFrame | None = None,
     **resampling,
 ) -> pd.DataFrame:
     """AUC of forecasts made some time before the frame whose label they meet.
@@ -200,87 +160,57 @@ def auc_by_lead(
         Seconds; label[t] meets forecast[t - lead].
     fps : float
         Frames a second.
+    pieces : DataFrame, optional
+        ``film``, ``start``, ``stop``: no forecast is held back across a border.
     **resampling
-        As in :func:`fishlib.evaluation.resampling.resample_counts`.
+        As in :func:`fishlib.evaluation.bootstrap.resample_counts`.
 
     Returns
     -------
     DataFrame
-        ``name``, ``lead`` (seconds), ``auc``, ``low``, ``high``.
+        ``name``, ``lead`` (seconds), ``score`` (``auc``), ``value``, ``low``, ``high``.
     """
+    pieces = whole(len(label)) if pieces is None else pieces
     held = {
-        (name, lead): _hold_back(np.asarray(p, dtype=float), round(lead * fps))
-        for name, p in forecasts.items()
+        (name, lead): by_piece(partial(_hold_back, round(lead * fps)), pieces, forecast)
+        for name, forecast in forecasts.items()
         for lead in leads
     }
-    return _auc_table(label, held, **resampling)
+    return estimate_table(bootstrap_auc(scored_frames(label, held), **resampling), ("name", "lead"))
 
 
-def auc_before_onset(
-    forecasts: Mapping[str, np.ndarray],
-    onsets: pd.DataFrame,
-    edges: Sequence[float] = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5),
-    horizon: int = 45,
-    fps: float = 30.0,
-    **resampling,
-) -> pd.DataFrame:
-    """AUC of telling frames some time before an onset from frames with none ahead.
+def _hold_back(frames: int, forecast: np.ndarray) -> np.ndarray:
+    return np.append(np.full(frames, np.nan), forecast)[: len(forecast)]
 
-    For each pair of edges, frames whose next onset comes after more than the first and at most
-    the second (seconds) are positive, and frames with none within ``horizon`` frames negative;
-    frames between an onset and its peak are left out.
 
-    Parameters
-    ----------
-    forecasts : mapping of name -> float array (T,)
-    onsets : DataFrame
-        From :func:`fishlib.evaluation.events.find_onsets`: ``onset`` and ``peak``.
-    edges : sequence of float
-        Seconds, rising, the last at most the horizon.
-    horizon : int
-        Frames.
-    fps : float
-        Frames a second.
+def share_of_the_way(
+    score: float | np.ndarray, rival: float | np.ndarray, oracle: float | np.ndarray
+) -> float | np.ndarray:
+    """How far a score lies on the way from the best rival (0) to the oracle (1).
 
-    Returns
-    -------
-    DataFrame
-        ``name``, ``lead`` (middle of the edges, seconds), ``auc``, ``low``, ``high``.
+    (score - rival) / (oracle - rival) of a score of which more is better; NaN where the oracle is
+    not better than the rival, so that there is no way to go.
     """
-    n_frames = len(next(iter(forecasts.values())))
-    ahead = frames_to_onset(n_frames, onsets)
-    tables = []
-    for first, last in pairwise(edges):
-        label = np.full(n_frames, -1, np.int8)
-        label[ahead > horizon] = 0
-        label[(ahead > first * fps) & (ahead <= last * fps)] = 1
-        jobs = {(name, (first + last) / 2): p for name, p in forecasts.items()}
-        tables.append(_auc_table(label, jobs, **resampling))
-    return pd.concat(tables, ignore_index=True)
+    way = np.asarray(oracle, dtype=float) - rival
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share = np.where(way > 0, (np.asarray(score, dtype=float) - rival) / way, np.nan)
+    return share if share.ndim else float(share)
 
 
-def frames_to_onset(n_frames: int, onsets: pd.DataFrame) -> np.ndarray:
-    """Frames from each frame to the next onset after it, float64 (T,).
+def share_table(estimates: Estimates, rival: str, oracle: str) -> pd.DataFrame:
+    """Share of the way from ``rival`` to ``oracle``: ``name``, ``score``, ``value``, interval.
 
-    Infinite if none is left; NaN from an onset to its peak.
+    The interval is NaN where more than one resample in forty has no way to go: the oracle is then
+    not told from the rival, and a share of nothing means nothing.
     """
-    onset = onsets.onset.to_numpy()
-    following = np.append(onset.astype(float), np.inf)
-    frames = np.arange(n_frames)
-    ahead = following[np.searchsorted(onset, frames, "right")] - frames
-    for first, peak in zip(onset, onsets.peak, strict=True):
-        ahead[first : peak + 1] = np.nan
-    return ahead
-
-
-def _hold_back(forecast: np.ndarray, frames: int) -> np.ndarray:
-    return np.concatenate([np.full(frames, np.nan), forecast])[: len(forecast)]
-
-
-def _auc_table(label: np.ndarray, jobs: Mapping[tuple, np.ndarray], **resampling) -> pd.DataFrame:
-    """AUC by (name, lead), on the frames where all jobs are defined."""
-    table = bootstrap_auc(scored_frames(label, jobs), **resampling)
-    names, leads = zip(*table.pop("name"), strict=True)
-    table.insert(0, "name", names)
-    table.insert(1, "lead", leads)
-    return table
+    shares: dict[str, dict] = {name: {} for name in estimates}
+    for score in ("auc", "average_precision", "brier_skill", "calibrated_brier_skill"):
+        known = {name: of.get(score, (np.nan,)) for name, of in estimates.items()}
+        scored = {name: one for name, one in known.items() if np.isfinite(one[0])}
+        if rival in scored and oracle in scored:
+            for name, one in scored.items():
+                ends = zip(one, scored[rival], scored[oracle], strict=True)
+                share, samples = (share_of_the_way(*numbers) for numbers in ends)
+                told = samples.size and np.mean(np.isfinite(samples)) >= 39 / 40
+                shares[name][score] = (share, samples if told else np.empty(0))
+    return estimate_table(shares)

@@ -12,7 +12,13 @@ import pandas as pd
 from arch.bootstrap import MovingBlockBootstrap, StationaryBootstrap
 from tqdm.auto import tqdm
 
-from fishlib.evaluation.scores import comparable_frames, frame_losses, is_probability
+from fishlib.evaluation.scores import (
+    COLUMNS,
+    NothingToJudge,
+    comparable_frames,
+    frame_losses,
+    is_probability,
+)
 
 
 @dataclass(frozen=True)
@@ -178,13 +184,15 @@ def resample_counts(
 
     Raises
     ------
+    NothingToJudge
+        If the series is shorter than three blocks.
     ValueError
-        If the series is shorter than three blocks, or ``kind`` is unknown.
+        If ``kind`` is unknown.
     """
     if kind not in BOOTSTRAPS:
         raise ValueError(f"kind is one of {', '.join(BOOTSTRAPS)}, got {kind!r}.")
     if block < 1 or n_frames < 3 * block:
-        raise ValueError(
+        raise NothingToJudge(
             f"A stretch of {n_frames} frames is too short for a bootstrap with blocks of {block}: "
             f"it takes at least {3 * block}. Use a longer film, or shorter blocks and say so."
         )
@@ -211,13 +219,28 @@ def interval(samples: np.ndarray, level: float = 0.95) -> tuple[float, float]:
     return float(low), float(high)
 
 
+Estimates = Mapping[object, Mapping[str, tuple[float, np.ndarray]]]
+"""A number and its bootstrap samples, by what it is about (a name, or several keys) and score."""
+
+
+def estimate_table(estimates: Estimates, keys: tuple[str, ...] = ("name",)) -> pd.DataFrame:
+    """Estimates as a tidy table with their intervals: the keys, ``score``, ``value``, ``low``,
+    ``high``; the interval is NaN where there are no samples."""
+    rows = [
+        (*(about if isinstance(about, tuple) else (about,)), score, value, *interval(samples))
+        for about, of_one in estimates.items()
+        for score, (value, samples) in of_one.items()
+    ]
+    return pd.DataFrame(rows, columns=[*keys, *COLUMNS[1:]])
+
+
 def shift_test(
     label: np.ndarray,
     forecast: np.ndarray,
     n_shifts: int = 999,
     min_shift: int = 300,
     seed: int = 0,
-) -> dict[str, float]:
+) -> dict[str, tuple[float, np.ndarray]]:
     """Is the AUC more than chance? Circular shifts of the forecast against the labels.
 
     A shifted forecast keeps its own rhythm and loses its relation to the labels. Shifts are drawn
@@ -236,13 +259,12 @@ def shift_test(
 
     Returns
     -------
-    dict
-        ``auc``, ``p_value``, ``shifts``, and ``chance_low``, ``chance_high``: the middle 95 % of
-        the shifted AUCs.
+    dict of score -> (value, samples)
+        ``auc``, ``p_value``, ``shifts``, and ``auc_by_chance``, the median and all of the shifted.
 
     Raises
     ------
-    ValueError
+    NothingToJudge
         If the series is too short for 19 shifts, with which p can reach 0.05.
     """
     frames = comparable_frames(label, {"to shift": forecast})
@@ -251,20 +273,18 @@ def shift_test(
     y, where = np.asarray(label)[span], np.flatnonzero(defined[span])
     possible = np.arange(min_shift, len(y) - min_shift + 1)
     if len(possible) < 19:
-        raise ValueError(
+        raise NothingToJudge(
             f"A stretch of {len(y)} frames is too short to be shifted by {min_shift} frames or "
             "more: use a longer film, or a smaller min_shift."
         )
     drawn = np.random.default_rng(seed).permutation(possible)[:n_shifts]
     observed, *null = _shifted_auc(y, where, np.asarray(forecast)[span][where], [0, *drawn])
     null = np.array(null)[np.isfinite(null)]
-    low, high = interval(null)
     return {
-        "auc": float(observed),
-        "p_value": float((1 + np.sum(null >= observed)) / (1 + len(null))),
-        "shifts": len(null),
-        "chance_low": low,
-        "chance_high": high,
+        "auc": (float(observed), np.empty(0)),
+        "p_value": (float((1 + np.sum(null >= observed)) / (1 + len(null))), np.empty(0)),
+        "shifts": (len(null), np.empty(0)),
+        "auc_by_chance": (float(np.median(null)), null),
     }
 
 
@@ -418,14 +438,8 @@ def frame_scorer(
 
 def bootstrap_auc(
     scored: ScoredFrames, stratum: np.ndarray | None = None, **resampling
-) -> pd.DataFrame:
-    """AUC of each forecast with its interval, over pairs within strata int (n,) if given.
-
-    Returns
-    -------
-    DataFrame
-        ``name``, ``auc``, ``low``, ``high``.
-    """
+) -> Estimates:
+    """AUC of each forecast and its samples, over pairs within strata int (n,) if given."""
     rankings = {name: rank_frames(scored.label, p, stratum) for name, p in scored.forecasts.items()}
     scorers = {
         name: lambda weights, ranking=ranking: {"auc": weighted_auc(ranking, weights)}
@@ -433,11 +447,10 @@ def bootstrap_auc(
     }
     drawn = bootstrap_with(scored, scorers, **resampling)
     whole = np.ones((1, len(scored.at)))
-    rows = [
-        (name, float(weighted_auc(ranking, whole)[0]), *interval(drawn[name]["auc"]))
+    return {
+        name: {"auc": (float(weighted_auc(ranking, whole)[0]), drawn[name]["auc"])}
         for name, ranking in rankings.items()
-    ]
-    return pd.DataFrame(rows, columns=["name", "auc", "low", "high"])
+    }
 
 
 def weighted_mean(weights: np.ndarray, values: np.ndarray) -> np.ndarray:

@@ -3,7 +3,10 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from fishlib.files import write_atomically
+from jinja2 import Environment, PackageLoader
+
+from fishlib.evaluation.verdict import Verdict
+from fishlib.files import write_text
 
 LIMITS = (
     "Intervals say how far the numbers would move on other stretches of the *same* film; another "
@@ -15,10 +18,19 @@ LIMITS = (
     "That a forecast holds does not say what makes the fish burst.",
 )
 """What no number on the card shows, whatever the run."""
+COLUMNS = {
+    "log-loss gain (10⁻³ nat a frame)": ("stacking", ("gain",), "+.2f", 1e3),
+    "AUC at equal motion": ("equal_level", ("auc",), ".3f", 1),
+    "alarm area": ("alarms", ("0.0", "area"), ".3f", 1),
+    "excess at 0.5 s": ("alarms", ("0.5", "excess"), "+.3f", 1),
+    "false alarms a minute": ("alarms", ("0.0", "false_alarms_per_minute"), ".1f", 1),
+    "share of the way": ("share_of_the_way", ("auc",), ".0%", 1),
+}
+"""Columns of the card's second table: part, way to the number within it, format, factor."""
 
 
 def model_card(
-    verdicts: Mapping[str, Mapping],
+    verdicts: Mapping[str, Verdict],
     *,
     title: str,
     data: Mapping[str, object],
@@ -31,8 +43,7 @@ def model_card(
 
     Parameters
     ----------
-    verdicts : mapping of target -> metrics
-        ``Evaluation.metrics`` of each label, as returned or as read back from JSON.
+    verdicts : mapping of question -> Verdict
     title : str
     data, splits : mappings
         Facts to list, such as ``{"film": ..., "frames": ...}`` and ``{"train": "0 to 44 955"}``.
@@ -55,136 +66,32 @@ def model_card(
     """
     if not verdicts:
         raise ValueError("A model card needs at least one verdict: run evaluate first.")
-    seeds_line = f"- training seeds: {', '.join(map(str, seeds)) or 'nothing was trained'}"
-    lines = [f"# Model card: {title}", "", "## Data and splits", ""]
-    lines += [f"- {key}: {value}" for key, value in {**data, **splits}.items()]
-    lines += ["", "## Forecasters", ""]
-    lines += [f"- **{name}**: {text}" for name, text in models.items()] + [seeds_line]
-    for target, metrics in verdicts.items():
-        lines += ["", f"## {target}", "", *_verdict_lines(metrics)]
-    lines += ["", "## What this does not show", ""]
     few_seeds = len(seeds) in (1, 2)
     own = [*limits, *(["Fewer than three training seeds: training luck is not known."] * few_seeds)]
-    return "\n".join([*lines, *(f"- {limit}" for limit in (*own, *LIMITS))]) + "\n"
-
-
-def write_model_card(path: str | Path, verdicts: Mapping[str, Mapping], **about) -> Path:
-    """Write :func:`model_card` to a file, which appears when it is whole."""
-    text = model_card(verdicts, **about)
-    return write_atomically(Path(path), lambda whole: whole.write_text(text, encoding="utf-8"))
-
-
-def _verdict_lines(metrics: Mapping) -> list[str]:
-    scores, setting = metrics["scores"], metrics["setting"]
-    first = next(iter(scores.values()))
-    base = setting["base_rate"]
-    rate = "their own share" if base is None else f"a training base rate of {base:.3f}"
-    lines = [
-        f"{first['frames']:.0f} test frames, {first['positives']:.0f} positive; always saying no "
-        f"is right on {first['always_no_accuracy']:.1%}. Brier skill is against {rate}. "
-        f"Intervals: 95 %, {setting['kind']} blocks of {setting['block']} frames, "
-        f"{setting['n_resamples']} resamples.",
-        "",
-        "| forecaster | ROC-AUC | average precision | Brier skill | TPR / FPR | p (chance) |",
-        "|---|---|---|---|---|---|",
-    ]
-    chance = metrics.get("chance", {})
-    lines += [_score_row(name, of_one, chance.get(name)) for name, of_one in scores.items()]
-    lines += ["", "TPR and FPR at the threshold chosen on validation (\\* on these frames), at "
-              "highest Youden's J; Brier skill after calibration on validation (\\* as issued).",
-              ""]  # fmt: skip
-    lines += _further_rows(metrics) + _difference_lines(metrics)
-    return lines + [f"- not computed, {k}: {why}" for k, why in metrics["left_out"].items()]
-
-
-def _score_row(name: str, scores: Mapping, chance: Mapping | None) -> str:
-    chosen = "chosen_max_youden_tpr" in scores
-    rates = [scores[f"{'chosen_' * chosen}max_youden_{key}"] for key in ("tpr", "fpr")]
-    skill = scores.get("calibrated_brier_skill")
-    skill = _number(skill) if skill else _number(scores.get("brier_skill")) + "\\*"
-    cells = [
-        _number(scores["auc"]),
-        _number(scores["average_precision"]),
-        skill.replace("–\\*", "–"),
-        " / ".join(map(_number, rates)) + "\\*" * (not chosen),
-        "–" if chance is None else f"{chance['p_value']:.3f}",
-    ]
-    return f"| {name} | {' | '.join(cells)} |"
-
-
-def _further_rows(metrics: Mapping) -> list[str]:
-    """A table of what each forecaster adds, warns of, and reaches; columns that were computed."""
-    columns = {
-        "log-loss gain (10⁻³ nat a frame)": ("stacking", (), "gain", "+.2f", 1e3),
-        "AUC at equal motion": ("equal_level", (), "auc", ".3f", 1),
-        "alarm area": ("alarms", ("0.0", "area"), "value", ".3f", 1),
-        "excess at 0.5 s": ("alarms", ("0.5", "excess"), "value", "+.3f", 1),
-        "false alarms a minute": ("alarms", ("0.0", "false_alarms_per_minute"), "value", ".1f", 1),
-        "share of the way": ("share_of_the_way", ("auc",), "share", ".0%", 1),
-    }
-    columns = {head: where for head, where in columns.items() if metrics.get(where[0])}
-    if not columns:
-        return []
-    lines = [f"| forecaster | {' | '.join(columns)} |", "|---" * (1 + len(columns)) + "|"]
-    for name in metrics["scores"]:
-        cells = [_look_up(metrics, name, *where) for where in columns.values()]
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-    history = metrics["setting"]["history"]
-    legend = (
-        f"Gain: from stacking the forecaster on {history or 'the best history model'}; below 0 is "
-        "none. Equal motion: among frames of equal present motion. Alarm area: 0.5 for alarms at "
-        "random. Excess: onsets caught at least 0.5 s ahead, less those that random alarms with "
-        "the same time in warning catch. Share of the way: in AUC, from the best history model to "
-        "the oracle."
+    return _template("model_card.md.jinja").render(
+        title=title,
+        facts={**data, **splits},
+        models=models,
+        seeds=seeds,
+        verdicts={question: verdict.metrics for question, verdict in verdicts.items()},
+        limits=[*own, *LIMITS],
     )
-    return [*lines, "", legend, ""]
 
 
-def _look_up(
-    metrics: Mapping, name: str, part: str, path: Sequence[str], key: str, form: str, factor: float
-) -> str:
-    found = metrics[part].get(name)
-    for step in path:
-        found = (found or {}).get(step)
-    if not isinstance(found, Mapping):
-        return _number(found, key, form)
-    scaled = {k: found[k] * factor for k in (key, "low", "high") if found.get(k) is not None}
-    return _number(scaled, key, form)
+def write_report(folder: str | Path, verdicts: Mapping[str, Verdict], **about) -> Path:
+    """Write :func:`model_card` as ``model_card.md`` of a folder; the file appears whole."""
+    return write_text(Path(folder) / "model_card.md", model_card(verdicts, **about))
 
 
-def _difference_lines(metrics: Mapping) -> list[str]:
-    """Paired differences of AUC: from the best history model, or of all pairs without one."""
-    history = metrics["setting"]["history"]
-    lines = []
-    for name, scores in metrics["differences"].items():
-        if "auc" in scores and (history is None or history in name.split(" − ")):
-            found = scores["auc"]
-            verdict = "a difference" if found["different"] else "not told apart"
-            lines.append(f"- AUC, {name}: {_number(found, 'difference', '+.3f')}: {verdict}")
-    return lines
-
-
-def _value(found: object, key: str = "value", form: str = ".3f") -> str:
-    number = found.get(key) if isinstance(found, Mapping) else found
-    return "–" if number is None else format(number, form).replace("-", "−")
-
-
-def _number(found: object, key: str = "value", form: str = ".3f") -> str:
-    """A number with its interval, or a dash where there is none."""
-    text = _value(found, key, form)
-    if not isinstance(found, Mapping) or found.get("low") is None:
-        return text
-    return f"{text} [{_value(found, 'low', form)}, {_value(found, 'high', form)}]"
-
-
-def headline_table(rows: Sequence[tuple[str, Mapping, Sequence[str]]]) -> str:
+def headline_table(rows: Sequence[tuple[str, Verdict, Sequence[str]]]) -> str:
     """A Markdown table of ROC-AUCs with their intervals.
 
     Parameters
     ----------
-    rows : sequence of (question, metrics, names)
-        What was asked, the ``metrics`` of its :class:`fishlib.evaluation.Evaluation`, and the
-        forecasters to list, in order; a name that was not scored is left out.
+    rows : sequence of (question, verdict, names)
+        What was asked, its :class:`fishlib.evaluation.Verdict`, and the forecasters to list, in
+        order; a name that was not scored is left out. A verdict without scores is one row with
+        its reason.
 
     Returns
     -------
@@ -192,16 +99,56 @@ def headline_table(rows: Sequence[tuple[str, Mapping, Sequence[str]]]) -> str:
         Three columns: question, forecaster, ROC-AUC with its 95 % interval.
     """
     lines = ["| asked | forecaster | ROC-AUC [95 %] |", "|---|---|---|"]
-    for question, metrics, names in rows:
-        for name in names:
-            if name in metrics["scores"]:
-                lines.append(f"| {question} | {name} | {_auc(metrics['scores'][name]['auc'])} |")
-                question = ""
+    for question, verdict, names in rows:
+        table = verdict.scores
+        if table.empty:
+            lines.append(f"| {question} | – | {table.attrs['reason']} |")
+        auc = table[table.score == "auc"].set_index("name")
+        for name in [name for name in names if name in auc.index]:
+            numbers = auc.loc[name, ["value", "low", "high"]].to_dict()
+            lines.append(f"| {question} | {name} | {_number(numbers)} |")
+            question = ""
     return "\n".join(lines)
 
 
-def _auc(auc: Mapping | float) -> str:
-    """A score with its interval, or alone where too few frames were scored for one."""
-    if not isinstance(auc, Mapping):
-        return f"{auc:.3f}"
-    return f"{auc['value']:.3f} [{auc['low']:.3f}, {auc['high']:.3f}]"
+def _template(name: str):
+    environment = Environment(
+        loader=PackageLoader("fishlib.evaluation", "."),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["number"] = _number
+    environment.globals["columns"] = _columns
+    return environment.get_template(name)
+
+
+def _columns(metrics: Mapping) -> dict[str, dict[str, str]]:
+    """Cells by heading and forecaster, of the parts that were computed."""
+    return {
+        heading: {
+            name: _number(_look_up(metrics[part].get(name), way), form, factor)
+            for name in metrics["scores"]
+        }
+        for heading, (part, way, form, factor) in COLUMNS.items()
+        if metrics.get(part)
+    }
+
+
+def _look_up(found: object, way: Sequence[str]) -> object:
+    for step in way:
+        found = (found or {}).get(step)
+    return found
+
+
+def _number(found: object, form: str = ".3f", factor: float = 1) -> str:
+    """A number with its interval where it has one, or a dash where there is none."""
+    numbers = found if isinstance(found, Mapping) else {"value": found}
+    texts = {
+        key: format(number * factor, form).replace("-", "−")
+        for key, number in numbers.items()
+        if key in ("value", "low", "high") and isinstance(number, int | float) and number == number
+    }
+    if "value" not in texts:
+        return "–"
+    return "{value} [{low}, {high}]".format(**texts) if "low" in texts else texts["value"]

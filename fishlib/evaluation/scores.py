@@ -15,6 +15,20 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
+COLUMNS = ["name", "score", "value", "low", "high"]
+"""Columns every table of a verdict has; what a row is about further stands before or after."""
+
+
+class NothingToJudge(ValueError):
+    """The film is too short, too quiet or of one class: no fault of the input, but no number."""
+
+
+def no_table(reason: object) -> pd.DataFrame:
+    """An empty table that says why it is, in ``attrs["reason"]``."""
+    table = pd.DataFrame(columns=COLUMNS)
+    table.attrs["reason"] = str(reason)
+    return table
+
 
 def comparable_frames(label: np.ndarray, forecasts: Mapping[str, np.ndarray]) -> np.ndarray:
     """Frames that are labelled and on which all forecasts are defined.
@@ -33,13 +47,33 @@ def comparable_frames(label: np.ndarray, forecasts: Mapping[str, np.ndarray]) ->
     Raises
     ------
     ValueError
-        If there is no forecast, lengths differ, a value is not 1, 0 or -1 (label) or is infinite
-        (forecast), no frame is left, or the frames left hold one class only.
+        If the input is not aligned or not of such values, see :func:`require_aligned`.
+    NothingToJudge
+        If no frame is left, or the frames left hold one class only.
     """
-    label = _require_label(label)
+    require_aligned(label, forecasts)
+    label = np.asarray(label)
+    frames = (label >= 0) & np.isfinite(np.sum([*forecasts.values()], axis=0, dtype=float))
+    _require_both_classes(label[frames], " and ".join(map(repr, forecasts)))
+    return frames
+
+
+def require_aligned(label: np.ndarray, forecasts: Mapping[str, np.ndarray]) -> None:
+    """Refuse what is no label of 1, 0 and -1, or no forecast of its length without infinities.
+
+    Raises
+    ------
+    ValueError
+        In one sentence that names the forecast; also if there is none.
+    """
+    label = np.asarray(label)
+    if label.ndim != 1 or not np.isin(label, (-1, 0, 1)).all():
+        raise ValueError(
+            f"A label is one series of 1, 0 and -1 (not labelled), got shape {label.shape} with "
+            f"values {np.unique(label)[:5].tolist()}."
+        )
     if not forecasts:
         raise ValueError("There is no forecast to score: give at least one.")
-    frames = label >= 0
     for name, forecast in forecasts.items():
         forecast = np.asarray(forecast, dtype=float)
         if forecast.shape != label.shape:
@@ -49,9 +83,6 @@ def comparable_frames(label: np.ndarray, forecasts: Mapping[str, np.ndarray]) ->
             )
         if np.isinf(forecast).any():
             raise ValueError(f"The forecast {name!r} holds infinite values: use NaN or a number.")
-        frames &= np.isfinite(forecast)
-    _require_both_classes(label[frames], " and ".join(map(repr, forecasts)))
-    return frames
 
 
 def is_probability(forecast: np.ndarray) -> bool:
@@ -141,17 +172,31 @@ def confusion_rates(label: np.ndarray, forecast: np.ndarray, threshold: float) -
     }
 
 
-def best_thresholds(label: np.ndarray, forecast: np.ndarray) -> dict[str, float]:
-    """Thresholds of the highest accuracy and the highest Youden's J on these frames.
+def choose_thresholds(label: np.ndarray, forecast: np.ndarray) -> dict[str, float]:
+    """Thresholds of highest accuracy and highest Youden's J, to be chosen on validation frames.
 
     Every value of the forecast is tried, and one above them all, which calls nothing; of equally
-    good ones the highest is taken. Inputs as for :func:`confusion_rates`.
+    good ones the highest is taken. A frame is called if its forecast is at least the threshold.
+
+    Parameters
+    ----------
+    label : int array (T,)
+        1, 0, or -1 where not labelled.
+    forecast : float array (T,)
+        NaN where not defined.
 
     Returns
     -------
     dict
         Keys ``max_accuracy`` and ``max_youden``.
+
+    Raises
+    ------
+    NothingToJudge
+        If the frames that can be used are none or of one class.
     """
+    frames = comparable_frames(label, {"to threshold": forecast})
+    label, forecast = np.asarray(label)[frames], np.asarray(forecast, float)[frames]
     fpr, tpr, thresholds = roc_curve(label, forecast, drop_intermediate=False)
     thresholds[0] = np.nextafter(np.max(forecast), np.inf)
     share = np.mean(label)
@@ -162,24 +207,14 @@ def best_thresholds(label: np.ndarray, forecast: np.ndarray) -> dict[str, float]
     }
 
 
-def _require_label(label: np.ndarray) -> np.ndarray:
-    label = np.asarray(label)
-    if label.ndim != 1 or not np.isin(label, (-1, 0, 1)).all():
-        raise ValueError(
-            f"A label is one series of 1, 0 and -1 (not labelled), got shape {label.shape} with "
-            f"values {np.unique(label)[:5].tolist()}."
-        )
-    return label.astype(np.int8)
-
-
 def _require_both_classes(label: np.ndarray, names: str) -> None:
     if label.size == 0:
-        raise ValueError(
+        raise NothingToJudge(
             f"No labelled frame has a forecast of {names}: the forecast is NaN, or the label -1, "
             "on every frame."
         )
     if label.min() == label.max():
-        raise ValueError(
+        raise NothingToJudge(
             f"All {label.size} frames on which {names} can be scored are labelled {label[0]}: no "
             "score tells classes apart where there is one. Use a longer stretch of film."
         )
@@ -328,37 +363,13 @@ def _recalibrate(label: np.ndarray, forecast: np.ndarray) -> np.ndarray:
     return IsotonicRegression().fit_transform(forecast, label)
 
 
-def choose_thresholds(label: np.ndarray, forecast: np.ndarray) -> dict[str, float]:
-    """Thresholds of highest accuracy and highest Youden's J, to be chosen on validation frames.
-
-    Parameters
-    ----------
-    label : int array (T,)
-        1, 0, or -1 where not labelled.
-    forecast : float array (T,)
-        NaN where not defined.
-
-    Returns
-    -------
-    dict
-        Keys ``max_accuracy`` and ``max_youden``; a frame is called if its forecast is at least
-        the threshold.
-
-    Raises
-    ------
-    ValueError
-        If the frames that can be used are none or of one class.
-    """
-    frames = comparable_frames(label, {"to threshold": forecast})
-    return best_thresholds(np.asarray(label)[frames], np.asarray(forecast, float)[frames])
-
-
 def score_forecast(
     label: np.ndarray,
     forecast: np.ndarray,
     *,
     base_rate: float | None = None,
     thresholds: Mapping[str, float] | None = None,
+    calibrated: np.ndarray | None = None,
 ) -> dict[str, float]:
     """All frame scores of one forecast.
 
@@ -373,6 +384,8 @@ def score_forecast(
         the share of the scored frames.
     thresholds : mapping of rule -> threshold, optional
         Chosen elsewhere, by :func:`choose_thresholds` on validation.
+    calibrated : float array (T,), optional
+        The forecast made a probability, by a calibration fitted on validation.
 
     Returns
     -------
@@ -381,7 +394,8 @@ def score_forecast(
         ``brier``, ``brier_skill``, ``log_loss`` and ``miscalibration`` (NaN unless all forecasts
         lie in [0, 1]), ``discrimination``, ``uncertainty``; ``max_accuracy`` and ``max_youden``
         with ``_threshold``, ``_tpr`` and ``_fpr``, the best on *these* frames; and for each given
-        rule ``chosen_{rule}_threshold``, ``_accuracy``, ``_youden``, ``_tpr``, ``_fpr``.
+        rule ``chosen_{rule}_threshold``, ``_accuracy``, ``_youden``, ``_tpr``, ``_fpr``; and of
+        the calibrated forecast ``calibrated_brier``, ``_brier_skill``, ``_log_loss``.
 
     Raises
     ------
@@ -393,67 +407,17 @@ def score_forecast(
     share = float(y.mean())
     scores = {"frames": int(y.size), "positives": int(y.sum()), "always_no_accuracy": 1 - share}
     scores |= rank_scores(y, p)
-    scores |= probability_scores(y, p, share if base_rate is None else base_rate)
+    base_rate = share if base_rate is None else base_rate
+    scores |= probability_scores(y, p, base_rate)
     scores |= corp_decomposition(y, p)
-    for rule, threshold in best_thresholds(y, p).items():
+    for rule, threshold in choose_thresholds(y, p).items():
         rates = confusion_rates(y, p, threshold)
         scores[rule] = rates[rule.removeprefix("max_")]
         scores |= {f"{rule}_{key}": rates[key] for key in ("threshold", "tpr", "fpr")}
     for rule, threshold in (thresholds or {}).items():
         rates = confusion_rates(y, p, threshold)
         scores |= {f"chosen_{rule}_{key}": value for key, value in rates.items()}
+    if calibrated is not None:
+        extra = probability_scores(y, np.asarray(calibrated)[frames], base_rate)
+        scores |= {f"calibrated_{key}": value for key, value in extra.items()}
     return scores
-
-
-def score_all(
-    label: np.ndarray,
-    forecasts: Mapping[str, np.ndarray],
-    base_rate: float | None,
-    thresholds: Mapping[str, Mapping[str, float]],
-    calibrated: Mapping[str, np.ndarray],
-) -> dict[str, dict[str, float]]:
-    """:func:`score_forecast` of each forecast on the frames where all are defined.
-
-    ``thresholds`` and ``calibrated`` as :func:`learn_from_validation` returns them; the calibrated
-    forecasts add ``calibrated_brier``, ``calibrated_brier_skill``, ``calibrated_log_loss``.
-    """
-    frames = comparable_frames(label, forecasts)
-    y = np.asarray(label)[frames]
-    reference = float(y.mean()) if base_rate is None else base_rate
-    scores = {}
-    for name, forecast in forecasts.items():
-        p = np.asarray(forecast, dtype=float)[frames]
-        rules = {rule.removeprefix("chosen_"): t for rule, t in thresholds.get(name, {}).items()}
-        scores[name] = score_forecast(y, p, base_rate=base_rate, thresholds=rules)
-        if name in calibrated:
-            extra = probability_scores(y, calibrated[name][frames], reference)
-            scores[name] |= {f"calibrated_{key}": value for key, value in extra.items()}
-    return scores
-
-
-def learn_from_validation(
-    validation: tuple[np.ndarray, Mapping[str, np.ndarray]] | None,
-    forecasts: Mapping[str, np.ndarray],
-) -> tuple[dict[str, dict[str, float]], dict[str, np.ndarray]]:
-    """Thresholds, and test forecasts calibrated, both learnt on validation frames.
-
-    Parameters
-    ----------
-    validation : (label, forecasts), optional
-        Of the validation frames; forecasts it does not hold get neither.
-    forecasts : mapping of name -> float array (T,)
-        Of the test frames.
-
-    Returns
-    -------
-    thresholds : dict of name -> {"chosen_max_accuracy": ..., "chosen_max_youden": ...}
-    calibrated : dict of name -> float64 array (T,)
-    """
-    thresholds: dict[str, dict[str, float]] = {}
-    calibrated: dict[str, np.ndarray] = {}
-    label, known = validation or (np.empty(0), {})
-    for name in (name for name in forecasts if name in known):
-        rules = choose_thresholds(label, known[name])
-        thresholds[name] = {f"chosen_{rule}": value for rule, value in rules.items()}
-        calibrated[name] = calibrate(label, known[name])(forecasts[name])
-    return thresholds, calibrated

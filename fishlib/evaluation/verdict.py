@@ -1,38 +1,38 @@
-"""Tables of the verdict, and the same numbers as nested dicts for ``metrics.json``.
+"""The verdict: forecasts of one question judged from arrays alone."""
 
-``scores`` are dicts of one forecaster's scores, ``drawn`` its bootstrap samples, by name.
-"""
-
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial, wraps
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from fishlib.evaluation.alarms import alarm_table
-from fishlib.evaluation.beyond import (
-    auc_at_equal_level,
-    auc_by_lead,
-    share_of_the_way,
-    stacking_gain,
+from fishlib.evaluation.alarms import add_warnings, alarm_curve, alarm_table, raise_alarms, watch
+from fishlib.evaluation.beyond import equal_level_table, lead_table, share_table, stacking_table
+from fishlib.evaluation.bootstrap import (
+    Estimates,
+    bootstrap_scores,
+    estimate_table,
+    interval,
+    roc_bands,
+    shift_test,
 )
-from fishlib.evaluation.bootstrap import bootstrap_scores, interval, shift_test
 from fishlib.evaluation.scores import (
+    NothingToJudge,
     calibrate,
     choose_thresholds,
     comparable_frames,
-    learn_from_validation,
-    score_all,
+    frame_losses,
+    is_probability,
+    no_table,
+    reliability_curve,
+    require_aligned,
     score_forecast,
-    undo_class_weights,
 )
-from fishlib.forecasters.rules import level_forecast
-from fishlib.questions import find_onsets
-
-Scores = Mapping[str, Mapping[str, float]]
-Samples = Mapping[str, Mapping[str, np.ndarray]]
+from fishlib.files import plain
+from fishlib.splits import by_piece, whole
 
 COMPARED = (
     "auc",
@@ -43,339 +43,465 @@ COMPARED = (
     "calibrated_log_loss",
 )
 """Scores of which differences are reported."""
-KEYS = ("name", "min_lead_s", "lead", "score")
-"""Columns that say what a row is about; the others hold its numbers."""
-
-
-def score_table(scores: Scores, drawn: Samples) -> pd.DataFrame:
-    """Every score of every forecaster: ``name``, ``score``, ``value``, ``low``, ``high``.
-
-    The interval is NaN for counts, thresholds and what was maximised on the scored frames.
-    """
-    rows = [
-        (name, score, value, *interval(drawn[name].get(score, np.empty(0))))
-        for name, of_one in scores.items()
-        for score, value in of_one.items()
-    ]
-    return pd.DataFrame(rows, columns=["name", "score", "value", "low", "high"])
-
-
-def difference_table(
-    scores: Scores, drawn: Samples, pairs: Iterable[tuple[str, str]] | None = None
-) -> pd.DataFrame:
-    """Differences on the same resamples: ``name``, ``first``, ``second``, ``score``,
-    ``difference``, ``low``, ``high``, ``different`` (the interval excludes 0)."""
-    rows = []
-    for first, second in combinations(scores, 2) if pairs is None else pairs:
-        for score in COMPARED:
-            if score in drawn[first] and score in drawn[second]:
-                low, high = interval(drawn[first][score] - drawn[second][score])
-                difference = scores[first][score] - scores[second][score]
-                name = f"{first} − {second}"
-                different = low > 0 or high < 0
-                rows.append((name, first, second, score, difference, low, high, different))
-    columns = ["name", "first", "second", "score", "difference", "low", "high", "different"]
-    return pd.DataFrame(rows, columns=columns)
-
-
-def chance_table(
-    label: np.ndarray,
-    forecasts: Mapping[str, np.ndarray],
-    n_shifts: int,
-    min_shift: int,
-    seed: int,
-) -> pd.DataFrame:
-    """Circular-shift test of each forecaster; columns as ``resampling.shift_test``."""
-    rows = [
-        {"name": name, **shift_test(label, forecast, n_shifts, min_shift, seed)}
-        for name, forecast in forecasts.items()
-    ]
-    return pd.DataFrame(rows)
-
-
-def stacking_table(
-    label: np.ndarray,
-    forecasts: Mapping[str, np.ndarray],
-    history: str,
-    added: Iterable[str],
-    **resampling,
-) -> pd.DataFrame:
-    """What each forecaster adds to ``history``; columns as
-    :func:`fishlib.evaluation.incremental.stacking_gain`."""
-    rows = [
-        {"name": name, **stacking_gain(label, forecasts[history], forecasts[name], **resampling)}
-        for name in added
-    ]
-    return pd.DataFrame(rows)
-
-
-def share_table(scores: Scores, drawn: Samples, history: str, oracle: str) -> pd.DataFrame:
-    """Share of the way from ``history`` to ``oracle``: ``name``, ``score``, ``share``, interval.
-
-    The interval is NaN where more than one resample in forty has no way to go: the oracle is then
-    not told from the history model, and a share of nothing means nothing.
-    """
-    rows = []
-    for score in ("auc", "average_precision", "brier_skill", "calibrated_brier_skill"):
-        ends = [name for name in (history, oracle) if score in drawn[name]]
-        for name in scores if len(ends) == 2 else ():
-            if score in drawn[name]:
-                share = share_of_the_way(*(scores[n][score] for n in (name, history, oracle)))
-                samples = share_of_the_way(*(drawn[n][score] for n in (name, history, oracle)))
-                known = np.mean(np.isfinite(samples)) >= 39 / 40
-                low, high = interval(samples) if known else (np.nan, np.nan)
-                rows.append((name, score, share, low, high))
-    return pd.DataFrame(rows, columns=["name", "score", "share", "low", "high"])
-
-
-def nest(table: pd.DataFrame) -> dict:
-    """A table as nested dicts: first by name, then by lead and score, then the numbers.
-
-    A row whose only number is ``value`` becomes that number.
-    """
-    keys = [key for key in KEYS if key in table]
-    nested: dict = {}
-    for row in table.to_dict("records"):
-        inner = nested
-        for key in keys[:-1]:
-            inner = inner.setdefault(str(row[key]), {})
-        numbers = {k: _plain(v) for k, v in row.items() if k not in keys}
-        numbers = {k: v for k, v in numbers.items() if v is not None or k == "value"}
-        inner[str(row[keys[-1]])] = numbers["value"] if set(numbers) == {"value"} else numbers
-    return nested
-
-
-def _plain(value: object) -> object:
-    """A number that JSON knows; None for NaN."""
-    if isinstance(value, bool | np.bool_):
-        return bool(value)
-    if isinstance(value, int | np.integer):
-        return int(value)
-    if isinstance(value, float | np.floating):
-        return float(value) if np.isfinite(value) else None
-    return value
-
-
-Parts = dict[str, Callable[[], pd.DataFrame]]
-Forecasts = Mapping[str, np.ndarray]
-
+PARTS = (
+    "scores",
+    "differences",
+    "chance",
+    "leads",
+    "alarms",
+    "stacking",
+    "equal_level",
+    "share_of_the_way",
+)
+"""The tables of a verdict that go into ``metrics.json``."""
 LEAD_RESAMPLES = 200
 """Resamples for AUC against lead, a figure of many points."""
 
 
-def frame_parts(
-    label: np.ndarray, forecasts: Forecasts, n_shifts: int, fps: float, resampling: Mapping
-) -> Parts:
-    """``chance``: the circular-shift test; ``leads``: AUC of forecasts held back."""
-    fewer = {**resampling, "n_resamples": min(resampling["n_resamples"], LEAD_RESAMPLES)}
-    return {
-        "chance": lambda: chance_table(
-            label, forecasts, n_shifts, round(10 * fps), resampling["seed"]
-        ),
-        "leads": lambda: auc_by_lead(label, forecasts, fps=fps, **fewer),
-    }
+def _table(make: Callable) -> cached_property:
+    """A table made once; an empty one with its reason where there is nothing to judge."""
+
+    @wraps(make)
+    def made(verdict: "Verdict") -> pd.DataFrame:
+        try:
+            return make(verdict)
+        except NothingToJudge as reason:
+            return no_table(reason)
+
+    return cached_property(made)
 
 
-def motion_parts(
-    label: np.ndarray,
-    forecasts: Forecasts,
-    scores: Scores,
-    motion: np.ndarray | None,
-    onsets: pd.DataFrame | None,
-    fps: float,
-    horizon: int,
-    resampling: Mapping,
-) -> Parts:
-    """``equal_level`` if the motion is given, ``alarms`` if it or the onsets are.
+@dataclass(frozen=True, eq=False)
+class Verdict:
+    """What :func:`evaluate` found on the test part, with all that was chosen on validation.
 
-    Alarms are raised at the threshold of highest Youden's J chosen on validation, or, for a
-    forecast without one, at the best on the scored frames.
-    """
-    parts: Parts = {}
-    if motion is not None:
-        level = -level_forecast(motion)
-        parts["equal_level"] = lambda: auc_at_equal_level(label, forecasts, level, **resampling)
-    if motion is None and onsets is None:
-        return parts
-    events = find_onsets(motion, horizon, fps=fps) if onsets is None else onsets
-    at = {
-        name: of_one.get("chosen_max_youden_threshold", of_one["max_youden_threshold"])
-        for name, of_one in scores.items()
-    }
-    parts["alarms"] = lambda: alarm_table(
-        forecasts, events.onset.to_numpy(), at, horizon=horizon, fps=fps, **resampling
-    )
-    return parts
-
-
-def history_parts(
-    label: np.ndarray,
-    forecasts: Forecasts,
-    scores: Scores,
-    drawn: Samples,
-    history: str | None,
-    added: Iterable[str] | None,
-    oracle: str | None,
-    resampling: Mapping,
-) -> Parts:
-    """``stacking`` on the best history model, ``share_of_the_way`` from it to the oracle."""
-    if history is None:
-        return {}
-    others = [name for name in forecasts if name not in (history, oracle)]
-    others = others if added is None else list(added)
-    parts: Parts = {
-        "stacking": lambda: stacking_table(label, forecasts, history, others, **resampling)
-    }
-    if oracle is not None:
-        parts["share_of_the_way"] = lambda: share_table(scores, drawn, history, oracle)
-    return parts
-
-
-__all__ = [
-    "Evaluation",
-    "calibrate",
-    "choose_thresholds",
-    "compare_forecasts",
-    "evaluate",
-    "score_forecast",
-    "undo_class_weights",
-]
-
-
-def compare_forecasts(
-    label: np.ndarray,
-    forecasts: Mapping[str, np.ndarray],
-    *,
-    pairs: Iterable[tuple[str, str]] | None = None,
-    base_rate: float | None = None,
-    **resampling,
-) -> pd.DataFrame:
-    """Paired differences of the scores of forecasts, on the frames where all are defined.
-
-    Parameters
-    ----------
-    label, forecasts, base_rate
-        As for :func:`evaluate`.
-    pairs : iterable of (name, name), optional
-        First minus second; None takes every pair.
-    **resampling
-        As in :func:`fishlib.evaluation.resampling.resample_counts`.
-
-    Returns
-    -------
-    DataFrame
-        ``name`` ("first − second"), ``first``, ``second``, ``score``, ``difference``, its 95 %
-        interval ``low``, ``high``, and ``different``: whether the interval excludes 0.
-    """
-    scores = score_all(label, forecasts, base_rate, {}, {})
-    drawn = bootstrap_scores(label, forecasts, base_rate=base_rate, **resampling)
-    return difference_table(scores, drawn, pairs)
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What :func:`evaluate` found.
-
-    ``tables`` holds tidy DataFrames, each with the column ``name`` of the forecaster, ``metrics``
-    the same numbers as a dict that can be written as JSON, ``left_out`` the parts that could not
-    be computed and why.
+    Every table has the columns ``name``, ``score``, ``value``, ``low``, ``high``; one that could
+    not be computed is empty, and its ``attrs["reason"]`` is a sentence. The fields are the
+    arguments of :func:`evaluate`.
     """
 
-    tables: dict[str, pd.DataFrame]
-    metrics: dict
-    left_out: dict[str, str] = field(default_factory=dict)
+    forecasts: dict[str, np.ndarray]
+    question: np.ndarray
+    parts: Mapping[str, slice] | None
+    rivals: tuple[str, ...]
+    motion: np.ndarray | None
+    events: pd.DataFrame | None
+    oracle: str | None
+    fps: float
+    horizon: int
+    pieces: pd.DataFrame
+    n_shifts: int
+    resampling: Mapping[str, int]
+
+    def on(self, part: str = "test") -> dict[str, np.ndarray]:
+        """The forecasts of one part, float (n,); empty arrays where the film was not split."""
+        frames = self.parts[part] if self.parts else slice(0)
+        return {name: forecast[frames] for name, forecast in self.forecasts.items()}
+
+    @property
+    def label(self) -> np.ndarray:
+        """The question on the test part, int8 (n,)."""
+        return self.question[self.parts["test"] if self.parts else slice(0)]
+
+    def _asked(self, part: str) -> np.ndarray:
+        """The question on one part, -1 elsewhere, int8 (T,)."""
+        if self.parts is None:
+            raise NothingToJudge(
+                f"{len(self.question) / self.fps / 60:.1f} minutes of film are too short to be "
+                "split into a part to train on, one to choose on and one to judge on."
+            )
+        asked = np.full(len(self.question), -1, np.int8)
+        asked[self.parts[part]] = self.question[self.parts[part]]
+        return asked
+
+    @cached_property
+    def _judged(self) -> np.ndarray:
+        """The question on the test frames on which every forecast is defined, int8 (T,)."""
+        asked = self._asked("test")
+        return np.where(comparable_frames(asked, self.forecasts), asked, -1)
+
+    @cached_property
+    def _test(self) -> dict[str, np.ndarray]:
+        """The forecasts on the test part, NaN elsewhere, float64 (T,)."""
+        self._asked("test")
+        inside = np.zeros(len(self.question), bool)
+        inside[self.parts["test"]] = True
+        return {name: np.where(inside, p, np.nan) for name, p in self.forecasts.items()}
+
+    @cached_property
+    def base_rate(self) -> float | None:
+        """Share of positive training frames; None if none is labelled."""
+        asked = self._asked("train")
+        return float(np.mean(asked[asked >= 0])) if (asked >= 0).any() else None
+
+    @cached_property
+    def _chosen(self) -> dict[str, dict[str, float]]:
+        """Thresholds chosen on validation, of the forecasts that can be judged there."""
+        asked, chosen = self._asked("validation"), {}
+        for name, forecast in self.forecasts.items():
+            frames = asked[np.isfinite(forecast)]
+            if (frames == 0).any() and (frames == 1).any():
+                chosen[name] = choose_thresholds(asked, forecast)
+        return chosen
+
+    @cached_property
+    def _calibrated(self) -> dict[str, np.ndarray]:
+        """Forecasts made probabilities by what validation taught."""
+        asked = self._asked("validation")
+        return {n: calibrate(asked, p)(p) for n, p in self.forecasts.items() if n in self._chosen}
+
+    @cached_property
+    def best_rival(self) -> str | None:
+        """The rival of lowest log-loss on validation; None without rivals to choose from."""
+        if len(self.rivals) < 2 or self.parts is None:
+            return next(iter(self.rivals), None) if self.parts else None
+        asked = self._asked("validation")
+        known = {name: self.forecasts[name] for name in self.rivals}
+        frames = (asked >= 0) & np.isfinite(np.sum([*known.values()], axis=0))
+        if not frames.any():
+            return None
+        losses = {}
+        for name, forecast in known.items():
+            p = forecast if is_probability(forecast) else self._calibrated.get(name)
+            losses[name] = np.inf if p is None else frame_losses(asked[frames], p[frames])[1].mean()
+        return min(losses, key=losses.get)
+
+    def _require_rival(self) -> str:
+        self._asked("validation")
+        if self.best_rival is None:
+            raise NothingToJudge(
+                "No rival that reads the motion alone could be chosen on validation."
+                if self.rivals
+                else "No rival that reads the motion alone was given."
+            )
+        return self.best_rival
+
+    @cached_property
+    def cuts(self) -> dict[str, float]:
+        """The threshold of highest Youden's J, chosen on validation; on test without one there."""
+        here = [name for name in self.forecasts if name not in self._chosen]
+        best = {name: choose_thresholds(self._judged, self.forecasts[name]) for name in here}
+        rules = {**self._chosen, **best}
+        return {name: rules[name]["max_youden"] for name in self.forecasts}
+
+    @cached_property
+    def _estimates(self) -> Estimates:
+        """Every score of every forecast with its bootstrap samples."""
+        estimates = {}
+        for name, forecast in self.forecasts.items():
+            scores = score_forecast(
+                self._judged,
+                forecast,
+                base_rate=self.base_rate,
+                thresholds=self._chosen.get(name),
+                calibrated=self._calibrated.get(name),
+            )
+            estimates[name] = {
+                score: (value, self._samples.get(name, {}).get(score, np.empty(0)))
+                for score, value in scores.items()
+            }
+        return estimates
+
+    @cached_property
+    def _samples(self) -> dict[str, dict[str, np.ndarray]]:
+        """Bootstrap samples of the scores; none where the film is too short for them."""
+        chosen = {
+            name: {f"chosen_{rule}": threshold for rule, threshold in rules.items()}
+            for name, rules in self._chosen.items()
+        }
+        try:
+            return bootstrap_scores(
+                self._judged,
+                self.forecasts,
+                base_rate=self.base_rate,
+                thresholds=chosen,
+                calibrated=self._calibrated,
+                **self.resampling,
+            )
+        except NothingToJudge:
+            return {}
+
+    @_table
+    def scores(self) -> pd.DataFrame:
+        """All of :func:`fishlib.evaluation.scores.score_forecast`; no interval for counts,
+        thresholds and what was maximised on the scored frames."""
+        return estimate_table(self._estimates)
+
+    @_table
+    def differences(self) -> pd.DataFrame:
+        """Differences of all pairs, as from :meth:`compare`."""
+        return _differences(self._estimates, combinations(self.forecasts, 2))
+
+    def compare(
+        self, firsts: str | Sequence[str], seconds: str | Sequence[str] | None
+    ) -> pd.DataFrame:
+        """Paired differences of scores, each of some forecasts minus each of others.
+
+        Returns
+        -------
+        DataFrame
+            ``name`` ("first − second"), ``score``, ``value``, ``low``, ``high``, ``first``,
+            ``second``, ``different`` (the interval excludes 0). Empty with a reason if nothing
+            could be scored, or ``seconds`` is None, as ``best_rival`` may be.
+
+        Raises
+        ------
+        ValueError
+            If a forecast is unknown.
+        """
+        firsts, seconds = ([n] if isinstance(n, str) else n for n in (firsts, seconds))
+        _require_names({*firsts, *(seconds or ())}, self.forecasts)
+        try:
+            seconds = [self._require_rival()] if seconds is None else seconds
+            pairs = [(a, b) for a in firsts for b in seconds if a != b]
+            return _differences(self._estimates, pairs)
+        except NothingToJudge as reason:
+            return no_table(reason)
+
+    @_table
+    def chance(self) -> pd.DataFrame:
+        """``auc``, ``p_value``, ``shifts`` and ``auc_by_chance`` by circular shifts."""
+        test = partial(shift_test, self._judged, n_shifts=self.n_shifts,
+                       min_shift=round(10 * self.fps), seed=self.resampling["seed"])  # fmt: skip
+        return estimate_table({name: test(p) for name, p in self._test.items()})
+
+    @_table
+    def leads(self) -> pd.DataFrame:
+        """``auc`` of forecasts held back by ``lead`` seconds."""
+        fewer = min(self.resampling["n_resamples"], LEAD_RESAMPLES)
+        resampling = {**self.resampling, "n_resamples": fewer}
+        judged = self._judged
+        return lead_table(judged, self._test, fps=self.fps, pieces=self.pieces, **resampling)
+
+    @_table
+    def equal_level(self) -> pd.DataFrame:
+        """``auc`` among frames of equal motion just before."""
+        judged = self._judged
+        if self.motion is None:
+            raise NothingToJudge("No motion was given to compare frames of equal level.")
+        level = by_piece(lambda series: np.append(np.nan, series[:-1]), self.pieces, self.motion)
+        return equal_level_table(judged, self._test, level, **self.resampling)
+
+    @_table
+    def alarms(self) -> pd.DataFrame:
+        """Scores of the alarms raised at :attr:`cuts`, for some ``min_lead_s``."""
+        test, onsets = self._test, self._require_onsets()
+        clock = {"horizon": self.horizon, "fps": self.fps, "pieces": self.pieces}
+        return alarm_table(test, onsets, self.cuts, **clock, **self.resampling)
+
+    @property
+    def test_events(self) -> pd.DataFrame:
+        """The events whose onset lies in the test part, in frames of the series."""
+        events = pd.DataFrame(columns=["onset"]) if self.events is None else self.events
+        inside = np.zeros(len(self.question), bool)
+        inside[self.parts["test"] if self.parts else slice(0)] = True
+        return events[inside[events.onset.to_numpy(int)]].reset_index(drop=True)
+
+    def _require_onsets(self) -> np.ndarray:
+        if self.events is None:
+            raise NothingToJudge("No events were given for alarms to warn of.")
+        return self.test_events.onset.to_numpy(int)
+
+    def raised(self, name: str) -> np.ndarray:
+        """Frames of the series at which a forecast raises its alarms in the test part."""
+        try:
+            return raise_alarms(self._test[name], self.cuts[name], self.horizon)
+        except NothingToJudge:
+            return np.empty(0, int)
+
+    def warned(self, name: str) -> pd.DataFrame:
+        """:attr:`test_events` with the ``alarm`` that preceded each, and its ``lead_s``."""
+        return add_warnings(self.test_events, self.raised(name), self.horizon, self.fps)
+
+    def warning_curve(self, name: str) -> pd.DataFrame:
+        """Alarm scores over thresholds, see :func:`fishlib.evaluation.alarms.alarm_curve`."""
+        try:
+            forecast, onsets = self._test[name], self._require_onsets()
+            seen = watch(forecast, onsets, self.horizon, self.fps, self.pieces)
+            return alarm_curve(forecast, seen)
+        except NothingToJudge as reason:
+            return no_table(reason)
+
+    @_table
+    def stacking(self) -> pd.DataFrame:
+        """``gain`` in log-loss of stacking each forecast on the best rival."""
+        judged, best = self._judged, self._require_rival()
+        added = {n: p for n, p in self._test.items() if n not in (best, self.oracle)}
+        return stacking_table(judged, self._test[best], added, **self.resampling)
+
+    @_table
+    def share_of_the_way(self) -> pd.DataFrame:
+        """How far each forecast is on the way from the best rival to the oracle."""
+        estimates, best = self._estimates, self._require_rival()
+        if self.oracle is None:
+            raise NothingToJudge("No oracle is known: only a simulated film has a known limit.")
+        return share_table(estimates, best, self.oracle)
+
+    @_table
+    def thresholds(self) -> pd.DataFrame:
+        """Thresholds of highest accuracy and Youden's J chosen on validation."""
+        if not self._chosen:
+            raise NothingToJudge("No forecast has validation frames of both classes.")
+        table = {n: {k: (t, np.empty(0)) for k, t in of.items()} for n, of in self._chosen.items()}
+        return estimate_table(table)
+
+    @_table
+    def reliability(self) -> pd.DataFrame:
+        """CORP reliability: ``value`` is the frequency of positives, beside ``forecast``."""
+        tables = [
+            reliability_curve(self._judged, p)
+            .rename(columns={"frequency": "value"})
+            .assign(name=name, score="frequency", low=np.nan, high=np.nan)
+            for name, p in self.forecasts.items()
+        ]
+        return pd.concat(tables, ignore_index=True)
+
+    def roc_bands(self, names: Sequence[str]) -> dict[str, tuple[np.ndarray, ...]]:
+        """Pointwise bands of ROC curves, see :func:`fishlib.evaluation.bootstrap.roc_bands`."""
+        shown = {name: self.forecasts[name] for name in names}
+        try:
+            return roc_bands(self._asked("test"), shown, **self.resampling)
+        except NothingToJudge:
+            return {}
+
+    @property
+    def left_out(self) -> dict[str, str]:
+        """The parts that could not be computed, and why."""
+        tables = {name: getattr(self, name) for name in PARTS}
+        return {k: table.attrs["reason"] for k, table in tables.items() if "reason" in table.attrs}
+
+    @property
+    def metrics(self) -> dict:
+        """All numbers as a nested dict that can be written as JSON."""
+        numbers = {name: nest(getattr(self, name)) for name in PARTS if name not in self.left_out}
+        setting = {"n_shifts": self.n_shifts, "best_rival": self.best_rival}
+        setting["base_rate"] = self.base_rate if self.parts else None
+        return {**numbers, "setting": {**self.resampling, **setting}, "left_out": self.left_out}
 
 
 def evaluate(
-    label: np.ndarray,
     forecasts: Mapping[str, np.ndarray],
+    question: np.ndarray,
+    parts: Mapping[str, slice] | None,
     *,
-    base_rate: float | None = None,
-    validation: tuple[np.ndarray, Mapping[str, np.ndarray]] | None = None,
+    rivals: Iterable[str] = (),
     motion: np.ndarray | None = None,
-    onsets: pd.DataFrame | None = None,
-    history: str | None = None,
-    added: Iterable[str] | None = None,
+    events: pd.DataFrame | None = None,
     oracle: str | None = None,
     fps: float = 30.0,
     horizon: int = 45,
+    pieces: pd.DataFrame | None = None,
     n_shifts: int = 999,
-    block: int = 300,
     n_resamples: int = 1000,
+    block: int = 300,
     seed: int = 0,
-    kind: str = "moving",
     progress: bool = True,
-) -> Evaluation:
-    """Run the protocol on test frames.
+) -> Verdict:
+    """Run the protocol: choose on the validation part, judge on the test part.
 
     Parameters
     ----------
-    label : int array (T,)
-        1, 0, or -1 where not labelled.
     forecasts : mapping of name -> float array (T,)
-        Compared on the frames where all are defined.
-    base_rate : float, optional
-        Share of positive training frames.
-    validation : (label, forecasts) of the validation frames, optional
-        Thresholds and calibrations are chosen there, for the forecasts it holds.
+        Probabilities, or scores of which more means a burst; NaN where not defined. Compared on
+        the test frames where all are defined.
+    question : int array (T,)
+        1, 0, or -1 where a frame is not asked.
+    parts : mapping of {"train", "validation", "test"} -> slice, or None
+        None where the film is too short to be split: the verdict is then empty.
+    rivals : names
+        Forecasts that read the motion alone; the best on validation is what others must beat.
     motion : float array (T,), optional
-        Motion proxy of the test frames: for onset events and for AUC at equal level.
-    onsets : DataFrame, optional
-        From :func:`fishlib.evaluation.events.find_onsets`; None finds them in ``motion``.
-    history : str, optional
-        Name of the best forecaster that reads the motion proxy alone.
-    added : names, optional
-        Forecasters stacked on it; None takes all others but the oracle.
+        For AUC at equal level.
+    events : DataFrame, optional
+        From :func:`fishlib.questions.find_onsets`: the column ``onset`` in frames of the series.
     oracle : str, optional
         Name of the oracle's forecast, on simulated film.
     fps : float
         Frames a second.
     horizon : int
         Frames an alarm covers.
+    pieces : DataFrame, optional
+        ``film``, ``start``, ``stop``: stretches within which time runs on; None takes one.
     n_shifts : int
-        Circular shifts, of at least 10 s.
-    block, n_resamples, seed, kind, progress
-        See :func:`fishlib.evaluation.resampling.resample_counts`.
-
-    Returns
-    -------
-    Evaluation
-        Tables ``scores``, ``differences``, ``chance``, ``leads``, and where their inputs are
-        given ``alarms``, ``stacking``, ``equal_level``, ``share_of_the_way``.
+        Circular shifts of the test against chance, of at least 10 s.
+    n_resamples, block, seed : int
+        See :func:`fishlib.evaluation.bootstrap.resample_counts`.
+    progress : bool
+        Show a progress bar over the parts.
 
     Raises
     ------
     ValueError
-        If the input cannot be scored, or is too short for the bootstrap; parts that need more
-        than the input holds are left out, with the reason.
+        If the arrays are not aligned or hold what they may not, or a name is unknown. A film that
+        is short, quiet or of one class raises nothing.
     """
-    frames = comparable_frames(label, forecasts)
-    unknown = {history, oracle, *(added or ())} - {None, *forecasts}
-    if unknown:
-        raise ValueError(f"No forecast is named {', '.join(map(repr, sorted(unknown)))}.")
-    asked = np.where(frames, label, -1)
-    resampling = {"block": block, "n_resamples": n_resamples, "seed": seed, "kind": kind}
-    thresholds, calibrated = learn_from_validation(validation, forecasts)
-    scores = score_all(asked, forecasts, base_rate, thresholds, calibrated)
-    drawn = bootstrap_scores(
-        asked,
-        forecasts,
-        base_rate=base_rate,
-        thresholds=thresholds,
-        calibrated=calibrated,
-        progress=progress,
-        **resampling,
+    require_aligned(question, forecasts)
+    _require_names({*rivals, oracle} - {None}, forecasts)
+    question = np.asarray(question, np.int8)
+    if motion is not None and np.shape(motion) != question.shape:
+        raise ValueError(
+            f"The motion has shape {np.shape(motion)} and the question {question.shape}: give one "
+            "value a frame."
+        )
+    if events is not None and not events.onset.between(0, len(question) - 1).all():
+        raise ValueError(
+            f"The events run from frame {events.onset.min()} to {events.onset.max()} and the "
+            f"question has {len(question)} frames: count both from the same frame."
+        )
+    verdict = Verdict(
+        {name: np.asarray(forecast, float) for name, forecast in forecasts.items()},
+        question,
+        parts,
+        tuple(rivals),
+        motion,
+        events,
+        oracle,
+        fps,
+        horizon,
+        whole(len(question)) if pieces is None else pieces,
+        n_shifts,
+        {"n_resamples": n_resamples, "block": block, "seed": seed},
     )
-    found = {"scores": score_table(scores, drawn), "differences": difference_table(scores, drawn)}
-    parts = frame_parts(asked, forecasts, n_shifts, fps, resampling)
-    parts |= motion_parts(asked, forecasts, scores, motion, onsets, fps, horizon, resampling)
-    parts |= history_parts(asked, forecasts, scores, drawn, history, added, oracle, resampling)
-    left_out = {}
-    for name, part in tqdm(parts.items(), desc="verdict", disable=not progress, leave=False):
-        try:
-            found[name] = part()
-        except ValueError as reason:
-            left_out[name] = str(reason)
-    setting = resampling | {"n_shifts": n_shifts, "base_rate": base_rate, "history": history}
-    metrics = {name: nest(table) for name, table in found.items()}
-    return Evaluation(found, metrics | {"setting": setting, "left_out": left_out}, left_out)
+    for name in tqdm(PARTS, desc="verdict", disable=not progress, leave=False):
+        getattr(verdict, name)
+    return verdict
+
+
+def _require_names(names: set[str], forecasts: Mapping[str, np.ndarray]) -> None:
+    unknown = sorted(map(repr, names - set(forecasts)))
+    if unknown:
+        raise ValueError(
+            f"No forecast is named {', '.join(unknown)}: there are {', '.join(forecasts)}."
+        )
+
+
+def _differences(estimates: Estimates, pairs: Iterable[tuple[str, str]]) -> pd.DataFrame:
+    rows = []
+    for first, second in pairs:
+        for score in COMPARED:
+            one, other = (estimates[name].get(score) for name in (first, second))
+            if one and other and np.isfinite([one[0], other[0]]).all():
+                samples = one[1] - other[1]
+                low, high = interval(samples)
+                value, different = one[0] - other[0], low > 0 or high < 0
+                name = f"{first} − {second}"
+                rows.append((name, score, value, low, high, first, second, different))
+    columns = ["name", "score", "value", "low", "high", "first", "second", "different"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def nest(table: pd.DataFrame) -> dict:
+    """A table as nested dicts: by name, then by lead if there is one, then by score.
+
+    A row whose only number is ``value`` becomes that number.
+    """
+    keys = [key for key in ("name", "lead", "min_lead_s", "score") if key in table]
+    nested: dict = {}
+    for row in plain(table.to_dict("records")):
+        inner = nested
+        for key in keys[:-1]:
+            inner = inner.setdefault(str(row[key]), {})
+        numbers = {k: v for k, v in row.items() if k not in keys}
+        numbers = {k: v for k, v in numbers.items() if v is not None or k == "value"}
+        inner[row["score"]] = numbers["value"] if set(numbers) == {"value"} else numbers
+    return nested

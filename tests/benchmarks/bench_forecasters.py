@@ -15,10 +15,13 @@ from pathlib import Path
 
 import forecasters_table
 import numpy as np
+import pandas as pd
 from compare import one_thread
 
 HERE = Path(__file__).resolve().parent
 KINDS = {"logistic": "logistic regression", "boosting": "boosting", "both": "both, averaged"}
+ONE_FILM = {"train": slice(0), "validation": slice(0), "test": slice(None)}
+"""A film that is only scored: nothing is chosen on it."""
 STEP = 3  # every third frame of the test film is scored
 PAPER_STEPS = 6
 STUDY_CLIPS = 44_956 * 4  # training clips of the study and their flips
@@ -139,35 +142,37 @@ def _forecast(model, layout, frames, labels) -> np.ndarray:
 
 def _verdict(label, forecasts) -> dict:
     """AUCs, differences from the best history model on this very film, gain of stacking."""
-    from fishlib.evaluation.beyond import stacking_gain
-    from fishlib.evaluation.bootstrap import bootstrap_auc, scored_frames
-    from fishlib.evaluation.verdict import compare_forecasts
+    from fishlib.evaluation import evaluate
+    from fishlib.evaluation.beyond import stacking_table
 
-    table = bootstrap_auc(scored_frames(label, forecasts), None).set_index("name")
-    best = table.loc[list(KINDS.values()), "auc"].idxmax()
+    verdict = evaluate(forecasts, label, ONE_FILM, progress=False)
+    table = verdict.scores.query("score == 'auc'").set_index("name")
+    best = table.loc[list(KINDS.values()), "value"].idxmax()
     videos = [name for name in forecasts if name not in KINDS.values()]
-    pairs = [(name, best) for name in videos]
-    pairs += [("ConvLSTM", "CNN")] if "CNN" in forecasts else []
-    differences = compare_forecasts(label, forecasts, pairs=pairs).query("score == 'auc'")
-    gains = {name: stacking_gain(label, forecasts[best], forecasts[name]) for name in videos}
+    pairs = verdict.compare(videos, best)
+    if "CNN" in forecasts:
+        pairs = pd.concat([pairs, verdict.compare("ConvLSTM", "CNN")])
+    differences = pairs.query("score == 'auc'")
+    gains = stacking_table(label, forecasts[best], {name: forecasts[name] for name in videos})
+    gains = gains.query("score == 'gain'").set_index("name")
     return {
         "best": best,
         "frames": int(np.sum(label >= 0)),
         "base_rate": float(np.mean(label[label >= 0])),
-        "auc": {name: _numbers(row, "auc") for name, row in table.iterrows()},
+        "auc": {name: _numbers(row) for name, row in table.iterrows()},
         "differences": {
             f"{row['first']} − {'best ỹ' if row['second'] == best else row['second']}": _numbers(
-                row, "difference"
+                row
             )
             for _, row in differences.iterrows()
         },
-        "stacking": {name: _numbers(gain, "gain") for name, gain in gains.items()},
+        "stacking": {name: _numbers(row) for name, row in gains.iterrows()},
     }
 
 
 def _limit(test, label, forecasts, best, calm, n_frames) -> dict:
     """The oracle on evenly spread frames, and the way to it from the best history model."""
-    from fishlib.evaluation.verdict import evaluate
+    from fishlib.evaluation import evaluate
     from fishlib.tank.oracle import oracle_forecast
     from fishlib.tank.state import TankConfig
 
@@ -176,20 +181,20 @@ def _limit(test, label, forecasts, best, calm, n_frames) -> dict:
     tracks = getattr(test.truth, "tracks", test.truth)
     oracle = oracle_forecast(tracks, TankConfig(), chosen, "onset", calm_level=calm)
     contest = {name: forecasts[name] for name in (best, "ConvLSTM", "CNN")} | {"oracle": oracle}
-    tables = evaluate(
-        label, contest, history=best, oracle="oracle", n_shifts=99, progress=False
-    ).tables
-    scores = tables["scores"].query("score == 'auc'").set_index("name")
-    share = tables["share_of_the_way"].query("score == 'auc'").set_index("name")
+    verdict = evaluate(
+        contest, label, ONE_FILM, rivals=[best], oracle="oracle", n_shifts=99, progress=False
+    )
+    scores = verdict.scores.query("score == 'auc'").set_index("name")
+    share = verdict.share_of_the_way.query("score == 'auc'").set_index("name")
     return {
         "frames": int(np.isfinite(oracle).sum()),
-        "auc": {name: _numbers(row, "value") for name, row in scores.iterrows()},
-        "share": {name: _numbers(share.loc[name], "share") for name in ("ConvLSTM", "CNN")},
+        "auc": {name: _numbers(row) for name, row in scores.iterrows()},
+        "share": {name: _numbers(share.loc[name]) for name in ("ConvLSTM", "CNN")},
     }
 
 
-def _numbers(row, value: str) -> list[float]:
-    return [float(row[key]) for key in (value, "low", "high")]
+def _numbers(row) -> list[float]:
+    return [float(row[key]) for key in ("value", "low", "high")]
 
 
 def measure_paper() -> dict:

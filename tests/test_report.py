@@ -1,0 +1,163 @@
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from fishlib.evaluation.report import headline_table, model_card, write_report
+from fishlib.evaluation.verdict import evaluate
+
+ABOUT = {
+    "title": "a tank",
+    "data": {"film": "simulated, 30 fps"},
+    "splits": {"test": "frames 900 to 1800"},
+    "models": {"network": "A ConvLSTM."},
+    "seeds": [3],
+}
+
+
+def told(metrics):
+    """A verdict of these numbers."""
+    return SimpleNamespace(metrics=metrics)
+
+
+def number(value, low, high):
+    return {"value": value, "low": low, "high": high}
+
+
+@pytest.fixture
+def metrics():
+    network = {
+        "frames": 900,
+        "positives": 90,
+        "always_no_accuracy": 0.9,
+        "auc": number(0.8, 0.7, 0.9),
+        "average_precision": number(0.5, 0.4, 0.6),
+        "brier_skill": number(-0.1, -0.2, 0.05),
+        "max_youden_tpr": 0.81,
+        "max_youden_fpr": 0.31,
+    }
+    level = network | {
+        "brier_skill": None,
+        "calibrated_brier_skill": number(0.2, 0.1, 0.3),
+        "chosen_max_youden_tpr": number(0.71, 0.6, 0.8),
+        "chosen_max_youden_fpr": number(0.21, 0.1, 0.3),
+    }
+    alarm = {
+        "sensitivity": number(0.6, 0.5, 0.7),
+        "time_in_warning": number(0.4, 0.3, 0.5),
+        "excess": number(0.2, 0.1, 0.3),
+        "area": number(0.55, 0.5, 0.6),
+        "false_alarms_per_minute": number(7, 6, 8),
+    }
+    difference = {"value": 0.1, "low": 0.05, "high": 0.15, "different": True}
+    return {
+        "scores": {"network": network, "level": level},
+        "differences": {"network − level": {"auc": difference}},
+        "chance": {"network": {"p_value": 0.001}},
+        "alarms": {"network": {"0.0": alarm, "0.5": alarm}},
+        "stacking": {"network": {"gain": number(-3e-4, -9.5e-4, 8e-5)}},
+        "share_of_the_way": {"network": {"auc": number(0.4, 0.2, 0.6)}},
+        "setting": {
+            "block": 300,
+            "n_resamples": 1000,
+            "base_rate": 0.134,
+            "best_rival": None,
+        },
+        "left_out": {"leads": "too short"},
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# Model card: a tank",
+        "- film: simulated, 30 fps",
+        "- test: frames 900 to 1800",
+        "- **network**: A ConvLSTM.",
+        "training seeds: 3",
+        "900 test frames, 90 positive; always saying no is right on 90.0%",
+        "| network | 0.800 [0.700, 0.900] | 0.500 [0.400, 0.600] | −0.100 [−0.200, 0.050]\\* "
+        "| 0.810 / 0.310\\* | 0.001 |",
+        "| 0.200 [0.100, 0.300] | 0.710 [0.600, 0.800] / 0.210 [0.100, 0.300] | – |",
+        "AUC, network − level: +0.100 [+0.050, +0.150]: a difference",
+        "| network | −0.30 [−0.95, +0.08] | 0.550 [0.500, 0.600] | +0.200 [+0.100, +0.300] "
+        "| 7.0 [6.0, 8.0] | 40% [20%, 60%] |",
+        "| level | – | – | – | – | – |",
+        "not computed, leads: too short",
+        "Fewer than three training seeds",
+        "another group of fish",
+    ],
+)
+def test_the_card_says(metrics, text):
+    assert text in model_card({"Onset from calm": told(metrics)}, **ABOUT)
+
+
+def test_the_card_is_one_page_for_two_targets(metrics):
+    card = model_card({"Published label": told(metrics), "Onset from calm": told(metrics)}, **ABOUT)
+    assert len(card.splitlines()) <= 65
+
+
+def test_differences_are_from_the_best_rival(metrics):
+    metrics["differences"]["level − other"] = metrics["differences"]["network − level"]
+    metrics["setting"]["best_rival"] = "level"
+    assert "level − other" in model_card({"Onset": told(metrics)}, **ABOUT)
+    metrics["setting"]["best_rival"] = "network"
+    assert "level − other" not in model_card({"Onset": told(metrics)}, **ABOUT)
+
+
+def test_the_card_needs_a_verdict():
+    with pytest.raises(ValueError, match="run evaluate first"):
+        model_card({}, **ABOUT)
+
+
+def test_the_file_holds_the_card(tmp_path, metrics):
+    path = write_report(tmp_path, {"Onset": told(metrics)}, **ABOUT)
+    assert path.read_text(encoding="utf-8") == model_card({"Onset": told(metrics)}, **ABOUT)
+    assert [p.name for p in tmp_path.iterdir()] == ["model_card.md"]
+
+
+def test_a_verdict_without_scores_says_why_on_the_card(metrics):
+    reason = "0.6 minutes of film are too short."
+    nothing = {"setting": metrics["setting"], "left_out": {"scores": reason, "alarms": reason}}
+    card = model_card({"Onset": told(nothing)}, **ABOUT)
+    assert f"- not computed, scores: {reason}\n" in card
+    assert "- **network**: A ConvLSTM." in card
+
+
+def test_the_card_of_a_verdict_names_every_forecaster(verdict):
+    card = model_card({"Onset": verdict}, **ABOUT)
+    for name in verdict.forecasts:
+        assert f"| {name} | 0." in card
+    assert "not computed, alarms: No events were given" in card
+    assert "{" not in card
+
+
+@pytest.fixture(scope="module")
+def verdict():
+    rng = np.random.default_rng(0)
+    label = rng.integers(0, 2, 4000)
+    forecasts = {"good": label + rng.normal(0, 1, 4000), "coin": rng.random(4000)}
+    parts = {"train": slice(0, 1400), "validation": slice(1400, 2800), "test": slice(2800, 4000)}
+    return evaluate(forecasts, label, parts, n_resamples=50, n_shifts=99, progress=False)
+
+
+def test_the_headline_holds_the_scores_that_were_computed(verdict):
+    table = headline_table([("which?", verdict, ["coin", "absent", "good"])]).splitlines()
+    assert len(table) == 4
+    auc = verdict.scores.query("score == 'auc' and name == 'good'").iloc[0]
+    assert table[3] == f"|  | good | {auc.value:.3f} [{auc.low:.3f}, {auc.high:.3f}] |"
+    assert table[2].startswith("| which? | coin | 0.")
+
+
+def test_a_score_without_an_interval_stands_alone(verdict):
+    short = evaluate(
+        verdict.forecasts, verdict.question, {**verdict.parts, "test": slice(2800, 3400)},
+        n_shifts=99, progress=False,
+    )  # fmt: skip
+    value = short.scores.query("score == 'auc' and name == 'good'").iloc[0].value
+    assert headline_table([("q", short, ["good"])]).endswith(f"| q | good | {value:.3f} |")
+
+
+def test_a_headline_without_scores_gives_the_reason(verdict):
+    nothing = evaluate(verdict.forecasts, verdict.question, None, progress=False)
+    assert "| q | – | 2.2 minutes of film are too short" in headline_table([("q", nothing, ["a"])])
