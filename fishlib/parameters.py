@@ -126,7 +126,7 @@ PARAMETERS = SHARED | {
     "steps_per_epoch": _COUNT_OR_NONE,
     "flips": Parameter(int, choices=(1, 4)),
     "class_weighting": Parameter(bool),
-    "learned_label": Parameter(str, choices=("onsets", "bursts")),
+    "learned_label": Parameter(str, choices=("onset", "burst", "onsets", "bursts")),
     "lstm_epochs": _COUNT_OR_NONE,
     "model": Parameter(str),
     "n_resamples": Parameter(int, 20),

@@ -89,6 +89,18 @@ def test_other_parameters_or_another_film_run_again(tmp_path, films):
     assert replaced["status"].tolist() == ["done"]
 
 
+def test_a_run_of_something_else_begins_anew(tmp_path, films):
+    out = tmp_path / "out"
+    run_films(films[:1], out, execute=pretend, progress=False)
+    begun = only(out, "film1") / "run.json"
+    begun.write_text('{"parameters": {"seed": 0}}')
+    (only(out, "film1") / "ran.txt").unlink()
+    run_films(films[:1], out, execute=pretend, progress=False)
+    assert begun.exists()  # all was kept
+    run_films(films[:1], out, {"seed": 1}, execute=pretend, progress=False)
+    assert not begun.exists()
+
+
 def test_a_process_that_dies_is_reported(tmp_path, films):
     table = run_films(films[1:2], tmp_path / "out", jobs=2, execute=die, progress=False)
     assert table["status"].tolist() == ["failed"]

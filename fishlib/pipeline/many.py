@@ -80,6 +80,9 @@ def run_step(
     if done.get(notebook) == key and (run / f"{notebook}.ipynb").exists():
         return False
     run.mkdir(parents=True, exist_ok=True)
+    if notebook == NOTEBOOKS[0]:  # the run begins anew, and may be made of something else
+        (run / "run.json").unlink(missing_ok=True)
+        done = {}
     execute(run, {**(parameters or {}), "source": source}, notebooks=[notebook], progress=False)
     write_text(run / "steps.json", json.dumps({**done, notebook: key}, indent=1) + "\n")
     return True
