@@ -6,7 +6,7 @@ RUN ?= default
 EXTRAS ?= test
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test lab site notebooks benchmarks lint format clean
+.PHONY: run test lab site notebooks benchmarks sweep lint format clean
 .DEFAULT_GOAL := run
 
 $(VENV)/.ready: pyproject.toml
@@ -18,6 +18,7 @@ $(VENV)/.ready: pyproject.toml
 run: $(VENV)/.ready
 	$(BIN)/python -m fishlib run --run-dir data/runs/$(RUN)
 
+# The whole suite. While you work: .venv/bin/pytest -m "not slow", under two minutes.
 test: $(VENV)/.ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -29,7 +30,7 @@ lab: $(VENV)/.ready
 
 # The five notebooks as a static site in data/site (offline; open index.html).
 site: $(VENV)/.site
-	$(BIN)/python -m fishlib.pipeline.site --out data/site
+	$(BIN)/python notebooks/site/build.py --out data/site
 
 $(VENV)/.site: $(VENV)/.ready
 	$(BIN)/python -m pip install --quiet -e '.[test,site]'
@@ -38,11 +39,15 @@ $(VENV)/.site: $(VENV)/.ready
 # The notebooks and figures the repository shows: a full default run, normalised.
 notebooks: $(VENV)/.ready
 	$(BIN)/python -m fishlib run --run-dir data/runs/committed
-	$(BIN)/python -m fishlib show data/runs/committed
+	$(BIN)/python notebooks/site/showcase.py data/runs/committed
 
 # Every benchmark; writes tests/benchmarks/RESULTS.md.
 benchmarks: $(VENV)/.ready
 	$(BIN)/python tests/benchmarks/run_all.py
+
+# What each choice of the study gains or loses; writes tests/benchmarks/SWEEP.md.
+sweep: $(VENV)/.ready
+	$(BIN)/python tests/benchmarks/bench_sweep.py
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .

@@ -1,20 +1,20 @@
-"""Command line: run the notebooks, watch a film live, put a run on show."""
+"""Forecast bursts of motion from video: run the notebooks, watch a film live."""
 
 import argparse
+import json
 import os
 import sys
 from pathlib import Path
 
-import yaml
-
 
 def main(arguments: list[str] | None = None) -> int:
     """Parse the command line and run one command; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m fishlib", description=__doc__)
+    parser = argparse.ArgumentParser(prog="fishlib", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    for add in (_add_run, _add_watch, _add_show):
+    for add in (_add_run, _add_watch, _add_step):
         add(commands)
-    chosen = parser.parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    chosen = parser.parse_args([_as_path(word) for word in given])
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # faster, not always the default
     try:
         return chosen.call(chosen)
@@ -23,12 +23,17 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
 
 
+def _as_path(word: str) -> str:
+    """A file whose name begins with a dash is no option."""
+    return os.path.join(".", word) if word.startswith("-") and os.path.exists(word) else word
+
+
 def _add_run(commands) -> None:
     run = commands.add_parser("run", help="run the five notebooks on the tank or on films")
     run.add_argument("films", nargs="*", help="films or frame folders; none: the simulated tank")
     run.add_argument("--run-dir", help="where the results land (default: below data/runs)")
-    run.add_argument("--set", default="default", dest="named", help="named parameter set")
-    run.add_argument("--parameters", type=Path, help="YAML file of notebook parameters")
+    run.add_argument("--set", default="default", dest="named", help="named set, or a YAML file")
+    run.add_argument("--parameters", type=Path, help="YAML file of further parameters")
     run.add_argument(
         "-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), dest="single"
     )
@@ -38,7 +43,7 @@ def _add_run(commands) -> None:
 
 def _run(chosen: argparse.Namespace) -> int:
     from fishlib.pipeline import run_notebooks
-    from fishlib.pipeline.many import find_films, run_films
+    from fishlib.pipeline.many import find_films, run_films, run_folders, source_of
 
     parameters = _parameters(chosen)
     films = find_films(chosen.films) if chosen.films else []
@@ -46,23 +51,23 @@ def _run(chosen: argparse.Namespace) -> int:
         table = run_films(films, chosen.run_dir or "data/runs", parameters, chosen.jobs)
         print(table.to_string())
         return int((table["status"] == "failed").any())
+    folder = Path("data") / "runs" / Path(chosen.named).stem
     if films:
-        parameters["source"] = films[0]
-    name = Path(films[0]).stem if films else chosen.named
-    run = run_notebooks(chosen.run_dir or Path("data") / "runs" / name, parameters)
+        parameters["source"] = source_of(films[0])
+        folder = run_folders(films, folder.parent)[films[0]]
+    run = run_notebooks(chosen.run_dir or folder, parameters)
     print(f"\nDone. Open {run / '05_evaluation.html'} first; all results are in {run}.")
     return 0
 
 
 def _parameters(chosen: argparse.Namespace) -> dict:
-    from fishlib.pipeline.parameter_sets import PARAMETER_SETS
+    from fishlib.parameters import check_values, read_parameters
+    from fishlib.pipeline import read_set
 
-    if chosen.named not in PARAMETER_SETS:
-        raise ValueError(f"No set {chosen.named!r}; there are: {', '.join(PARAMETER_SETS)}.")
-    parameters = dict(PARAMETER_SETS[chosen.named])
+    parameters = read_set(chosen.named)
     if chosen.parameters:
-        parameters |= yaml.safe_load(chosen.parameters.read_text(encoding="utf-8"))
-    return parameters | {name: yaml.safe_load(value) for name, value in chosen.single}
+        parameters |= read_parameters(chosen.parameters)
+    return parameters | check_values(dict(chosen.single))
 
 
 def _add_watch(commands) -> None:
@@ -82,16 +87,28 @@ def _watch(chosen: argparse.Namespace) -> int:
     return 0
 
 
-def _add_show(commands) -> None:
-    show = commands.add_parser("show", help="copy a run's notebooks and figures into the clone")
-    show.add_argument("run_dir", help="folder of a whole run")
-    show.set_defaults(call=_show)
+def _add_step(commands) -> None:
+    step = commands.add_parser("step", help="one job of the Snakemake workflow")
+    step.add_argument("--where", action="store_true", help="print the path of the Snakefile")
+    step.add_argument("--summary", metavar="OUT", help="write OUT/summary.csv of these films")
+    step.add_argument("words", nargs="*", help="FILM RUN_DIR NOTEBOOK PARAMETERS (JSON), or FILM…")
+    step.set_defaults(call=_step)
 
 
-def _show(chosen: argparse.Namespace) -> int:
-    from fishlib.pipeline.showcase import show_run
+def _step(chosen: argparse.Namespace) -> int:
+    from fishlib.pipeline.many import SNAKEFILE, run_folders, run_step, write_summary
 
-    print("\n".join(f"written: {path}" for path in show_run(chosen.run_dir)))
+    if chosen.where:
+        print(SNAKEFILE)
+    elif chosen.summary:
+        folders = run_folders(chosen.words, chosen.summary).items()
+        ran = [{"film": film, "run_dir": str(run), "status": "done"} for film, run in folders]
+        write_summary(Path(chosen.summary), ran)
+    elif len(chosen.words) == 4:
+        film, run_dir, notebook, parameters = chosen.words
+        run_step(film, run_dir, notebook, json.loads(parameters))
+    else:
+        raise ValueError("A step takes FILM RUN_DIR NOTEBOOK PARAMETERS.")
     return 0
 
 

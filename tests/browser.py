@@ -38,8 +38,8 @@ def open_browser(profile):
         browser.quit()
 
 
-def wait_for(browser, script, seconds=20):
-    """Wait until a script returns something true, and return that."""
+def wait_for(browser, script, seconds=600):
+    """Wait until a script returns something true, and return that; however busy the machine."""
     from selenium.webdriver.support.ui import WebDriverWait
 
     return WebDriverWait(browser, seconds).until(lambda b: b.execute_script(script))

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fishlib.pipeline import NOTEBOOKS
-from fishlib.pipeline.many import find_films, run_films, run_folders, share_cores
+from fishlib import files
+from fishlib.pipeline import NOTEBOOKS, many
+from fishlib.pipeline.many import find_films, run_films, run_folders, share_cores, step_key
 from fishlib.video import write_video
 
 
@@ -43,6 +44,12 @@ def die(run, parameters, notebooks, progress):
     (run / f"{notebooks[0]}.ipynb").write_text("{}")
 
 
+def only(out, name):
+    """The run folder of a film."""
+    (found,) = Path(out).glob(f"{name}-*")
+    return found
+
+
 def marks(run_dir):
     return (Path(run_dir) / "ran.txt").read_text().split()
 
@@ -55,8 +62,8 @@ def test_a_failing_film_is_reported_and_not_in_the_way(tmp_path, films, jobs):
     assert table["status"].tolist() == ["done", "failed", "done"]
     assert table["error"].tolist() == ["", "film2 is no good.", ""]
     assert table["01_problem.n_frames"].tolist() == [len(films[0])] * 3
-    assert marks(out / "film1") == list(NOTEBOOKS)
-    assert marks(out / "film2") == list(NOTEBOOKS[:2])
+    assert marks(only(out, "film1")) == list(NOTEBOOKS)
+    assert marks(only(out, "film2")) == list(NOTEBOOKS[:2])
     written = pd.read_csv(out / "summary.csv", keep_default_na=False)
     assert written["error"].tolist() == ["", "film2 is no good.", ""]
     assert "01_problem.list" not in written
@@ -67,19 +74,31 @@ def test_what_is_done_is_kept_and_what_failed_is_tried_again(tmp_path, films):
     run_films(films, out, execute=pretend, progress=False)
     again = run_films(films, out, execute=pretend, progress=False)
     assert again["status"].tolist() == ["kept", "failed", "kept"]
-    assert marks(out / "film1") == list(NOTEBOOKS)
+    assert marks(only(out, "film1")) == list(NOTEBOOKS)
 
 
 def test_other_parameters_or_another_film_run_again(tmp_path, films):
     out = tmp_path / "out"
     run_films(films[:1], out, execute=pretend, progress=False)
-    (out / "film1" / "ran.txt").unlink()
+    (only(out, "film1") / "ran.txt").unlink()
     changed = run_films(films[:1], out, {"seed": 1}, execute=pretend, progress=False)
     assert changed["status"].tolist() == ["done"]
-    (out / "film1" / "ran.txt").unlink()
+    (only(out, "film1") / "ran.txt").unlink()
     write_video(films[0], np.full((4, 16, 16), 9, np.uint8))
     replaced = run_films(films[:1], out, {"seed": 1}, execute=pretend, progress=False)
     assert replaced["status"].tolist() == ["done"]
+
+
+def test_a_run_of_something_else_begins_anew(tmp_path, films):
+    out = tmp_path / "out"
+    run_films(films[:1], out, execute=pretend, progress=False)
+    begun = only(out, "film1") / "run.json"
+    begun.write_text('{"parameters": {"seed": 0}}')
+    (only(out, "film1") / "ran.txt").unlink()
+    run_films(films[:1], out, execute=pretend, progress=False)
+    assert begun.exists()  # all was kept
+    run_films(films[:1], out, {"seed": 1}, execute=pretend, progress=False)
+    assert not begun.exists()
 
 
 def test_a_process_that_dies_is_reported(tmp_path, films):
@@ -105,10 +124,64 @@ def test_patterns_stand_for_films(tmp_path, films):
         run_films(films, tmp_path, jobs=0)
 
 
-def test_films_of_one_name_get_folders_of_their_own(tmp_path):
-    folders = run_folders(["a/tank.mp4", "b/tank.mp4", "c/shoal.mp4"], tmp_path)
-    assert len(set(folders.values())) == 3
-    assert folders["c/shoal.mp4"] == tmp_path / "shoal"
+def test_what_the_package_does_decides_whether_a_step_is_kept(tmp_path, monkeypatch):
+    package = tmp_path / "package"
+    package.mkdir()
+    (package / "motion.py").write_text('"""Motion."""\nlevel = 1\n')
+    monkeypatch.setattr(files, "PACKAGE", package)
+    monkeypatch.setattr(many, "_package_code", many._package_code.__wrapped__)
+    before = step_key("simulated", {}, NOTEBOOKS[0])
+    (package / "motion.py").write_text('"""The motion."""\nlevel = 1  # calm\n')
+    assert step_key("simulated", {}, NOTEBOOKS[0]) == before
+    (package / "motion.py").write_text('"""Motion."""\nlevel = 2\n')
+    assert step_key("simulated", {}, NOTEBOOKS[0]) != before
+
+
+def test_what_a_file_among_the_parameters_holds_decides_too(tmp_path):
+    model = tmp_path / "net.keras"
+    keys = set()
+    for content in ("one", "two", "one"):
+        model.write_text(content)
+        keys.add(step_key("simulated", {"model": str(model)}, NOTEBOOKS[0]))
+    assert len(keys) == 2
+
+
+def test_films_of_one_name_have_folders_of_their_own_whenever_they_are_run(tmp_path):
+    together = run_folders(["a/tank.mp4", "b/tank.mp4", "c/shoal.mp4"], tmp_path)
+    assert len(set(together.values())) == 3
+    for film, folder in together.items():
+        assert run_folders([film], tmp_path) == {film: folder}
+        assert folder.name.startswith(Path(film).stem)
+
+
+NAMES = [
+    "00[R][0@0].avi",
+    "a*b.avi",
+    "10:30.avi",
+    "{film}.avi",
+    "-p.avi",
+    "two\nlines.avi",
+    "é .avi",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_that_exists_is_that_film_whatever_is_in_it(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    write_video(tmp_path / "plain.avi", np.full((3, 16, 16), 60, np.uint8)).rename(name)
+    (tmp_path / "0R.avi").touch()  # what the brackets would match
+    assert find_films([name]) == [name]
+    table = run_films([name], tmp_path / "out", execute=pretend, progress=False)
+    assert table["status"].tolist() == ["done"]
+    (run,) = (tmp_path / "out").glob("*/")
+    assert not set('<>:"|?*{}[]\n\\') & set(run.name)
+    assert run.name[0] not in "-. "
+
+
+def test_a_folder_is_named_by_itself(tmp_path, monkeypatch):
+    (tmp_path / "shoal v1.2").mkdir()
+    monkeypatch.chdir(tmp_path / "shoal v1.2")
+    assert run_folders(["."], Path("out"))["."].name.startswith("shoal v1.2-")
 
 
 def test_processes_share_the_cores(monkeypatch):

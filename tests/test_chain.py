@@ -15,11 +15,12 @@ from fishlib.pipeline import (
     NotebookFailed,
     notebook_folder,
     notebook_parameters,
+    read_set,
     run_notebooks,
 )
-from fishlib.pipeline.parameter_sets import QUICK
 
-pytestmark = pytest.mark.timeout(1800)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+QUICK = read_set("quick")
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ from browser import open_browser, wait_for
 
 from fishlib.pipeline import notebook_folder
 
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 NAME = "02_labeling.ipynb"
 ERRORS = "return document.querySelectorAll('[data-mime-type*=\"jupyter.error\"]').length"
 EXPLORER = (
@@ -71,7 +72,7 @@ def _serve(folder, port, token):
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _wait_until_up(address, server, log, seconds=90):
+def _wait_until_up(address, server, log, seconds=600):
     until = time.monotonic() + seconds
     while time.monotonic() < until and server.poll() is None:
         try:
@@ -94,14 +95,14 @@ def test_notebook_runs_and_a_slider_changes_its_figure(browser, lab):
 
     address, token = lab
     browser.get(f"{address}/lab/tree/{NAME}?reset&token={token}")
-    wait_for(browser, "return document.body.innerText.includes('Idle')", 90)
+    wait_for(browser, "return document.body.innerText.includes('Idle')")
     run_all_cells(browser)
-    wait_for(browser, f"{EXPLORER} return image && image.src.length > 1000", 240)
-    wait_for(browser, "return document.body.innerText.includes('Idle')", 240)
+    wait_for(browser, f"{EXPLORER} return image && image.src.length > 1000")
+    wait_for(browser, "return document.body.innerText.includes('Idle')")
     assert browser.execute_script(ERRORS) == 0
     before = browser.execute_script(f"{EXPLORER} return image.src")
     handle = browser.find_element(By.CSS_SELECTOR, ".widget-hslider .noUi-handle")
     browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", handle)
     handle.send_keys(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
     old = json.dumps(before)
-    wait_for(browser, f"{EXPLORER} return image && image.src !== {old}", 60)
+    wait_for(browser, f"{EXPLORER} return image && image.src !== {old}")

@@ -1,3 +1,8 @@
+import subprocess
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
@@ -20,18 +25,20 @@ def calls(monkeypatch, tmp_path):
 
 
 def test_parameters_come_from_set_file_and_command_line(calls, tmp_path, capsys):
-    (tmp_path / "mine.yaml").write_text("minutes: 3\nseed: 4\n")
+    (tmp_path / "mine.yaml").write_text("minutes: 3\n04_convlstm_training:\n  flips: 1\nseed: 4\n")
     arguments = ["run", "--set", "quick", "--parameters", str(tmp_path / "mine.yaml")]
     assert main([*arguments, "-p", "seed", "5", "-p", "anneal", "false"]) == 0
     run_dir, parameters = calls[0]
     assert run_dir == "data/runs/quick"
     assert (parameters["minutes"], parameters["seed"], parameters["anneal"]) == (3, 5, False)
-    assert parameters["epochs"] == 2
+    assert (parameters["epochs"], parameters["flips"]) == (2, 1)
     assert "05_evaluation.html" in capsys.readouterr().out
 
 
 def test_one_film_is_the_source_and_many_are_run_together(calls, tmp_path, monkeypatch):
     films = [str(tmp_path / name) for name in ("a.mp4", "b.mp4")]
+    for film in films:
+        Path(film).touch()
     assert main(["run", films[0]]) == 0
     assert calls[0][1]["source"] == films[0]
     tables = []
@@ -47,10 +54,47 @@ def test_one_film_is_the_source_and_many_are_run_together(calls, tmp_path, monke
 
 def test_mistakes_end_with_one_sentence_and_exit_code_1(capsys, tmp_path):
     assert main(["run", "--set", "nosuch"]) == 1
-    assert "No set 'nosuch'; there are: default, quick, paper" in capsys.readouterr().err
+    assert "No set 'nosuch'; there are: default, paper, quick" in capsys.readouterr().err
     assert main(["run", "--run-dir", str(tmp_path), "-p", "sede", "1"]) == 1
     assert "No notebook has the parameter sede" in capsys.readouterr().err
     assert main(["run", str(tmp_path / "*.mp4")]) == 1
     assert "matches no film" in capsys.readouterr().err
     assert main(["watch", str(tmp_path / "none.mp4")]) == 1
     assert "none.mp4" in capsys.readouterr().err
+    assert main(["run", str(tmp_path / "none.mp4")]) == 1
+    assert "none.mp4 does not exist" in capsys.readouterr().err
+
+
+def test_two_films_of_one_name_do_not_meet(calls, tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "film.mp4").touch()
+        assert main(["run", str(tmp_path / folder / "film.mp4")]) == 0
+    assert calls[0][0] != calls[1][0]
+
+
+def test_a_film_may_begin_with_a_dash(calls, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("-set.mp4").touch()
+    assert main(["run", "-set.mp4"]) == 0
+    assert calls[0][1]["source"] == str(tmp_path / "-set.mp4")
+
+
+def test_without_a_clone_one_sentence_says_so(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(pipeline, "CLONE", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    for arguments in (["run", "--run-dir", "run"], ["run", "--set", "quick"]):
+        assert main(arguments) == 1
+        said = capsys.readouterr().err
+        assert "run this from a clone of the repository" in said
+        assert said.count("\n") == 1
+
+
+def test_the_command_and_the_module_are_the_same():
+    module = [sys.executable, "-m", "fishlib", "--help"]
+    said = subprocess.run(module, check=True, capture_output=True, text=True).stdout
+    assert said.startswith("usage: fishlib ")
+    found = [point for point in entry_points(group="console_scripts") if point.name == "fishlib"]
+    if not found:
+        pytest.skip("fishlib is not installed, only on the path")
+    assert found[0].load() is main

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from showcase import clean_notebook, source_hash, tell_results
 
 from fishlib.pipeline import notebook_folder
-from fishlib.pipeline.showcase import clean_notebook, source_hash, tell_results
 
 TABLE = "| asked | forecaster | ROC-AUC [95 %] |\n|---|---|---|\n| x | a | 0.700 [0.600, 0.800] |"
 

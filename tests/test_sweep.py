@@ -6,11 +6,11 @@ import os
 import numpy as np
 import pandas as pd
 import pytest
+from bench_sweep import AUC_ONLY, BASE, CHANGES, SMALL, main, run_sweep, summarise
 from scipy import stats
 
+from fishlib.parameters import check_values
 from fishlib.pipeline import NOTEBOOKS
-from fishlib.pipeline.sweep import main, run_sweep
-from fishlib.pipeline.sweep_tables import summarise
 
 SETS = ["default-in-small", "no-flips", "two-layers"]
 SEEDS = [0, 1, 2]
@@ -51,9 +51,8 @@ def sweep(out, sets=SETS, seeds=SEEDS, **kwargs):
     return run_sweep(sets, seeds, out, {"minutes": 8}, execute=pretend, progress=False, **kwargs)
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
-def test_every_set_meets_every_seed_and_a_failure_is_a_row(tmp_path, jobs):
-    table = sweep(tmp_path, jobs=jobs)
+def test_every_set_meets_every_seed_and_a_failure_is_a_row(tmp_path):
+    table = sweep(tmp_path)
     assert list(zip(table["name"], table["seed"], strict=True)) == [
         (name, seed) for name in SETS for seed in SEEDS
     ]
@@ -117,11 +116,26 @@ def test_one_seed_has_no_interval_and_no_run_no_mean():
 def test_bad_input_is_named(tmp_path):
     with pytest.raises(ValueError, match="No set nonsense to sweep; there are: default-in-small"):
         run_sweep(["nonsense"], [0], tmp_path)
-    for sets, seeds, jobs in ([], [0], 1), (SETS, [], 1), (SETS, [0], 0):
-        with pytest.raises(ValueError, match="at least one set, one seed and one job"):
-            run_sweep(sets, seeds, tmp_path, jobs=jobs)
+    for sets, seeds in ([], [0]), (SETS, []):
+        with pytest.raises(ValueError, match="at least one set and one seed"):
+            run_sweep(sets, seeds, tmp_path)
+    with pytest.raises(ValueError, match="jobs is 0"):
+        run_sweep(SETS, [0], tmp_path, jobs=0)
 
 
-def test_the_command_line_says_what_is_wrong(tmp_path, capsys):
-    assert main(["--sets", "nonsense", "--out", str(tmp_path)]) == 1
-    assert "No set nonsense" in capsys.readouterr().err
+def test_every_set_is_one_the_notebooks_take():
+    for changes, words in CHANGES.values():
+        assert check_values(SMALL | changes | AUC_ONLY)
+        assert words
+
+
+def test_the_page_and_the_figure_are_made(tmp_path):
+    page, figure = tmp_path / "SWEEP.md", tmp_path / "sweep.png"
+    words = ["--sets", *SETS, "--seeds", "0", "1", "--jobs", "1", "--minutes", "8"]
+    words += ["--out", str(tmp_path / "out"), "--page", str(page), "--figure", str(figure)]
+    main(words, pretend)
+    text = page.read_text(encoding="utf-8")
+    rows = [line for line in text.splitlines() if line.startswith(f"| {BASE} ")]
+    assert rows == [f"| {BASE} | – | 2 | 0.705 [0.641, 0.769] | – |"]
+    assert "two-layers, seed 1, failed: out of fish." in text
+    assert figure.stat().st_size > 1000

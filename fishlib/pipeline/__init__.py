@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from fishlib.files import write_atomically
+from fishlib.files import write_text
+from fishlib.parameters import check_values, read_parameters
 
 NOTEBOOKS = (
     "01_problem",
@@ -17,6 +18,7 @@ NOTEBOOKS = (
     "04_convlstm_training",
     "05_evaluation",
 )
+CLONE = Path(__file__).resolve().parents[2]
 CELL_TIMEOUT = 24 * 3600
 BENCHMARK_FIGURES = ("sweep.png",)
 """Figures of the repository that the notebooks show and no run makes."""
@@ -28,13 +30,36 @@ class NotebookFailed(RuntimeError):
 
 def notebook_folder() -> Path:
     """The folder of the five notebooks, beside the package or below the current folder."""
-    for folder in (Path(__file__).resolve().parents[2] / "notebooks", Path("notebooks").resolve()):
+    for folder in (CLONE / "notebooks", Path("notebooks").resolve()):
         if (folder / f"{NOTEBOOKS[0]}.ipynb").exists():
             return folder
     raise FileNotFoundError(
         "The notebooks folder was not found beside fishlib or in the current folder: run this from "
         "a clone of the repository."
     )
+
+
+def read_set(name: str | Path) -> dict:
+    """A named set of notebook parameters, of ``notebooks/sets`` or of a YAML file.
+
+    Parameters
+    ----------
+    name : str or Path
+        "quick" and the like, or a path; "default" is the empty set.
+
+    Raises
+    ------
+    ValueError
+        There is no such set, or it is no table of parameters.
+    """
+    if name == "default":
+        return {}
+    sets = notebook_folder() / "sets"
+    found = [path for path in (sets / f"{name}.yaml", Path(name)) if path.is_file()]
+    if not found:
+        names = ", ".join(["default", *sorted(path.stem for path in sets.glob("*.yaml"))])
+        raise ValueError(f"No set {str(name)!r}; there are: {names}, or give a YAML file.")
+    return read_parameters(found[0])
 
 
 def notebook_parameters(name: str) -> dict[str, str]:
@@ -75,13 +100,12 @@ def run_notebooks(
     Raises
     ------
     ValueError
-        If none of the five notebooks has one of the parameters.
+        If none of the five notebooks has one of the parameters, or a value cannot be.
     NotebookFailed
         If a cell stopped with an error.
     """
-    parameters = dict(parameters or {})
-    known = {name: notebook_parameters(name) for name in NOTEBOOKS}
-    _refuse_unknown(parameters, known)
+    parameters = check_values(parameters or {})
+    known = {name: notebook_parameters(name) for name in notebooks}
     run = Path(run_dir).resolve()
     run.mkdir(parents=True, exist_ok=True)
     pages = []
@@ -99,16 +123,6 @@ def run_notebooks(
     return run
 
 
-def _refuse_unknown(parameters: dict, known: dict[str, dict]) -> None:
-    names = sorted(set().union(*known.values()) - {"run_dir"})
-    unknown = sorted(set(parameters) - set(names))
-    if unknown:
-        raise ValueError(
-            f"No notebook has the parameter {', '.join(unknown)}. "
-            f"The parameters are: {', '.join(names)}."
-        )
-
-
 def _execute(name: str, run: Path, parameters: dict, progress: bool) -> None:
     from papermill import execute_notebook
     from papermill.exceptions import PapermillExecutionError
@@ -119,8 +133,8 @@ def _execute(name: str, run: Path, parameters: dict, progress: bool) -> None:
     partial = run / f".{name}.partial.ipynb"
     try:
         execute_notebook(
-            str(notebook_folder() / f"{name}.ipynb"),
-            str(partial),
+            _unformatted(notebook_folder() / f"{name}.ipynb"),
+            _unformatted(partial),
             parameters,
             kernel_name="python3",
             progress_bar={"desc": name} if progress else False,
@@ -132,12 +146,40 @@ def _execute(name: str, run: Path, parameters: dict, progress: bool) -> None:
         )
     except PapermillExecutionError as error:
         failed = run / f"{name}.failed.ipynb"
-        os.replace(partial, failed)
+        _save(partial, failed)
         raise NotebookFailed(
             f"{name} stopped in cell {error.cell_index + 1}: {error.ename}: {error.evalue} "
             f"(the notebook as far as it came: {failed})"
         ) from error
-    os.replace(partial, target)
+    _save(partial, target)
+
+
+def _unformatted(path: Path) -> str:
+    """A path that papermill, which formats paths, leaves as it is."""
+    return str(path).replace("{", "{{").replace("}", "}}")
+
+
+def _save(partial: Path, target: Path) -> None:
+    """Give an executed notebook its final name, without the progress of its run."""
+    import nbformat
+
+    notebook = without_progress(nbformat.read(partial, 4))
+    write_text(target, nbformat.writes(notebook) + "\n")
+    partial.unlink()
+
+
+def without_progress(notebook):
+    """A notebook without error streams and progress bars, which belong to the terminal."""
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if not _is_progress(output)]
+    return notebook
+
+
+def _is_progress(output) -> bool:
+    data = output.get("data", {})
+    is_bar = any("widget-view" in mime for mime in data) and "%|" in data.get("text/plain", "")
+    return output.get("name") == "stderr" or is_bar
 
 
 def _write_html(path: Path) -> None:
@@ -145,14 +187,12 @@ def _write_html(path: Path) -> None:
     import nbformat
     from nbconvert import HTMLExporter
 
-    notebook = nbformat.read(path, 4)
+    notebook = without_progress(nbformat.read(path, 4))
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = _as_in_run(cell.source, path.parent)
     page, _ = HTMLExporter().from_notebook_node(notebook)
-    write_atomically(
-        path.with_suffix(".html"), lambda target: target.write_text(page, encoding="utf-8")
-    )
+    write_text(path.with_suffix(".html"), page)
 
 
 def _as_in_run(text: str, run: Path) -> str:

@@ -4,8 +4,10 @@ import glob
 import hashlib
 import json
 import os
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -13,21 +15,35 @@ import pandas as pd
 from joblib import cpu_count
 from tqdm import tqdm
 
-from fishlib.files import fingerprint, write_atomically
+from fishlib.files import code_version, fingerprint, write_atomically, write_text
 from fishlib.pipeline import NOTEBOOKS, notebook_folder, run_notebooks
 
 Execute = Callable[..., object]
+SNAKEFILE = Path(__file__).with_name("Snakefile")
 
 
 def step_key(film: str, parameters: dict, notebook: str) -> str:
-    """Hash of what decides the result of a notebook: film, parameters and the notebooks so far."""
+    """Hash of what decides the result of a notebook.
+
+    That is the film, the parameters with the files they name, this package's code and the
+    notebooks so far.
+    """
     digest = hashlib.sha256(json.dumps(parameters, sort_keys=True, default=str).encode())
-    digest.update(b"simulated" if film == "simulated" else fingerprint(Path(film)).encode())
+    digest.update(_package_code().encode())
+    for path in (film, *parameters.values()):
+        if isinstance(path, str) and path and path != "simulated" and os.path.exists(path):
+            digest.update(fingerprint(Path(path)).encode())
     for name in NOTEBOOKS[: NOTEBOOKS.index(notebook) + 1]:
         source = json.loads((notebook_folder() / f"{name}.ipynb").read_text(encoding="utf-8"))
         for cell in source["cells"]:
             digest.update("".join(cell["source"]).encode())
     return digest.hexdigest()
+
+
+@cache
+def _package_code() -> str:
+    """What this package does, as it was loaded."""
+    return code_version(".")
 
 
 def run_step(
@@ -58,18 +74,33 @@ def run_step(
         Whether it had to run.
     """
     run = Path(run_dir)
-    source = film if film == "simulated" else str(Path(film).resolve())
-    if film != "simulated" and not Path(film).exists():
-        raise FileNotFoundError(f"{film} does not exist: give the path of a film or frame folder.")
+    source = source_of(film)
     key = step_key(source, parameters or {}, notebook)
     done = finished_steps(run)
     if done.get(notebook) == key and (run / f"{notebook}.ipynb").exists():
         return False
     run.mkdir(parents=True, exist_ok=True)
+    if notebook == NOTEBOOKS[0]:  # the run begins anew, and may be made of something else
+        (run / "run.json").unlink(missing_ok=True)
+        done = {}
     execute(run, {**(parameters or {}), "source": source}, notebooks=[notebook], progress=False)
-    steps = json.dumps({**done, notebook: key}, indent=1)
-    write_atomically(run / "steps.json", lambda path: path.write_text(steps + "\n"))
+    write_text(run / "steps.json", json.dumps({**done, notebook: key}, indent=1) + "\n")
     return True
+
+
+def source_of(film: str | Path) -> str:
+    """The parameter ``source`` for a film: its full path, whatever is in its name.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such film.
+    """
+    if Path(film).exists():
+        return os.path.abspath(film)
+    if film == "simulated":
+        return film
+    raise FileNotFoundError(f"{film} does not exist: give the path of a film or frame folder.")
 
 
 def finished_steps(run_dir: Path) -> dict[str, str]:
@@ -149,24 +180,46 @@ def run_films(
     ValueError
         No film, or a job count below 1.
     """
-    if jobs < 1:
-        raise ValueError(f"jobs is {jobs}: give at least 1.")
     out = Path(out_dir)
     folders = run_folders(find_films(films), out)
+    tasks = [(film, run, parameters) for film, run in folders.items()]
     outcomes: dict[str, dict] = {}
-    with tqdm(total=len(folders), disable=not progress, unit="film") as bar:
-        for outcome in _outcomes(folders, parameters, notebooks, execute, jobs):
-            outcomes[outcome["film"]] = outcome
-            write_summary(out, [outcomes[film] for film in folders if film in outcomes])
-            bar.update()
-            if outcome["status"] == "failed":
-                bar.write(f"{outcome['film']} failed: {outcome['error']}")
+    for outcome in run_each(tasks, notebooks, execute, jobs, progress):
+        outcomes[outcome["film"]] = outcome
+        write_summary(out, [outcomes[film] for film in folders if film in outcomes])
     return write_summary(out, [outcomes[film] for film in folders])
 
 
-def _outcomes(folders: dict[str, Path], parameters, notebooks, execute, jobs: int):
-    """Yield the outcome of each film as it comes."""
-    tasks = [(film, run, parameters, notebooks, execute) for film, run in folders.items()]
+def run_each(
+    tasks: Sequence[tuple[str, Path, dict | None]],
+    notebooks: Sequence[str] = NOTEBOOKS,
+    execute: Execute = run_notebooks,
+    jobs: int = 1,
+    progress: bool = True,
+) -> Iterator[dict]:
+    """Run notebooks on each task (film, run folder, parameters), several tasks at a time.
+
+    Yields
+    ------
+    dict
+        The outcome of each, as `run_film` gives it, in the order in which they end.
+
+    Raises
+    ------
+    ValueError
+        A job count below 1.
+    """
+    if jobs < 1:
+        raise ValueError(f"jobs is {jobs}: give at least 1.")
+    with tqdm(total=len(tasks), disable=not progress, unit="run") as bar:
+        for outcome in _outcomes([(*task, notebooks, execute) for task in tasks], jobs):
+            yield outcome
+            bar.update()
+            if outcome["status"] == "failed":
+                bar.write(f"{outcome['run_dir']} failed: {outcome['error']}")
+
+
+def _outcomes(tasks: list[tuple], jobs: int) -> Iterator[dict]:
     if jobs == 1:
         yield from (run_film(*task) for task in tasks)
         return
@@ -196,7 +249,8 @@ def find_films(films: Sequence[str | Path]) -> list[str]:
     """Films named one by one or by patterns with ``*``, each once, in the order given."""
     found: dict[str, None] = {}
     for name in map(str, films):
-        matches = sorted(glob.glob(name, recursive=True)) if glob.has_magic(name) else [name]
+        is_pattern = glob.has_magic(name) and not os.path.lexists(name)
+        matches = sorted(glob.glob(name, recursive=True)) if is_pattern else [name]
         if not matches:
             raise FileNotFoundError(f"{name} matches no film: check the folder and the ending.")
         found.update(dict.fromkeys(matches))
@@ -205,14 +259,18 @@ def find_films(films: Sequence[str | Path]) -> list[str]:
     return list(found)
 
 
-def run_folders(films: Sequence[str], out_dir: Path) -> dict[str, Path]:
-    """Run folder of each film: its name, with a hash of the path where two share a name."""
-    stems = [Path(film).stem or "film" for film in films]
-    folders = {}
-    for film, stem in zip(films, stems, strict=True):
-        mark = hashlib.sha256(str(Path(film).resolve()).encode()).hexdigest()[:6]
-        folders[film] = out_dir / (stem if stems.count(stem) == 1 else f"{stem}-{mark}")
-    return folders
+def run_folders(films: Sequence[str], out_dir: str | Path) -> dict[str, Path]:
+    """Run folder of each film: its name, and a hash of its path, since names come twice."""
+    return {film: Path(out_dir) / _folder_name(film) for film in films}
+
+
+def _folder_name(film: str) -> str:
+    if film == "simulated" and not Path(film).exists():
+        return film
+    path = Path(os.path.abspath(film))
+    name = path.name if path.is_dir() else path.stem
+    safe = re.sub(r"[^\w @+=,.-]", "_", name).strip(" .-")[:80] or "film"
+    return f"{safe}-{hashlib.sha256(os.fsencode(path)).hexdigest()[:6]}"
 
 
 def write_summary(out_dir: Path, outcomes: Sequence[dict]) -> pd.DataFrame:

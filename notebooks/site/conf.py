@@ -1,4 +1,4 @@
-"""Sphinx settings of the site, which ``fishlib.pipeline.site`` builds from a copy."""
+"""Sphinx settings of the site, which ``build.py`` builds from a copy."""
 
 import fishlib
 

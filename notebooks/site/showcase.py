@@ -1,8 +1,12 @@
-"""Put an executed run on show: the notebooks and figures that the repository carries."""
+"""Put an executed run on show: the notebooks and figures that the repository carries.
+
+Run: ``python notebooks/site/showcase.py RUN_DIR``.
+"""
 
 import hashlib
 import re
 import shutil
+import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -10,7 +14,7 @@ import nbformat
 
 import fishlib
 from fishlib.files import write_text
-from fishlib.pipeline import NOTEBOOKS, notebook_folder
+from fishlib.pipeline import NOTEBOOKS, notebook_folder, without_progress
 
 SHOWN_VERSIONS = ("numpy", "scikit-learn", "tensorflow", "matplotlib")
 
@@ -27,7 +31,7 @@ def clean_notebook(executed: nbformat.NotebookNode) -> nbformat.NotebookNode:
     The injected parameters cell, the error stream (bars and times) and all metadata but the
     kernel and the parameters tag are dropped; what it was executed with is noted.
     """
-    notebook = nbformat.from_dict(executed)
+    notebook = without_progress(nbformat.from_dict(executed))
     injected = "injected-parameters"
     notebook.cells = [c for c in notebook.cells if injected not in c.metadata.get("tags", [])]
     count = 0
@@ -48,7 +52,6 @@ def clean_notebook(executed: nbformat.NotebookNode) -> nbformat.NotebookNode:
 
 def _clean_outputs(cell, count: int) -> None:
     cell.execution_count = count
-    cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr"]
     for output in cell.outputs:
         output.pop("execution_count", None)
         if output.output_type == "execute_result":
@@ -112,3 +115,7 @@ def tell_results(page: Path, verdict: nbformat.NotebookNode) -> None:
     before, _, after = text.split("<!-- results -->")
     marked = f"<!-- results -->\n\n{tables[-1]}\n\n<!-- results -->"
     write_text(page, before + marked + after)
+
+
+if __name__ == "__main__":
+    print("\n".join(f"written: {path}" for path in show_run(sys.argv[1])))

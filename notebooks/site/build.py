@@ -1,4 +1,7 @@
-"""The executed notebooks as a static web site, built and read without a network."""
+"""The executed notebooks as a static web site, built and read without a network.
+
+Run: ``python notebooks/site/build.py [--out DIR] [--notebooks DIR]``.
+"""
 
 import argparse
 import importlib.util
@@ -14,6 +17,7 @@ import nbformat
 
 from fishlib.pipeline import NOTEBOOKS, notebook_folder
 
+HERE = Path(__file__).resolve().parent
 MATHJAX = "static/mathjax/tex-svg.js"
 
 
@@ -71,7 +75,7 @@ def _mathjax() -> Path:
 
 def _gather(source: Path, folder: Path, mathjax: Path) -> Path:
     """Settings, figures and notebooks in one folder, laid out as in the repository."""
-    shutil.copytree(notebook_folder() / "site", source)
+    shutil.copytree(HERE, source, ignore=shutil.ignore_patterns("build.py", "showcase.py", "__*"))
     shutil.copy(mathjax, source / "_static")
     for figures in (notebook_folder().parent / "figures", folder / "figures"):
         if figures.is_dir():  # a run folder brings figures of its own
@@ -112,8 +116,8 @@ def _run_sphinx(source: Path, out: Path, doctrees: Path) -> list[str]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """``python -m fishlib.pipeline.site [--out DIR] [--notebooks DIR]``; 1 on warnings."""
-    parser = argparse.ArgumentParser(prog="python -m fishlib.pipeline.site", description=__doc__)
+    """Build the site; returns the exit code, 1 on warnings."""
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", default="data/site", help="folder of the site")
     parser.add_argument("--notebooks", help="folder of executed notebooks, such as a run folder")
     chosen = parser.parse_args(arguments)
