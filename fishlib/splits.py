@@ -81,9 +81,32 @@ def whole(n_frames: int, film: str = "film") -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row: ``film``, ``start``, ``stop`` (frames, ``stop`` not included).
+        One row: ``film``, ``start``, ``stop`` (frames, ``stop`` not included), ``seconds`` (of the
+        film, at ``start``), ``ends`` (why the piece ends).
     """
-    return pd.DataFrame({"film": [film], "start": [0], "stop": [n_frames]})
+    ends = ["the film ends"]
+    columns = {"film": [film], "start": [0], "stop": [n_frames], "seconds": [0.0], "ends": ends}
+    return pd.DataFrame(columns)
+
+
+def inside(pieces: pd.DataFrame, n_frames: int, past: int = 0, horizon: int = 0) -> np.ndarray:
+    """Frames that lie in a piece with the whole past and future they are read with, bool (T,).
+
+    Parameters
+    ----------
+    pieces : DataFrame
+        ``film``, ``start``, ``stop``, see :func:`whole`.
+    n_frames : int
+        Length of the film, T.
+    past : int
+        Frames before a frame t that are read: t - past is still in the piece.
+    horizon : int
+        Frames behind it that are read: t + horizon is still in the piece.
+    """
+    found = np.zeros(n_frames, bool)
+    for start, stop in zip(pieces.start, pieces.stop, strict=True):
+        found[start + past : max(stop - horizon, start + past)] = True
+    return found
 
 
 def by_piece(

@@ -1,4 +1,4 @@
-"""A film of bright tapered ellipses that swim on dark ground, for the tests of the networks."""
+"""Films of tapered ellipses that swim: bright on dark ground, or as a camera would see them."""
 
 import numpy as np
 
@@ -27,4 +27,16 @@ def film(n_frames: int, size: tuple[int, int] = (120, 160), n_fish: int = 6, see
             breadth = half * 0.3 * np.clip(1.2 + along / half, 0.2, 2.0)
             body = np.exp(-((along / half) ** 4) - (across / breadth) ** 2)
             np.maximum(window, (230 * body).astype(np.uint8), out=window)
+    return frames
+
+
+def filmed(
+    fish: np.ndarray, ground: float = 150, animal: float = 60, noise: float = 2.0, seed: int = 1
+) -> np.ndarray:
+    """The fish of `film` before a lit ground, with a camera's noise; uint8 (T, H, W)."""
+    rng = np.random.default_rng(seed)
+    frames = np.empty_like(fish)
+    for frame, bodies in zip(frames, fish, strict=True):
+        seen = ground + (animal - ground) / 230 * bodies + rng.normal(0, noise, bodies.shape)
+        frame[:] = seen.clip(0, 255)
     return frames

@@ -5,13 +5,21 @@ import struct
 from pathlib import Path
 
 import cv2
+import moving_fish
 import numpy as np
 import pytest
 
 from fishlib import tank
 from fishlib.motion import measure_motion
 from fishlib.recording import open_recording
-from fishlib.recording.repairs import count_animals, describe_repairs, find_cuts, spread_repeats
+from fishlib.recording.repairs import (
+    count_animals,
+    describe_repairs,
+    find_cuts,
+    find_rhythm,
+    find_still,
+    spread_repeats,
+)
 from fishlib.video import read_frames, shrink, write_video
 
 N_FRAMES = 120
@@ -151,7 +159,10 @@ def test_a_long_gap_is_missing_time(opened, frames, tmp_path):
     numbers = [*range(40), *range(80, 120)]
     recording = opened(image_folder(tmp_path / "gap", frames[numbers], numbers))
     assert len(recording.frames) == 80
-    assert recording.repairs["gaps"] == 1
+    assert recording.repairs == {"gaps": 1}
+    assert recording.pieces.seconds.tolist() == pytest.approx([0, 80 / 30])
+    assert recording.pieces.stop.tolist() == [40, 80]
+    assert recording.motion[39] == recording.motion[38]
 
 
 def test_numbers_that_step_by_five_have_no_gap(opened, frames, tmp_path):
@@ -205,11 +216,87 @@ def test_standstills_are_no_repeats():
 def test_a_cut_in_the_middle_is_found_and_mended(opened, tmp_path):
     long = tank.simulate_film(tank.TankConfig(), 4, 1200).frames
     recording = opened(write_video(tmp_path / "cut.avi", np.concatenate([long[:70], long[-70:]])))
-    assert recording.cuts.tolist() == [69]
+    assert recording.pieces.start.tolist() == [0, 70]
+    assert recording.pieces.ends.tolist() == ["a cut", "the film ends"]
     assert recording.repairs == {"cuts": 1}
     assert recording.motion[69] == recording.motion[68]
     raw = measure_motion(np.concatenate([long[69:70], long[-70:-69]]))[0]
     assert raw > 2 * recording.motion[66:73].max()
+
+
+@pytest.fixture(scope="module")
+def swimming():
+    """Ten seconds of dark fish on a lit ground, with a camera's noise."""
+    return moving_fish.filmed(moving_fish.film(300, (240, 320), seed=3))
+
+
+@pytest.fixture(scope="module")
+def sound_motion(tmp_path_factory, swimming):
+    folder = tmp_path_factory.mktemp("sound")
+    path = write_video(folder / "sound.avi", swimming)
+    return open_recording(path, cache_dir=folder, min_seconds=1.0, progress=False).motion
+
+
+def test_dark_stretches_are_outside_the_pieces(opened, tmp_path, swimming, sound_motion):
+    film = swimming.copy()
+    film[:45] = 3
+    film[120:150] = 3
+    recording = opened(write_video(tmp_path / "dark.avi", film))
+    assert recording.preparation.polarity == "dark"
+    assert recording.pieces.start.tolist() == [45, 150]
+    assert recording.pieces.stop.tolist() == [120, 300]
+    assert recording.pieces.ends.tolist() == ["darkness", "the film ends"]
+    assert recording.pieces.seconds.tolist() == [1.5, 5.0]
+    assert recording.repairs == {"dark_frames": 75}
+    assert "(at 0.0 s for 1.5 s, at 4.0 s for 1.0 s)" in recording.remarks[0]
+    lit = np.r_[45:119, 150:299]
+    assert np.corrcoef(recording.motion[lit], sound_motion[lit])[0, 1] > 0.99
+    assert recording.motion[lit].mean() == pytest.approx(sound_motion[lit].mean(), rel=0.1)
+
+
+def test_a_picture_that_stands_still_is_missing_time(opened, tmp_path, swimming):
+    film = swimming.copy()
+    film[101:160] = film[100]
+    recording = opened(write_video(tmp_path / "frozen.avi", film))
+    assert recording.repairs["still_frames"] == 59
+    assert recording.pieces.start.tolist() == [0, 160]
+    assert recording.pieces.stop.tolist() == [101, 300]
+
+
+def test_animals_that_rest_are_no_still_picture():
+    same = np.ones(900)
+    same[::40] = 0.999  # in a film without noise they stir now and then
+    same[300:400] = 0.99
+    assert not find_still(same, 30).any()
+
+
+def test_torn_and_flashed_frames_are_bridged(opened, tmp_path, swimming, sound_motion):
+    film = swimming.copy()
+    film[50] = np.roll(film[50], 64, axis=1)
+    film[90, 150:] = 128
+    film[200] = 255
+    recording = opened(write_video(tmp_path / "torn.avi", film))
+    assert recording.repairs == {"torn_frames": 3}
+    assert recording.torn.tolist() == [50, 90, 200]
+    assert np.array_equal(recording.frames[50], recording.frames[49])
+    assert np.corrcoef(recording.motion[:-1], sound_motion[:-1])[0, 1] > 0.99
+    exact = recording.excerpt(50, 92)
+    assert np.array_equal(exact[0], recording.excerpt(49, 50)[0])
+    assert np.array_equal(shrink(exact, (60, 80), "area"), recording.frames[50:92])
+
+
+@pytest.mark.parametrize(("every", "n_repeats"), [(2, 150), (6, 50)])
+def test_frames_doubled_before_lossy_coding_are_found_by_their_rhythm(every, n_repeats):
+    rng = np.random.default_rng(0)
+    change = rng.gamma(4, 1e-4, 300)
+    raw = 1 + 1000 * change
+    places = np.arange(300) % every == every - 1
+    change[places] *= 0.01  # not 0: compression leaves a trace
+    raw[places] *= 0.1
+    found = find_rhythm(raw, change, 30)
+    assert abs(found.sum() - n_repeats) <= n_repeats // 10
+    assert not (found & ~places).any()
+    assert not find_rhythm(raw, rng.gamma(4, 1e-4, 300), 30).any()
 
 
 def test_bursts_and_jumps_are_no_cuts(footage):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import yaml
 
 from fishlib import tank
@@ -35,14 +36,17 @@ class Recording:
         Repairs made, by kind; empty for a sound film.
     remarks : list of str
         The same in sentences.
-    cuts : int array
-        Frames after which the film was cut.
+    pieces : DataFrame
+        The stretches within which time runs on: ``film``, ``start``, ``stop`` (frames, ``stop`` not
+        included), ``seconds`` (of the film, at ``start``), ``ends`` (why the piece ends).
     truth : Tracks or None
         What the simulated fish did; None for a real film.
     folder : Path
         Where it is cached.
     method : str
         How its frames were shrunk to the clip size.
+    torn : int array
+        Torn frames, for which the one before stands in.
     opened : Source
         The film itself, from which `excerpt` reads.
     """
@@ -55,10 +59,11 @@ class Recording:
     preparation: Preparation
     repairs: dict
     remarks: list
-    cuts: np.ndarray
+    pieces: pd.DataFrame
     truth: tank.Tracks | None
     folder: Path
     method: str
+    torn: np.ndarray = field(repr=False)
     opened: Source = field(repr=False)
 
     def excerpt(self, start: int, stop: int) -> np.ndarray:
@@ -75,6 +80,8 @@ class Recording:
                 f"{self.name} has frames 0 to {len(self.frames) - 1}: frames {start} to {stop} "
                 "are no stretch of it."
             )
+        if start in self.torn:  # the frame before stands in for it
+            return self.excerpt(start - 1, stop)[1:]
         exact = self._stretch(start, stop, seek=True)
         clips = shrink(exact, self.frames.shape[1:], self.method)
         if np.array_equal(clips, self.frames[start:stop]):
@@ -88,7 +95,10 @@ class Recording:
             parts.append(block[: stop - start - n_read])
             n_read += len(parts[-1])
         blocks.close()
-        return self.preparation.apply(np.concatenate(parts))
+        exact = self.preparation.apply(np.concatenate(parts))
+        for t in self.torn[(self.torn > start) & (self.torn < stop)] - start:
+            exact[t] = exact[t - 1]
+        return exact
 
 
 def open_recording(
@@ -186,10 +196,11 @@ def _load(folder: Path, opened: Source) -> Recording:
         preparation=Preparation.load(folder / "preparation.npz"),
         repairs=facts["repairs"],
         remarks=facts["remarks"],
-        cuts=np.array(facts["cuts"], int),
+        pieces=pd.DataFrame(facts["pieces"]),
         truth=opened.truth(tracks if tracks.exists() else None),
         folder=folder,
         method=facts["method"],
+        torn=np.array(facts["torn"], int),
         opened=opened,
     )
 

@@ -6,17 +6,22 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
 from fishlib.files import check_space, save_arrays
-from fishlib.motion import measure_motion
 from fishlib.preparation import Preparation
-from fishlib.recording.repairs import describe_animals, describe_repairs, mend
+from fishlib.recording.repairs import (
+    COLUMNS,
+    Survey,
+    describe_animals,
+    measure_frames,
+    survey,
+)
 from fishlib.recording.source import Source, check_length
+from fishlib.splits import whole
 from fishlib.video import Account, shrink
 
 HEADER_BYTES = 128  # of an .npy file with a three-axis shape
@@ -48,6 +53,8 @@ class PartialRecording:
         Where it is being made.
     state : dict of ndarray
         What was saved with the last finished block; empty at the start.
+    n_frames : int
+        Frames finished.
     """
 
     def __init__(self, folder: Path, shape: tuple[int, int]) -> None:
@@ -62,44 +69,54 @@ class PartialRecording:
 
     @property
     def n_frames(self) -> int:
-        """Frames finished."""
-        return len(self.state["motion"]) if self.state else 0
+        return int(self.state["n_frames"]) if self.state else 0
 
     def frames(self) -> np.ndarray:
-        """The frames finished so far, as a read-only memory map uint8 (T, h, w)."""
+        """The frames finished so far, as a memory map uint8 (T, h, w)."""
         shape = (self.n_frames, *self.shape)
-        return np.memmap(self.work / "frames.npy", np.uint8, "r", HEADER_BYTES, shape)
+        return np.memmap(self.work / "frames.npy", np.uint8, "r+", HEADER_BYTES, shape)
 
-    def append(self, clips: np.ndarray, **state: np.ndarray) -> None:
-        """Append frames uint8 (n, h, w), then save the state that belongs to them.
+    def measured(self) -> np.ndarray:
+        """What was measured of the frames finished so far, float64 (T, 6)."""
+        return np.fromfile(self.work / "measured.bin").reshape(-1, len(COLUMNS))[: self.n_frames]
+
+    def append(self, clips: np.ndarray, measured: np.ndarray, **state: np.ndarray) -> None:
+        """Append frames uint8 (n, h, w) and measures (n, 6), then the state that belongs to them.
 
         Raises
         ------
         OSError
             The disk is full or cannot be written.
         """
-        frames = self.work / "frames.npy"
         with explained(self.work):
-            with frames.open("r+b" if frames.exists() else "w+b") as opened:
-                opened.truncate(self._offset(self.n_frames))
-                opened.seek(0, os.SEEK_END)
-                opened.write(bytes(self._offset(self.n_frames) - opened.tell()))
-                opened.write(np.ascontiguousarray(clips).data)
+            self._write("frames.npy", HEADER_BYTES, clips)
+            self._write("measured.bin", 0, measured)
+            state["n_frames"] = np.array(self.n_frames + len(clips))
             save_arrays(self.work / "progress.npz", **state)
         self.state = state
+
+    def _write(self, name: str, header: int, rows: np.ndarray) -> None:
+        """Write rows behind those of the frames finished; what a kill left there is overwritten."""
+        path, offset = self.work / name, header + self.n_frames * rows[0].nbytes
+        with path.open("r+b" if path.exists() else "w+b") as opened:
+            opened.truncate(offset)
+            opened.seek(0, os.SEEK_END)
+            opened.write(bytes(offset - opened.tell()))
+            opened.write(np.ascontiguousarray(rows).data)
 
     def finish(self, facts: dict, **arrays: np.ndarray) -> None:
         """Write the header and the other files, and give the folder its final name."""
         header = {"descr": "|u1", "fortran_order": False, "shape": (self.n_frames, *self.shape)}
         with (self.work / "frames.npy").open("r+b") as opened:
-            opened.truncate(self._offset(self.n_frames))
+            opened.truncate(HEADER_BYTES + self.n_frames * self.shape[0] * self.shape[1])
             np.lib.format.write_array_header_1_0(opened, header)
             if opened.tell() != HEADER_BYTES:
                 raise AssertionError(f"an .npy header of {opened.tell()} bytes, not 128")
         for name, array in arrays.items():
             np.save(self.work / f"{name}.npy", array)
         (self.work / "recording.json").write_text(json.dumps(facts, indent=1) + "\n")
-        (self.work / "progress.npz").unlink()
+        for name in ("progress.npz", "measured.bin"):
+            (self.work / name).unlink()
         if self.folder.exists():
             shutil.rmtree(self.folder)
         os.replace(self.work, self.folder)
@@ -107,9 +124,6 @@ class PartialRecording:
     def discard(self) -> None:
         """Remove what was made so far."""
         shutil.rmtree(self.work, ignore_errors=True)
-
-    def _offset(self, n_frames: int) -> int:
-        return HEADER_BYTES + n_frames * self.shape[0] * self.shape[1]
 
 
 def make_recording(
@@ -172,21 +186,18 @@ def _digest(raw: np.ndarray) -> str:
 
 
 def _append(partial: PartialRecording, raw, preparation, method: str, account: Account) -> None:
-    """Prepare a block, measure its motion from the last frame before it on, and store it."""
-    prepared = preparation.apply(raw)
-    motion, repeats = np.zeros(0), np.zeros(0, bool)
-    before, raw_before = prepared[:0], raw[:0]
+    """Prepare a block, measure it against the frames before it, and store it."""
+    prepared, n_before = preparation.apply(raw), 0
+    raws, joined = raw, prepared
     if partial.state:
-        motion, repeats = partial.state["motion"][:-1], partial.state["repeats"][:-1]
-        before, raw_before = partial.state["last"][None], partial.state["last_raw"][None]
-    joined = np.concatenate([raw_before, raw])
-    same = [np.array_equal(a, b) for a, b in pairwise(joined)]
+        n_before = len(partial.state["last"])
+        joined = np.concatenate([partial.state["last"], prepared])
+        raws = np.concatenate([partial.state["last_raw"], raw])
     partial.append(
         shrink(prepared, partial.shape, method),
-        motion=np.append(motion, measure_motion(np.concatenate([before, prepared]))),
-        repeats=np.concatenate([repeats, same, [False]]).astype(bool),
-        last=prepared[-1],
-        last_raw=raw[-1],
+        measure_frames(raws, joined, n_before),
+        last=joined[-2:],
+        last_raw=raws[-2:],
         digest=np.array(_digest(raw)),
         n_last=np.array(len(raw)),
         account=np.array(json.dumps(vars(account))),
@@ -199,24 +210,35 @@ def _finish(
     """Mend and check the whole, and give it its final name."""
     if not account.counts and not account.borders:  # a resumed run that had nothing left to read
         account.take(Account(**json.loads(str(partial.state["account"]))))
-    repairs = account.counts
-    repairs["gaps"] = sum(reason == "gap" for _, _, reason in account.borders)
     missing = opened.n_frames - partial.n_frames
     missing -= round(sum(seconds for _, seconds, _ in account.borders) * opened.fps)
     if missing > max(2, 0.005 * opened.n_frames):
-        repairs["undecoded_frames"] = missing
+        account.counts["undecoded_frames"] = missing
     check_length(opened, partial.n_frames, min_seconds)
-    motion, cuts = partial.state["motion"], np.zeros(0, int)
-    if opened.path != "simulated":
-        motion, cuts = mend(motion, partial.state["repeats"], partial.frames(), repairs)
-        _check_motion(motion, opened)
+    frames = partial.frames()
+    if opened.path == "simulated":
+        change = partial.measured()[:, 0]
+        found = Survey(np.append(change[1:], 0.0), whole(len(change), opened.name))
+    else:
+        found = survey(opened.name, partial.measured(), frames, opened.fps, account)
+        _check_motion(found.motion, opened)
+        longest = found.pieces.stop - found.pieces.start
+        check_length(opened, longest.max(), min_seconds)
+        for t in found.torn:  # in order: two torn frames in a row are both bridged
+            frames[t] = frames[t - 1]
+        frames.flush()
     truth = opened.truth(None)
     if truth is not None:
         truth.save(partial.work / "tracks.npz")
-    made = {name: int(count) for name, count in repairs.items() if count}
-    facts = {"fps": opened.fps, "method": method, "repairs": made, "cuts": cuts.tolist()}
-    facts["remarks"] = describe_repairs(made) + describe_animals(partial.frames())
-    partial.finish(facts, motion=motion)
+    facts = {
+        "fps": opened.fps,
+        "method": method,
+        "repairs": found.repairs,
+        "remarks": [*opened.remarks, *found.remarks, *describe_animals(frames)],
+        "torn": found.torn.tolist(),
+        "pieces": found.pieces.to_dict("list"),
+    }
+    partial.finish(facts, motion=found.motion)
 
 
 def _check_motion(motion: np.ndarray, opened: Source) -> None:

@@ -1,29 +1,304 @@
-"""What is wrong with a film that can be mended: repeated frames and cuts, found and counted."""
+"""What is wrong with a film: what can be mended is, and where time is missing a piece ends."""
 
 from collections import Counter
+from dataclasses import dataclass, field
+from itertools import pairwise
 
 import cv2
 import numpy as np
+import pandas as pd
+from scipy.ndimage import percentile_filter
 
+from fishlib.motion import runs_of
+from fishlib.video import Account
+
+COLUMNS = ("change", "skip", "same", "raw", "light", "peak")
+"""What is measured of each frame, see `measure_frames`."""
 LONGEST_REPEAT = 3  # frames: a longer standstill is taken for one
+LONGEST_STILL = 1.0  # seconds of one and the same picture, above which time is missing
+WINDOW = 10.0  # seconds in which repeats must keep a rhythm
 CUT_RATIO = 2.0  # how far motion at a cut exceeds that of the three frames on either side
+ENDS = {
+    "gaps": "frames are missing",
+    "clock_restarts": "its clock starts anew",
+    "cuts": "a cut",
+    "dark_frames": "darkness",
+    "still_frames": "the picture stands still",
+}
+"""Why a piece ends, in words."""
+TORN_RATIO = 3.0  # how far a torn frame differs from its neighbours, compared with these
+FLASH = 10.0  # grey levels by which the light of a single frame leaps
+DARK, DIM, LIT = 0.3, 0.6, 25.0  # shares of the film's light, grey levels of a lit film
 SENTENCES = {
     "frames_held": "{n} frames were missing on the film's clock; the frame before stands in.",
     "frames_dropped": "{n} frames were left out because two fell on one tick of the clock.",
-    "clock_restarts": "{n} times the film's time stamps ran backwards; the clock went on.",
-    "gaps": "{n} times the film has no frame for more than a second; time is missing there.",
+    "clock_restarts": "{n} times the film's time stamps ran backwards; a piece ends there.",
+    "gaps": "{n} times the film has no frame for more than a second; a piece ends there.",
+    "cuts": "{n} cuts: a piece ends there, and the jump of the picture is no motion.",
+    "dark_frames": "{n} frames are dark; they are outside the pieces, neither asked nor scored.",
+    "still_frames": "{n} frames show one and the same picture for a second or more: the camera or "
+    "its link stood still, and they are neither asked nor scored.",
     "missing_images": "{n} images were missing in the numbering; the image before stands in.",
     "undecoded_frames": "{n} frames announced by the film did not come out of the decoder: it is "
     "cut off, damaged or trimmed.",
     "repeated_frames": "{n} frames repeat the frame before them; the motion after them was "
     "spread over the repeats.",
-    "cuts": "{n} cuts: the jump of the picture was replaced by the motion before it.",
+    "torn_frames": "{n} frames are torn, shifted or flashed: each differs from both its "
+    "neighbours, which agree; the frame before stands in.",
 }
 
 
-def describe_repairs(repairs: dict[str, int]) -> list[str]:
-    """One sentence for each kind of repair that was made."""
-    return [SENTENCES[name].format(n=count) for name, count in repairs.items() if count]
+def measure_frames(raw: np.ndarray, prepared: np.ndarray, n_before: int) -> np.ndarray:
+    """Measure frames against the two before them.
+
+    Parameters
+    ----------
+    raw, prepared : uint8 arrays (n_before + n, H, W)
+        Frames as filmed and prepared.
+    n_before : int
+        Frames at the beginning that were measured before: 0, 1 or 2.
+
+    Returns
+    -------
+    float64 array (n, 6)
+        ``change`` and ``skip``: mean absolute difference of the prepared frame from the one
+        before, and from the one before that, as a share of full brightness. ``same``: share of
+        the pixels as filmed that are equal to those of the frame before. ``raw``: their mean
+        absolute difference. ``light`` and ``peak``: mean and highest grey level as filmed.
+    """
+    measured, scale = [], 255 * raw[0].size
+    for t in range(n_before, len(raw)):
+        change = cv2.norm(prepared[t], prepared[t - 1], cv2.NORM_L1) if t else 0.0
+        skip = cv2.norm(prepared[t], prepared[t - 2], cv2.NORM_L1) if t > 1 else 0.0
+        difference = cv2.absdiff(raw[t], raw[t - 1]) if t else raw[0]
+        same = 1 - cv2.countNonZero(difference) / difference.size
+        light, peak = cv2.mean(raw[t])[0], cv2.minMaxLoc(raw[t])[1]
+        measured.append((change / scale, skip / scale, same, cv2.mean(difference)[0], light, peak))
+    return np.array(measured, np.float64).reshape(-1, len(COLUMNS))
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What was found in a film.
+
+    Attributes
+    ----------
+    motion : float64 array (T,)
+        Mended motion; 0 outside the pieces.
+    pieces : DataFrame
+        ``film``, ``start``, ``stop`` (frames, ``stop`` not included), ``seconds`` (of the film,
+        at `start`), ``ends`` (why the piece ends).
+    torn : int array
+        Frames for which the one before stands in.
+    repairs : dict of str to int
+    remarks : list of str
+    """
+
+    motion: np.ndarray
+    pieces: pd.DataFrame
+    torn: np.ndarray = field(default_factory=lambda: np.zeros(0, int))
+    repairs: dict = field(default_factory=dict)
+    remarks: list = field(default_factory=list)
+
+
+def survey(
+    name: str, measured: np.ndarray, clips: np.ndarray, fps: float, account: Account
+) -> Survey:
+    """Mend the motion of a film and find the pieces within which time runs on.
+
+    Parameters
+    ----------
+    name : str
+        Of the film, for the table of pieces.
+    measured : float64 array (T, 6)
+        From `measure_frames`.
+    clips : uint8 array (T, h, w)
+        The prepared film.
+    fps : float
+        Frames a second.
+    account : Account
+        What was amiss while it was read.
+    """
+    change, skip, same, raw, light, peak = measured.T
+    out = {"dark_frames": find_darkness(light, peak), "still_frames": find_still(same, fps)}
+    out["still_frames"] &= ~out["dark_frames"]
+    sound = ~np.logical_or.reduce(list(out.values()))
+    motion = np.append(change[1:], 0.0)  # motion[t] leads from frame t to frame t + 1
+    flashed = find_torn(*(np.abs(light - np.roll(light, lag)) for lag in (1, 2)), least=FLASH)
+    torn = np.union1d(find_torn(change, skip), flashed)
+    torn = torn[sound[torn]]
+    motion[torn - 1] = motion[torn] = skip[torn + 1] / 2
+    repeats = np.append((same == 1) | find_rhythm(raw, change, fps), False)[1:]
+    motion, n_repeats = spread_repeats(motion, repeats & sound)
+    borders = [(int(frame), seconds, why) for frame, seconds, why in account.borders]
+    known = {frame for frame, _, _ in borders}
+    cuts = [t + 1 for t in find_cuts(motion, clips) if sound[t : t + 2].all()]
+    borders += [(frame, 0.0, "cuts") for frame in cuts if frame not in known]
+    pieces, where = find_pieces(name, len(motion), fps, out, borders)
+    repairs = Counter(account.counts)
+    repairs.update({"torn_frames": len(torn), "repeated_frames": n_repeats})
+    repairs.update(why for _, _, why in borders)
+    repairs.update({why: int(mask.sum()) for why, mask in out.items()})
+    made = {kind: int(count) for kind, count in repairs.items() if count}
+    return Survey(
+        _without_borders(motion, pieces), pieces, torn, made, describe_repairs(made, where)
+    )
+
+
+def find_pieces(
+    name: str, n_frames: int, fps: float, out: dict[str, np.ndarray], borders: list
+) -> tuple[pd.DataFrame, dict[str, str]]:
+    """The stretches within which time runs on, and where time does not.
+
+    Parameters
+    ----------
+    out : dict of bool array (T,)
+        Frames outside the pieces, by reason.
+    borders : list of (int, float, str)
+        The first frame after a border, the seconds missing there, the reason.
+
+    Returns
+    -------
+    pieces : DataFrame
+        ``film``, ``start``, ``stop``, ``seconds``, ``ends``, see `Survey`.
+    where : dict of str to str
+        For each reason the seconds of the film at which it was found.
+    """
+    stretches = [(int(a), int(b) + 1, why) for why, m in out.items() for a, b in runs_of(m)]
+    edges = {0, n_frames}.union(*((a, b) for a, b, _ in stretches), [f for f, _, _ in borders])
+    before = dict.fromkeys(edges, 0.0)  # seconds missing before a frame
+    for frame, seconds, _ in borders:
+        before[frame] += seconds
+    ends = {frame: (why, 0) for frame, _, why in borders} | {a: (w, b - a) for a, b, w in stretches}
+    rows, where, missing = [], {}, 0.0
+    for start, stop in pairwise(sorted(edges)):
+        missing += before[start]
+        seconds = start / fps + missing
+        why, length = ends.get(start, ("", 0))
+        if why:
+            lasts = (length / fps) or before[start]
+            told = f"at {seconds:.1f} s" + (f" for {lasts:.1f} s" if lasts else "")
+            where.setdefault(why, []).append(told)
+        if not length:
+            why, length = ends.get(stop, ("the film ends", 0))
+            rows.append((name, start, stop, seconds, ENDS.get(why, why)))
+    table = pd.DataFrame(rows, columns=["film", "start", "stop", "seconds", "ends"])
+    return table, {why: _listed(told) for why, told in where.items()}
+
+
+def _listed(told: list[str], most: int = 6) -> str:
+    more = f" and {len(told) - most} more" if len(told) > most else ""
+    return ", ".join(told[:most]) + more
+
+
+def _without_borders(motion: np.ndarray, pieces: pd.DataFrame) -> np.ndarray:
+    """Motion without the leaps at the ends of pieces, and 0 outside them."""
+    mended = np.zeros_like(motion)
+    for start, stop in zip(pieces.start, pieces.stop, strict=True):
+        mended[start:stop] = motion[start:stop]
+        if stop - start > 1 and stop < len(motion):
+            mended[stop - 1] = mended[stop - 2]
+    return mended
+
+
+def describe_repairs(repairs: dict[str, int], where: dict[str, str] | None = None) -> list[str]:
+    """One sentence for each kind of repair that was made, with where it was made."""
+    found = []
+    for kind, count in repairs.items():
+        place = (where or {}).get(kind)
+        found.append(SENTENCES[kind].format(n=count) + (f" ({place})" if place else ""))
+    return found
+
+
+def find_darkness(light: np.ndarray, peak: np.ndarray) -> np.ndarray:
+    """Frames without a picture, bool (T,): a lit film gone dark, or nothing seen on black.
+
+    Dark is what has less than 0.3 of the film's light, together with the dim frames around it; on
+    a black ground, what has nothing brighter than 0.3 of its brightest.
+    """
+    level = light if np.quantile(light, 0.9) > LIT else peak
+    usual = np.quantile(level, 0.9)
+    if usual <= LIT:
+        return np.zeros(len(level), bool)
+    dark = np.zeros(len(level), bool)
+    for first, last in runs_of(level < DIM * usual):
+        stretch = level[first : last + 1]
+        dark[first : last + 1] = stretch.min() < DARK * usual
+    return dark
+
+
+def find_still(same: np.ndarray, fps: float) -> np.ndarray:
+    """Frames of a picture that stands still for a second or more, bool (T,).
+
+    In a film with noise that is a picture of which hardly a pixel changes; in one without noise
+    every pixel must be the same, and the film must not stand still for shorter times as well,
+    which would be animals that rest.
+    """
+    noisy = np.median(same) < 0.95
+    still = (same > 0.995) if noisy else (same == 1)
+    runs = runs_of(still)
+    lengths = runs[:, 1] - runs[:, 0] + 1 if len(runs) else np.zeros(0, int)
+    long = lengths >= LONGEST_STILL * fps
+    short = lengths[~long & (lengths > LONGEST_REPEAT)].sum()
+    found = np.zeros(len(same), bool)
+    if short <= 0.1 * lengths[long].sum() and lengths[long].sum() < 0.5 * len(same):
+        for first, last in runs[long]:
+            found[first : last + 1] = True
+    return found
+
+
+def find_torn(change: np.ndarray, skip: np.ndarray, least: float = 0.0) -> np.ndarray:
+    """Frames that differ from the frames before and after them, which agree; int array.
+
+    Parameters
+    ----------
+    change, skip : float64 arrays (T,)
+        How far each frame differs from the one before it, and from the one before that.
+    least : float
+        Smallest difference that counts.
+    """
+    if len(change) < 8:
+        return np.zeros(0, int)
+    into, out_of, across = change[1:-1], change[2:], skip[2:]
+    leap = np.minimum(into, out_of)
+    around = np.array([np.roll(change, lag)[1:-1] for lag in (3, 2, 1, -2, -3, -4)])
+    usual = np.median(around, axis=0)
+    torn = (leap > TORN_RATIO * across) & (leap > TORN_RATIO * usual) & (leap >= least)
+    return np.flatnonzero(torn[2:-3]) + 3
+
+
+def find_rhythm(raw: np.ndarray, change: np.ndarray, fps: float) -> np.ndarray:
+    """Frames that repeat the one before at regular intervals, if not to the bit; bool array (T,).
+
+    A converter that doubles or pads a film leaves frames at which picture and motion hardly
+    change, always at the same places of a period of 2 to 10 frames. Within 10 s each place must
+    be such a dip nearly always or hardly ever.
+
+    Parameters
+    ----------
+    raw, change : float64 arrays (T,)
+        How far each frame differs from the one before, as filmed and prepared.
+    """
+    dips = _dips(raw) & _dips(change)
+    found = np.zeros(len(raw), bool)
+    length = max(round(WINDOW * fps), 60)
+    for start in range(0, len(raw), length):
+        window = dips[start : start + length]
+        for period in range(2, 11):
+            n_periods = len(window) // period
+            if n_periods < 6:
+                break
+            places = window[: n_periods * period].reshape(n_periods, period).mean(axis=0)
+            if places.max() >= 0.8 and np.all((places >= 0.8) | (places <= 0.2)):
+                often = np.resize(places >= 0.8, len(window))
+                found[start : start + length] = often & window
+                break
+    return found
+
+
+def _dips(series: np.ndarray) -> np.ndarray:
+    """Where a series is under a third of what is usual in the six values on either side."""
+    return series < percentile_filter(series, 75, size=13, mode="nearest") / 3
 
 
 def spread_repeats(motion: np.ndarray, repeats: np.ndarray) -> tuple[np.ndarray, int]:
@@ -98,33 +373,6 @@ def _overlap(clips: np.ndarray, t: int) -> float:
     """Shared light of frames t and t + 1, from 0 (nothing in the same place) to 1 (the same)."""
     a, b = (cv2.blur(clips[i], (3, 3)).astype(np.float64) for i in (t, t + 1))
     return float(np.minimum(a, b).sum() / max(np.maximum(a, b).sum(), 1.0))
-
-
-def mend_cuts(motion: np.ndarray, cuts: np.ndarray) -> np.ndarray:
-    """Replace the motion at each cut by the motion before it."""
-    if not len(cuts):
-        return motion
-    mended = motion.copy()
-    mended[cuts] = motion[cuts - 1]
-    return mended
-
-
-def mend(
-    motion: np.ndarray, repeats: np.ndarray, clips: np.ndarray, repairs: Counter
-) -> tuple[np.ndarray, np.ndarray]:
-    """Mend repeats and cuts of a whole film and count them in `repairs`.
-
-    Returns
-    -------
-    motion : float64 array (T,)
-        Mended motion.
-    cuts : int array
-        Frames after which the film was cut.
-    """
-    motion, repairs["repeated_frames"] = spread_repeats(motion, repeats)
-    cuts = find_cuts(motion, clips)
-    repairs["cuts"] = len(cuts)
-    return mend_cuts(motion, cuts), cuts
 
 
 N_SAMPLED = 48  # frames

@@ -43,6 +43,8 @@ class Source:
         ``saved`` is where they were written before, or None to simulate them.
     exact_start : bool
         Whether ``blocks(start)`` is exact and costs nothing, also with ``seek`` off.
+    remarks : tuple of str
+        What a reader must know of how it is read.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Source:
     prepare: Callable[[], Preparation]
     truth: Callable[[Path | None], tank.Tracks | None]
     exact_start: bool
+    remarks: tuple[str, ...] = ()
 
 
 def open_source(
@@ -149,7 +152,7 @@ def _open_film(
     name = path.stem if info.kind == "video" else path.name
     return Source(
         name, str(path), info.fps, stop, contents, blocks, prepare, lambda saved: None,
-        exact_start=info.kind == "images",
+        exact_start=info.kind == "images", remarks=info.remarks(),
     )  # fmt: skip
 
 

@@ -86,10 +86,10 @@ class Account:
     Attributes
     ----------
     counts : Counter
-        Repairs by kind: ``frames_held``, ``frames_dropped``, ``clock_restarts``,
-        ``missing_images``.
+        Repairs by kind: ``frames_held``, ``frames_dropped``, ``missing_images``.
     borders : list of (int, float, str)
-        Where time is missing: the first frame after it, the seconds missing, and why.
+        Where time does not run on: the first frame after it, the seconds missing, and why
+        (``gaps`` or ``clock_restarts``).
     """
 
     def __init__(self, counts: dict | None = None, borders: list | None = None) -> None:
@@ -131,14 +131,13 @@ def on_clock(
     for image, seconds in timed:
         if before is not None and seconds < before - 0.5 / fps:
             shift = seconds - expected / fps
-            account.counts["clock_restarts"] += 1
-            account.borders.append((-(-expected // step), 0.0, "clock"))
+            account.borders.append((-(-expected // step), 0.0, "clock_restarts"))
         before = seconds
         tick = round((seconds - shift) * fps)
         missing = tick - expected
         if missing > LONGEST_GAP * fps:
             shift += missing / fps
-            account.borders.append((-(-expected // step), missing / fps, "gap"))
+            account.borders.append((-(-expected // step), missing / fps, "gaps"))
             tick, missing = expected, 0
         if missing < 0:
             account.counts["frames_dropped"] += 1

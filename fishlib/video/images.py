@@ -120,7 +120,7 @@ class Images:
         while at < stop:
             which = int(np.searchsorted(self.ends, at, side="right"))
             if self.gaps[which] > self.bridged[which] and at == self.starts[which]:
-                account.borders.append((at, self.gaps[which] / self.fps, "gap"))
+                account.borders.append((at, self.gaps[which] / self.fps, "gaps"))
             if at < self.starts[which]:  # missing: the image before stands in
                 last = self._read(which - 1, 1, colour)[-1] if last is None else last
                 account.counts["missing_images"] += 1
