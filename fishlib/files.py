@@ -52,7 +52,7 @@ def write_text(path: Path, text: str) -> Path:
 
 CHUNK = 1 << 20
 PACKAGE = Path(__file__).resolve().parent
-RECORDING_CODE = ("motion.py", "preparation", "recording", "video")
+RECORDING_CODE = ("motion.py", "preparation", "recording", "spans.py", "splits.py", "video")
 """Files and folders of the package that decide what a prepared recording contains."""
 
 

@@ -42,7 +42,8 @@ def opened(tmp_path):
     """Open a recording with a cache of its own, of which nothing half-made may remain."""
 
     def open_it(path, **options):
-        options = {"min_seconds": 1.0, "progress": False, **options}
+        fps = 30 if path.is_dir() else None
+        options = {"min_seconds": 1.0, "progress": False, "fps": fps, **options}
         return open_recording(path, cache_dir=tmp_path / "cache", **options)
 
     yield open_it

@@ -13,8 +13,10 @@ import pytest
 from fishlib import tank
 from fishlib.motion import measure_motion
 from fishlib.preparation import Preparation
+from fishlib.questions import find_onsets, suggest_min_range
 from fishlib.recording import making as recording_making
 from fishlib.recording import open_recording
+from fishlib.spans import frames_in
 from fishlib.video import read_frames, shrink, write_video
 
 SETTINGS = {"progress": False, "min_seconds": 0.5}
@@ -191,6 +193,53 @@ def test_a_killed_run_ends_like_one_that_was_not(tmp_path, film, whole, n_blocks
     assert np.array_equal(again.motion, whole.motion)
     left = sorted(path.name for path in again.folder.iterdir())
     assert left == sorted(path.name for path in whole.folder.iterdir())
+
+
+def swim(fps, seconds=40, delay=0.0):
+    """Four discs that swim slowly and dash now and then, seen at any rate; uint8 (T, 240, 320)."""
+    rng = np.random.default_rng(5)
+    fine = np.arange(int((seconds + 1) * 240)) / 240
+    dashes = rng.uniform(2, seconds, (4, 6))
+    speed = 18 + 250 * sum(np.exp(-(((fine - d[:, None]) / 0.25) ** 2)) for d in dashes.T)
+    turn = np.cumsum(rng.normal(0, 0.05, speed.shape), axis=1)
+    step = speed / 240 * np.stack([np.sin(turn), np.cos(turn)])
+    path = np.abs((np.cumsum(step, axis=2) + rng.uniform(50, 200, (2, 4, 1))) % 400 - 200)
+    rows, columns = np.mgrid[:240, :320]
+    film = np.zeros((int(seconds * fps), 240, 320), np.uint8)
+    for t, frame in enumerate(film):
+        for y, x in np.add(path[:, :, round((t / fps + delay) * 240)].T, (20, 40)):
+            near = slice(int(y) - 12, int(y) + 13), slice(int(x) - 12, int(x) + 13)
+            squared = (rows[near] - y) ** 2 + (columns[near] - x) ** 2
+            frame[near] = np.maximum(frame[near], 200 * np.exp(-((squared / 50) ** 2)))
+    return film
+
+
+@pytest.fixture(scope="module")
+def at_thirty(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("thirty")
+    return open_recording(write_video(folder / "film.avi", swim(30)), cache_dir=folder, **SETTINGS)
+
+
+def onsets_of(recording, min_rise):
+    fps = recording.fps
+    spans = {"horizon": frames_in("horizon", fps), "width": frames_in("calm", fps, odd=True)}
+    return find_onsets(recording.motion, min_rise=min_rise, fps=fps, **spans).onset_s.to_numpy()
+
+
+@pytest.mark.parametrize(("fps", "kept"), [(25, 25), (29.97, 29.97), (50, 25), (60, 30)])
+def test_the_same_fish_have_the_same_onsets_at_any_rate(tmp_path, at_thirty, fps, kept):
+    path = write_video(tmp_path / "film.avi", swim(fps), fps)
+    recording = open_recording(path, cache_dir=tmp_path, **SETTINGS)
+    assert recording.fps == pytest.approx(kept, rel=1e-3)
+    assert len(recording.frames) == pytest.approx(40 * kept, abs=1)
+    assert recording.motion.mean() == pytest.approx(at_thirty.motion.mean(), rel=0.03)
+    min_rise = suggest_min_range(at_thirty.motion)
+    expected, found = onsets_of(at_thirty, min_rise), onsets_of(recording, min_rise)
+    apart = np.abs(expected[:, None] - found)
+    matched = (apart.min(axis=0) < 0.1).mean(), (apart.min(axis=1) < 0.1).mean()
+    assert len(expected) > 10
+    assert min(matched) >= 0.9
+    assert any("is kept" in remark for remark in recording.remarks) == (fps > 45)
 
 
 def test_real_films_keep_their_own_clock(tmp_path, footage):

@@ -206,7 +206,12 @@ def _load(folder: Path, opened: Source) -> Recording:
 
 
 def open_film(
-    source: str, seed: int = 0, minutes: float = 0, preparation: str | dict = "", **how
+    source: str,
+    seed: int = 0,
+    minutes: float = 0,
+    preparation: str | dict = "",
+    fps: float = 0,
+    **how,
 ) -> Recording:
     """The film of a run, prepared and cached; the same in every notebook of the run.
 
@@ -221,6 +226,8 @@ def open_film(
     preparation : str or dict
         Settings of :class:`fishlib.preparation.Preparation` that replace the suggested ones, as
         YAML: ``"noise_floor: 4, polarity: dark"``. Empty: as suggested from the film.
+    fps : float
+        Frames a second of the film; 0 believes its time stamps. Images have none and need it.
     **how
         Passed on to :func:`fishlib.recording.open_recording`.
 
@@ -237,10 +244,15 @@ def open_film(
     if not isinstance(settings, dict) or None in settings.values():
         raise ValueError(
             f"preparation is {preparation!r}: write settings as name: value, separated by commas, "
-            'such as "noise_floor: 4, polarity: dark".'
+            'such as "noise_floor: 4, polarity: dark, roi: [0, 240, 0, 320]".'
         )
     if source != "simulated":
         source = str(project_path(source))
     return open_recording(
-        source, seed=seed, minutes=minutes or None, preparation=settings or None, **how
+        source,
+        seed=seed,
+        minutes=minutes or None,
+        preparation=settings or None,
+        fps=fps or None,
+        **how,
     )

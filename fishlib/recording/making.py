@@ -21,6 +21,7 @@ from fishlib.recording.repairs import (
     survey,
 )
 from fishlib.recording.source import Source, check_length
+from fishlib.spans import USUAL_FPS
 from fishlib.splits import whole
 from fishlib.video import Account, shrink
 
@@ -238,7 +239,8 @@ def _finish(
         "torn": found.torn.tolist(),
         "pieces": found.pieces.to_dict("list"),
     }
-    partial.finish(facts, motion=found.motion)
+    per_thirtieth = opened.fps / USUAL_FPS  # the unit of motion, whatever the rate
+    partial.finish(facts, motion=found.motion * per_thirtieth)
 
 
 def _check_motion(motion: np.ndarray, opened: Source) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from fishlib import tank
 from fishlib.files import code_version, fingerprint
 from fishlib.preparation import Preparation, suggest_preparation
+from fishlib.spans import check_rate
 from fishlib.tank.rendering import Painter
 from fishlib.video import FRAME_SIZE, Account, iter_frames, probe
 
@@ -124,12 +125,13 @@ def _draw_from(
 def _open_film(
     path: Path, minutes: float | None, preparation: Preparation | dict | None, fps: float | None
 ) -> Source:
-    info = probe(path, fps or (30.0 if path.is_dir() else None))
+    info = probe(path, fps)
+    remarks = [*check_rate(info.rate(), str(path)), *info.remarks()]
     stop = info.n_frames if minutes is None else min(info.n_frames, round(minutes * 60 * info.fps))
     limit = None if minutes is None else stop
     wanted = preparation if isinstance(preparation, dict) else {}
     chosen = preparation if isinstance(preparation, Preparation) else None
-    roi = chosen.roi if chosen else wanted.get("roi")
+    roi = info.region(chosen.roi if chosen else wanted.get("roi"))
     contents = {
         "film": fingerprint(path),
         "stop": limit,
@@ -152,7 +154,7 @@ def _open_film(
     name = path.stem if info.kind == "video" else path.name
     return Source(
         name, str(path), info.fps, stop, contents, blocks, prepare, lambda saved: None,
-        exact_start=info.kind == "images", remarks=info.remarks(),
+        exact_start=info.kind == "images", remarks=tuple(remarks),
     )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from fishlib.figures.frames import forecast_painter
 from fishlib.models import layout_of, load_network
 from fishlib.motion import measure_motion
 from fishlib.preparation import Preparation, suggest_preparation
+from fishlib.spans import USUAL_FPS
 from fishlib.streaming import LiveForecaster
 from fishlib.video import fit_frame, iter_frames, probe, shrink, write_video
 
@@ -110,7 +111,8 @@ def live_pictures(
     method = "nearest-exact" if size == (120, 160) else "area"
     for t, frame in enumerate(frames):
         forecast = live.push(shrink(frame[None], size, method)[0])
-        seen.add(forecast, 0.0 if before is None else measure_motion(np.stack([before, frame]))[0])
+        pair = np.stack([frame if before is None else before, frame])
+        seen.add(forecast, measure_motion(pair)[0] * fps / USUAL_FPS)
         if forecast >= threshold and t >= quiet_until:
             seen.alarms.append(t)
             quiet_until = t + horizon
@@ -200,7 +202,7 @@ def _open(film, preparation, minutes) -> tuple[float, Iterator[np.ndarray]]:
     if str(film).isdigit():
         return _open_camera(int(film), preparation or Preparation(), minutes)
     info = probe(film)
-    fps = info.fps or 30.0
+    fps = info.rate()
     stop = None if minutes is None else round(minutes * 60 * fps)
     prepared = preparation if preparation is not None else suggest_preparation(info)
     blocks = iter_frames(info, block=32, stop=stop, roi=prepared.roi)

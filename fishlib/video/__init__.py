@@ -91,6 +91,15 @@ class FilmInfo:
         own = self.given_fps or (self.opened.fps if self.kind == "video" else None)
         return keep_every(own) if own else 1
 
+    def rate(self) -> float:
+        """Frames a second delivered; asked for with a ValueError if nothing states them."""
+        if self.fps is None:
+            raise ValueError(
+                f"{self.path} is made of images, which state no frame rate: give fps, the frames a "
+                "second at which they were taken."
+            )
+        return self.fps
+
     def box(self, roi: Box | None = None) -> Box:
         """Where the film, or a region of interest of it, lies in a frame of 240x320."""
         y0, y1, x0, x1 = self.region(roi)

@@ -7,9 +7,10 @@ from typing import TypeVar
 import cv2
 import numpy as np
 
+from fishlib.spans import USUAL_FPS
+
 FRAME_SIZE = (240, 320)
 SHRINK_METHODS = {"nearest-exact": cv2.INTER_NEAREST_EXACT, "area": cv2.INTER_AREA}
-USUAL_FPS = 30.0  # of the study; faster films are kept at every k-th frame
 LONGEST_GAP = 1.0  # seconds without a frame that are bridged by holding the last one
 
 Box = tuple[int, int, int, int]

@@ -7,7 +7,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from fishlib.video.frames import LONGEST_GAP, USUAL_FPS, Account, white_of
+from fishlib.spans import USUAL_FPS
+from fishlib.video.frames import LONGEST_GAP, Account, white_of
 
 STACK_SUFFIXES = {".tif", ".tiff"}
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".pgm", ".pbm"} | STACK_SUFFIXES
