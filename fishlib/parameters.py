@@ -112,7 +112,7 @@ NETWORKS = (
 _COUNT, _COUNT_OR_NONE = Parameter(int, 1), Parameter(int, 0)
 PARAMETERS = SHARED | {
     "horizon_seconds": Parameter(float, 0, 600, low_counts=False),
-    "history_seconds": Parameter(float, 0, 600, low_counts=False),
+    "past_seconds": Parameter(float, 0, 600, low_counts=False),
     "min_range": Parameter(float, 0),
     "low_fraction": Parameter(float, 0, 1, low_counts=False),
     "batch_size": Parameter(int, 1, 4096),
@@ -126,7 +126,7 @@ PARAMETERS = SHARED | {
     "steps_per_epoch": _COUNT_OR_NONE,
     "flips": Parameter(int, choices=(1, 4)),
     "class_weighting": Parameter(bool),
-    "learned_label": Parameter(str, choices=("onset", "burst", "onsets", "bursts")),
+    "learned": Parameter(str, choices=("onset", "burst")),
     "lstm_epochs": _COUNT_OR_NONE,
     "model": Parameter(str),
     "n_resamples": Parameter(int, 20),

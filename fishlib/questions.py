@@ -8,7 +8,10 @@ import pandas as pd
 from numpy.lib.stride_tricks import sliding_window_view
 
 from fishlib.motion import ahead, recent_motion
+from fishlib.splits import inside, whole
 
+FRAMES = ("trough", "onset", "peak")
+"""Columns of an event table that count frames."""
 CALM_WIDTH = 5
 """Frames whose mean says whether the motion is calm, and whether it has risen."""
 
@@ -66,7 +69,8 @@ def label_bursts(
     horizon: int = 45,
     min_range: float = 1e-3,
     low_fraction: float = 0.1,
-    history: int = 120,
+    past: int = 120,
+    pieces: pd.DataFrame | None = None,
 ) -> np.ndarray:
     """The study's label: motion is low now and will range widely soon.
 
@@ -84,8 +88,11 @@ def label_bursts(
         Smallest range that counts as a burst, in the unit of ``motion``.
     low_fraction : float
         Share of the range that still counts as low.
-    history : int
-        Frames a clip needs; the first ``history - 1`` frames are not labelled.
+    past : int
+        Frames a clip needs; the first ``past - 1`` frames are not labelled.
+    pieces : DataFrame, optional
+        Stretches within which time runs on (:func:`fishlib.splits.whole`); what is read before or
+        after a frame does not leave its piece. None takes one.
 
     Returns
     -------
@@ -97,9 +104,9 @@ def label_bursts(
     ValueError
         If ``motion`` is not one finite series, or no frame can be labelled.
     """
-    motion = _require_series(motion, horizon, history)
+    motion = _require_series(motion, horizon, past)
     positive = is_burst(ahead(motion, horizon + 1), min_range, low_fraction)
-    return _mark_unlabelled(positive, horizon, history)
+    return _mark_unlabelled(positive, horizon, past, pieces)
 
 
 def label_onsets(
@@ -107,8 +114,9 @@ def label_onsets(
     horizon: int = 45,
     min_rise: float = 1e-3,
     calm_level: float | None = None,
-    history: int = 120,
+    past: int = 120,
     width: int = CALM_WIDTH,
+    pieces: pd.DataFrame | None = None,
 ) -> np.ndarray:
     """Onset from calm: the frame is calm, and motion will rise above it soon.
 
@@ -120,7 +128,7 @@ def label_onsets(
     ----------
     motion : float array (T,)
         Motion proxy.
-    horizon, history : int
+    horizon, past : int
         As in :func:`label_bursts`.
     min_rise : float
         Smallest rise that counts, in the unit of ``motion``.
@@ -129,6 +137,8 @@ def label_onsets(
         (:func:`median_recent_motion`). None takes the median over this series.
     width : int
         Frames averaged.
+    pieces : DataFrame, optional
+        As in :func:`label_bursts`.
 
     Returns
     -------
@@ -140,11 +150,11 @@ def label_onsets(
     ValueError
         If ``motion`` is not one finite series, or no frame can be labelled.
     """
-    motion = _require_series(motion, horizon, history)
+    motion = _require_series(motion, horizon, past)
     recent = recent_motion(motion, width)
     level = median_recent_motion(motion, width=width) if calm_level is None else calm_level
     rises = is_rise(ahead(motion, horizon + 1), recent, min_rise, width)
-    label = _mark_unlabelled(rises, horizon, history)
+    label = _mark_unlabelled(rises, horizon, past, pieces)
     return np.where(recent <= level, label, -1).astype(np.int8)
 
 
@@ -195,29 +205,30 @@ def future_motion(
     return targets
 
 
-def _require_series(motion: np.ndarray, horizon: int, history: int) -> np.ndarray:
+def _require_series(motion: np.ndarray, horizon: int, past: int) -> np.ndarray:
     motion = np.asarray(motion, dtype=float)
     if motion.ndim != 1 or not np.isfinite(motion).all():
         raise ValueError(
             f"The motion proxy must be one finite series, got shape {motion.shape} with "
             f"{int((~np.isfinite(motion)).sum())} values that are not finite."
         )
-    if horizon < 1 or history < 1:
-        raise ValueError(f"horizon and history are at least 1 frame, got {horizon} and {history}.")
-    if len(motion) < history + horizon + 1:
+    if horizon < 1 or past < 1:
+        raise ValueError(f"horizon and past are at least 1 frame, got {horizon} and {past}.")
+    if len(motion) < past + horizon + 1:
         raise ValueError(
-            f"A film of {len(motion)} frames is too short to label: the past {history} and next "
-            f"{horizon} frames need at least {history + horizon + 1}. Use a longer film, or a "
-            "shorter history or horizon."
+            f"A film of {len(motion)} frames is too short to label: the past {past} and next "
+            f"{horizon} frames need at least {past + horizon + 1}. Use a longer film, or a "
+            "shorter past or horizon."
         )
     return motion
 
 
-def _mark_unlabelled(positive: np.ndarray, horizon: int, history: int) -> np.ndarray:
-    label = np.full(len(positive), -1, np.int8)
-    asked = slice(history - 1, len(positive) - 1 - horizon)
-    label[asked] = positive[asked]
-    return label
+def _mark_unlabelled(
+    positive: np.ndarray, horizon: int, past: int, pieces: pd.DataFrame | None
+) -> np.ndarray:
+    n_frames = len(positive)
+    pieces = whole(n_frames) if pieces is None else pieces
+    return np.where(inside(pieces, n_frames, past - 1, horizon + 1), positive, -1).astype(np.int8)
 
 
 SPREADS = 5 / 3  # on the study's training series 5/3 interquartile ranges are its c = 0.001
@@ -263,8 +274,9 @@ def find_onsets(
     horizon: int = 45,
     min_rise: float = 1e-3,
     foot: float = 0.1,
-    width: int = 5,
+    width: int = CALM_WIDTH,
     fps: float = 30.0,
+    pieces: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Find the onsets of bursts.
 
@@ -287,6 +299,9 @@ def find_onsets(
         Frames averaged, an odd number.
     fps : float
         Frames a second.
+    pieces : DataFrame, optional
+        Stretches within which time runs on; a rise lies in one of them, whose last motion, which
+        leads out of it, is not read. None takes the whole series.
 
     Returns
     -------
@@ -299,7 +314,23 @@ def find_onsets(
     ValueError
         If ``motion`` is not one finite series longer than ``width``, or ``width`` is even.
     """
-    mean = _centred_mean(motion, width)
+    if pieces is None:
+        events = _rises(_centred_mean(motion, width), horizon, min_rise, foot)
+    else:
+        events = []
+        for start, stop in zip(pieces.start, pieces.stop - 1, strict=True):
+            if stop - start > width:  # a shorter piece holds no rise
+                mean = _centred_mean(motion[start:stop], width)
+                found = _rises(mean, horizon, min_rise, foot)
+                events += [{**one, **{k: one[k] + start for k in FRAMES}} for one in found]
+    columns = {**dict.fromkeys(FRAMES, int), "rise": float}
+    table = pd.DataFrame(events, columns=list(columns)).astype(columns)
+    table.insert(3, "onset_s", table.onset / fps)
+    return table
+
+
+def _rises(mean: np.ndarray, horizon: int, min_rise: float, foot: float) -> list[dict]:
+    """The rises of one smoothed series, in the order of time."""
     highest = np.fmax.reduce(ahead(mean, horizon + 1), axis=1)  # of m[t .. t + horizon]
     before_rise = np.flatnonzero(highest - mean >= min_rise)
     events, start = [], 0
@@ -308,10 +339,7 @@ def find_onsets(
         start = events[-1]["peak"]
         while start + 1 < len(mean) and mean[start + 1] > mean[start]:
             start += 1
-    columns = {"trough": int, "onset": int, "peak": int, "rise": float}
-    table = pd.DataFrame(events, columns=list(columns)).astype(columns)
-    table.insert(3, "onset_s", table.onset / fps)
-    return table
+    return events
 
 
 def _follow_rise(mean: np.ndarray, frame: int, horizon: int, foot: float) -> dict:

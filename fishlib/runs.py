@@ -28,6 +28,7 @@ from fishlib.files import (
     write_atomically,
     write_text,
 )
+from fishlib.parameters import check_values
 
 FORMAT = 2
 """Of a run folder: raised when files change their name or meaning."""
@@ -63,6 +64,7 @@ def open_run(run_dir: str | Path, cells: Sequence[str] = (), **shared: object) -
         another value of a shared one, with another film, or in another format.
     """
     check_parameters(cells)
+    shared = check_values(shared)
     folder = project_path(run_dir)
     (folder / "figures").mkdir(parents=True, exist_ok=True)
     run = Run(folder)
@@ -118,21 +120,24 @@ def _commit() -> str | None:
 
 
 def check_parameters(cells: Sequence[str]) -> None:
-    """Refuse a parameter papermill injected that the cell before it does not declare."""
+    """Refuse a parameter papermill injected that the cell before it does not declare, or a value
+    that it cannot have."""
     for declared, injected in pairwise(cells):
         if injected.startswith("# Parameters\n"):
-            known = _assigned(declared)
+            known = list(_assigned(declared))
             unknown = [name for name in _assigned(injected) if name not in known]
             if unknown:
                 raise ValueError(
                     f"This notebook has no parameter {', '.join(unknown)}. "
                     f"Its parameters are: {', '.join(known)}."
                 )
+            check_values(_assigned(injected))
 
 
-def _assigned(source: str) -> list[str]:
+def _assigned(source: str) -> dict[str, object]:
+    """Names and literal values that a parameters cell assigns."""
     nodes = [node for node in ast.parse(source).body if isinstance(node, ast.Assign)]
-    return [target.id for node in nodes for target in node.targets if isinstance(target, ast.Name)]
+    return {node.targets[0].id: ast.literal_eval(node.value) for node in nodes}
 
 
 @dataclass(frozen=True)

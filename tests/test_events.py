@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 
 from fishlib.questions import find_onsets
@@ -102,3 +103,14 @@ def test_a_quiet_film_has_an_empty_table():
 def test_unusable_series_are_refused(motion, width, message):
     with pytest.raises(ValueError, match=message):
         find_onsets(motion, width=width)
+
+
+def test_no_rise_leads_from_one_piece_into_another():
+    motion = np.full(400, 1e-3)
+    motion[100:200] = 4e-3
+    whole = find_onsets(motion)
+    assert whole.onset.tolist() == [97]
+    pieces = pd.DataFrame({"film": ["a", "b"], "start": [0, 100], "stop": [100, 400]})
+    assert find_onsets(motion, pieces=pieces).empty
+    pieces = pd.DataFrame({"film": ["a", "b"], "start": [0, 40], "stop": [40, 400]})
+    assert find_onsets(motion, pieces=pieces).equals(find_onsets(motion))

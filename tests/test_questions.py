@@ -1,4 +1,7 @@
+from functools import partial
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from fishlib.questions import label_bursts, label_onsets, median_recent_motion
@@ -46,7 +49,7 @@ def test_onsets_equal_the_slow_loop(motion, horizon):
 
 def test_hand_worked_five_frames():
     motion = np.array([0.0, 0.2, 1.0, 0.0, 0.0])
-    label = label_bursts(motion, horizon=2, min_range=0.5, low_fraction=0.1, history=1)
+    label = label_bursts(motion, horizon=2, min_range=0.5, low_fraction=0.1, past=1)
     assert label.tolist() == [1, 0, -1, -1, -1]
 
 
@@ -78,3 +81,12 @@ def test_too_short_and_not_finite_are_refused(motion):
     assert (label_bursts(motion[:166]) >= 0).sum() == 1
     with pytest.raises(ValueError, match="1 values that are not finite"):
         label_bursts(np.append(motion, np.nan))
+
+
+def test_what_is_read_does_not_leave_a_piece():
+    motion = np.random.default_rng(1).gamma(2, 1e-3, 900)
+    pieces = pd.DataFrame({"film": ["a", "a"], "start": [0, 300], "stop": [300, 900]})
+    for ask in (label_bursts, partial(label_onsets, calm_level=np.inf)):
+        label = ask(motion, pieces=pieces)
+        np.testing.assert_array_equal(label[:300], ask(motion[:300]))
+        np.testing.assert_array_equal(label[300:], ask(motion[300:]))
