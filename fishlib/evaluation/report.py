@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import pandas as pd
 from jinja2 import Environment, PackageLoader
 
 from fishlib.evaluation.verdict import Verdict
@@ -152,3 +153,32 @@ def _number(found: object, form: str = ".3f", factor: float = 1) -> str:
     if "value" not in texts:
         return "–"
     return "{value} [{low}, {high}]".format(**texts) if "low" in texts else texts["value"]
+
+
+def readable(table: pd.DataFrame) -> pd.DataFrame:
+    """A table of a verdict for reading: a row a forecaster, a column a score.
+
+    Parameters
+    ----------
+    table : DataFrame
+        ``name``, ``score``, ``value``, ``low``, ``high``.
+
+    Returns
+    -------
+    DataFrame of str
+        Each value with its interval, where it has one; of an empty table its reason.
+    """
+    if table.empty:
+        return pd.DataFrame({"not computed": [table.attrs.get("reason", "no such row")]})
+    texts = [_text(row) for row in table.to_dict("records")]
+    names, scores = table.name.to_numpy(), table.score.str.replace("_", " ").to_numpy()
+    cells = pd.DataFrame({"forecaster": names, "score": scores, "text": texts})
+    shown = cells.pivot(index="forecaster", columns="score", values="text").fillna("–")
+    return shown.loc[pd.unique(names), pd.unique(scores)].rename_axis(columns=None)
+
+
+def _text(row: Mapping) -> str:
+    if float(row["value"]).is_integer() and pd.isna(row["low"]):
+        return f"{row['value']:,.0f}".replace(",", " ")
+    small = abs(row["value"]) < 0.01
+    return _number(row, ".1e" if small and row["value"] else ".3f")

@@ -92,6 +92,7 @@ class Verdict:
     pieces: pd.DataFrame
     n_shifts: int
     resampling: Mapping[str, int]
+    reason: str = ""
 
     def on(self, part: str = "test") -> dict[str, np.ndarray]:
         """The forecasts of one part, float (n,); empty arrays where the film was not split."""
@@ -107,7 +108,8 @@ class Verdict:
         """The question on one part, -1 elsewhere, int8 (T,)."""
         if self.parts is None:
             raise NothingToJudge(
-                f"{len(self.question) / self.fps / 60:.1f} minutes of film are too short to be "
+                self.reason
+                or f"{len(self.question) / self.fps / 60:.1f} minutes of film are too short to be "
                 "split into a part to train on, one to choose on and one to judge on."
             )
         asked = np.full(len(self.question), -1, np.int8)
@@ -391,6 +393,7 @@ def evaluate(
     fps: float = 30.0,
     horizon: int = 45,
     pieces: pd.DataFrame | None = None,
+    reason: str = "",
     n_shifts: int = 999,
     n_resamples: int = 1000,
     block: int = 300,
@@ -422,6 +425,8 @@ def evaluate(
         Frames an alarm covers.
     pieces : DataFrame, optional
         ``film``, ``start``, ``stop``: stretches within which time runs on; None takes one.
+    reason : str
+        Why there are no parts, for a verdict that is empty.
     n_shifts : int
         Circular shifts of the test against chance, of at least 10 s.
     n_resamples, block, seed : int
@@ -451,7 +456,7 @@ def evaluate(
     verdict = Verdict(
         {name: np.asarray(forecast, float) for name, forecast in forecasts.items()},
         question,
-        parts,
+        parts or None,
         tuple(rivals),
         motion,
         events,
@@ -461,6 +466,7 @@ def evaluate(
         whole(len(question)) if pieces is None else pieces,
         n_shifts,
         {"n_resamples": n_resamples, "block": block, "seed": seed},
+        reason,
     )
     for name in tqdm(PARTS, desc="verdict", disable=not progress, leave=False):
         getattr(verdict, name)
