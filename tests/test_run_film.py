@@ -10,7 +10,8 @@ def film(tmp_path, monkeypatch):
     monkeypatch.setenv("FISHLIB_CACHE", str(tmp_path / "cache"))
     frames = np.zeros((200, 60, 80), np.uint8)
     for t in range(200):
-        frames[t, 20:26, t % 70 : t % 70 + 6] = 180
+        at = abs(t % 140 - 70)  # there and back
+        frames[t, 20:26, at : at + 6] = 180
     return str(write_video(tmp_path / "film.avi", frames, 30.0))
 
 

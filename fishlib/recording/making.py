@@ -223,8 +223,8 @@ def _finish(
     else:
         found = survey(opened.name, partial.measured(), frames, opened.fps, account)
         _check_motion(found.motion, opened)
-        longest = found.pieces.stop - found.pieces.start
-        check_length(opened, longest.max(), min_seconds)
+        longest = (found.pieces.stop - found.pieces.start).to_numpy()
+        check_length(opened, longest.max(initial=0), min_seconds, " in its longest piece")
         for t in found.torn:  # in order: two torn frames in a row are both bridged
             frames[t] = frames[t - 1]
         frames.flush()

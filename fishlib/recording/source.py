@@ -162,12 +162,12 @@ def _digest(array: np.ndarray) -> str:
     return sha256(np.ascontiguousarray(array).data).hexdigest()
 
 
-def check_length(source: Source, n_frames: int, min_seconds: float) -> None:
+def check_length(source: Source, n_frames: int, min_seconds: float, where: str = "") -> None:
     """Raise if a film is too short for one forecast and its answer."""
     needed = int(np.ceil(min_seconds * source.fps))
     if n_frames < needed:
         raise ValueError(
             f"{source.path} has {n_frames} frames ({n_frames / source.fps:.1f} s at "
-            f"{source.fps:g} fps), but a forecast and its answer need {needed} ({min_seconds:g} s: "
+            f"{source.fps:g} fps){where}, but a forecast and its answer need {needed} ({min_seconds:g} s: "
             "the window it looks back on and the horizon it looks ahead): use a longer film."
         )

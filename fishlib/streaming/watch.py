@@ -112,7 +112,7 @@ def live_pictures(
     for t, frame in enumerate(frames):
         forecast = live.push(shrink(frame[None], size, method)[0])
         pair = np.stack([frame if before is None else before, frame])
-        seen.add(forecast, measure_motion(pair)[0] * fps / USUAL_FPS)
+        seen.add(forecast, measure_motion(pair)[0] * (fps / USUAL_FPS))
         if forecast >= threshold and t >= quiet_until:
             seen.alarms.append(t)
             quiet_until = t + horizon
