@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -16,11 +17,27 @@ def main(arguments: list[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     chosen = parser.parse_args([_as_path(word) for word in given])
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # faster, not always the default
+    os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever else is set up on this machine
+    before = signal.signal(signal.SIGTERM, _stop)
     try:
         return chosen.call(chosen)
     except (ValueError, RuntimeError, OSError) as error:
-        print(f"fishlib: {error}", file=sys.stderr)
+        print("\n".join([*getattr(error, "places", ()), f"fishlib: {error}"]), file=sys.stderr)
         return 1
+    except KeyboardInterrupt as stopped:
+        number = signal.Signals(stopped.args[0] if stopped.args else signal.SIGINT)
+        print(
+            f"fishlib: stopped by {number.name}; the same command goes on from what is done.",
+            file=sys.stderr,
+        )
+        return 128 + number
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _stop(number: int, frame) -> None:
+    """End by SIGTERM as by Ctrl-C, in order."""
+    raise KeyboardInterrupt(number)
 
 
 def _as_path(word: str) -> str:

@@ -1,11 +1,20 @@
 """One run: small notebooks stand for the five, each in a kernel of its own."""
 
+import errno
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+
 import nbformat
+import psutil
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from fishlib import pipeline
-from fishlib.pipeline import NotebookFailed, run_notebooks
+from fishlib.pipeline import NotebookFailed, kernel, run_notebooks
 
 NAME = pipeline.NOTEBOOKS[0]
 PARAMETERS = 'source = "simulated"  # a film\nrun_dir = ""  # where\nseed = 0  # of the tank'
@@ -21,8 +30,9 @@ def notebook(tmp_path, monkeypatch):
         first = new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]})
         cells = [new_markdown_cell("# Fish"), first, *map(new_code_cell, sources)]
         path = tmp_path / "clone" / "notebooks" / f"{NAME}.ipynb"
-        kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
-        nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": kernel}), path)
+        spec = {"display_name": "Python 3", "language": "python", "name": "python3"}
+        nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": spec}), path)
+        return path
 
     return make
 
@@ -81,6 +91,164 @@ def test_an_absurd_parameter_stops_before_any_kernel_starts(tmp_path):
     with pytest.raises(ValueError, match="seed is 'fish'"):
         run_notebooks(tmp_path / "run", {"seed": "fish"})
     assert not (tmp_path / "run").exists()
+
+
+def test_the_kernel_is_this_interpreter_whatever_is_installed(notebook, tmp_path, monkeypatch):
+    foreign = tmp_path / "jupyter" / "kernels" / "python3"
+    foreign.mkdir(parents=True)
+    spec = {"argv": ["no-such-python"], "display_name": "Python 3", "language": "python"}
+    (foreign / "kernel.json").write_text(json.dumps(spec))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+    notebook("import sys; print(sys.executable)")
+    folder = run(tmp_path / "run", html=False)
+    assert outputs(folder / f"{NAME}.ipynb")[0].text.strip() == sys.executable
+
+
+DRAW = "import matplotlib.pyplot as plt; plt.plot([1, 2]); plt.show()"
+
+
+@pytest.mark.parametrize("backend", ["Agg", "TkAgg"])
+def test_figures_are_drawn_whatever_backend_others_set(notebook, tmp_path, monkeypatch, backend):
+    monkeypatch.setenv("MPLBACKEND", backend)
+    notebook(DRAW)
+    kept = outputs(run(tmp_path / "run", html=False) / f"{NAME}.ipynb")
+    assert [output for output in kept if "image/png" in output.get("data", {})]
+
+
+def test_the_networks_are_tensorflow_s_whatever_keras_is_set_to(notebook, tmp_path, monkeypatch):
+    settings = {"backend": "torch", "floatx": "float16", "image_data_format": "channels_first"}
+    (tmp_path / "keras.json").write_text(json.dumps(settings))
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    notebook("import keras; print(keras.backend.backend(), keras.config.floatx())")
+    kept = outputs(run(tmp_path / "run", html=False) / f"{NAME}.ipynb")
+    assert kept[0].text.strip() == "tensorflow float32"
+
+
+def test_a_killed_kernel_is_told_with_its_probable_cause(notebook, tmp_path):
+    notebook("print('before')", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+    with pytest.raises(NotebookFailed, match=r"cell 5 .*killed by signal 9.*memory.*goes on") as it:
+        run(tmp_path / "run")
+    failed = tmp_path / "run" / f"{NAME}.failed.ipynb"
+    assert it.value.places[0] == f"As far as it came: {failed}"
+    assert [output.text for output in outputs(failed)] == ["before\n"]
+    assert not list((tmp_path / "run").glob(".*"))
+
+
+def test_a_failure_names_the_log_of_the_error_stream(notebook, tmp_path):
+    notebook("import os; os.write(2, b'a codec complains\\n');", "raise ValueError('no fish')")
+    with pytest.raises(NotebookFailed, match="no fish") as it:
+        run(tmp_path / "run")
+    log = tmp_path / "run" / f"{NAME}.log"
+    assert it.value.places[1] == f"Its error stream: {log}"
+    assert "a codec complains" in log.read_text()
+
+
+def test_a_quiet_run_leaves_no_log(notebook, tmp_path):
+    notebook("print(1)")
+    assert not list(run(tmp_path / "run", html=False).glob("*.log"))
+
+
+def test_a_full_disk_is_told_and_nothing_half_written_is_left(notebook, tmp_path, monkeypatch):
+    notebook("raise OSError(28, 'No space left on device')")
+    with pytest.raises(
+        NotebookFailed, match=r"a disk is full: .* MB free in .*fishlib cache shows"
+    ):
+        run(tmp_path / "run")
+
+    def fill(source, partial, *_):
+        partial.write_text('{"cells": [')
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(kernel, "_execute", fill)
+    with pytest.raises(NotebookFailed, match=r"a disk is full") as it:
+        run(tmp_path / "other")
+    assert it.value.places == ()
+    assert list((tmp_path / "other").iterdir()) == []
+
+
+def test_of_two_runs_on_one_folder_the_second_names_the_first(notebook, tmp_path):
+    notebook("print(1)")
+    code = "from fishlib.pipeline import hold; from pathlib import Path\n"
+    code += f"with hold(Path({str(tmp_path / 'run')!r})): print('held', flush=True); input()"
+    (tmp_path / "run").mkdir()
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", code], **pipes) as first:
+        assert first.stdout.readline() == "held\n"
+        with pytest.raises(RuntimeError, match=f"run is in use by process {first.pid} on .*: wait"):
+            run(tmp_path / "run")
+        first.kill()
+    assert run(tmp_path / "run", html=False)
+
+
+def test_a_disk_without_locks_is_only_warned_of(notebook, tmp_path, monkeypatch):
+    fcntl = pytest.importorskip("fcntl")
+
+    def flock(*_):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    notebook("print(1)")
+    with pytest.warns(UserWarning, match="knows no locks"):
+        run(tmp_path / "run", html=False)
+
+
+def test_what_a_killed_run_left_half_written_is_cleared(notebook, tmp_path):
+    notebook("print(1)")
+    left = [".metrics.4711.json", f".{NAME}.partial.ipynb", "figures/.motion.4711.png"]
+    kept = ["metrics.json", ".hidden", "figures/motion.png"]
+    for name in [*left, *kept]:
+        path = tmp_path / "run" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    run(tmp_path / "run", html=False)
+    assert [name for name in left if (tmp_path / "run" / name).exists()] == []
+    assert all((tmp_path / "run" / name).exists() for name in kept)
+
+
+STUCK = """
+import os, subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(3600)"])
+with open({pipe!r}, "w") as pipe:
+    pipe.write(f"{{os.getpid()}} {{child.pid}}")
+time.sleep(3600)
+"""
+RUN = """
+import sys
+from pathlib import Path
+from fishlib import pipeline
+pipeline.CLONE = Path({clone!r})
+from fishlib.__main__ import main
+sys.exit(main(["run", "--run-dir", {folder!r}]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes and signals of Unix")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGKILL"])
+def test_a_stopped_run_says_so_and_leaves_no_process(notebook, tmp_path, name):
+    number, pipe, folder = signal.Signals[name], str(tmp_path / "pipe"), tmp_path / "run"
+    os.mkfifo(pipe)
+    path = notebook(STUCK.format(pipe=pipe))
+    for other in pipeline.NOTEBOOKS[1:]:
+        shutil.copy(path, path.with_name(f"{other}.ipynb"))
+    code = RUN.format(clone=str(tmp_path / "clone"), folder=str(folder))
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as started:
+        with open(pipe) as opened:  # waits until the cell runs
+            processes = [psutil.Process(int(pid)) for pid in opened.read().split()]
+        started.send_signal(number)
+        _, said = started.communicate()
+    psutil.wait_procs(processes[:1])
+    if name == "SIGKILL":
+        processes[1].kill()  # what a cell starts is its own to watch
+        return
+    psutil.wait_procs(processes)
+    assert started.returncode == 128 + number, said
+    assert said.endswith(
+        f"\nfishlib: stopped by {name}; the same command goes on from what is done.\n"
+    )
+    assert "Traceback" not in said
+    assert not list(folder.glob(".*"))
 
 
 @pytest.mark.slow

@@ -3,10 +3,15 @@
 import os
 import re
 import shutil
+import socket
 import time
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from fishlib.files import write_text
 from fishlib.parameters import check_values, read_parameters
@@ -19,13 +24,28 @@ NOTEBOOKS = (
     "05_evaluation",
 )
 CLONE = Path(__file__).resolve().parents[2]
-CELL_TIMEOUT = 24 * 3600
+HALF_WRITTEN = re.compile(r"\..+\.(partial\.ipynb|\d+(\.\w+)?)")
+"""Names of what was not finished, as `files.write_atomically` and the kernels give them."""
+ANOTHER_FOLDER = "wait for its end, or give another run_dir"
 BENCHMARK_FIGURES = ("sweep.png",)
 """Figures of the repository that the notebooks show and no run makes."""
 
 
 class NotebookFailed(RuntimeError):
-    """A notebook stopped with an error; what it did until then is in the run folder."""
+    """A notebook stopped; what it did until then is in the run folder.
+
+    Attributes
+    ----------
+    places : tuple of str
+        Lines that name the notebook as far as it came, and the log of its error stream.
+    """
+
+    def __init__(self, sentence: str, *places: str) -> None:
+        super().__init__(sentence)
+        self.places = places
+
+    def __reduce__(self):
+        return NotebookFailed, (str(self), *self.places)
 
 
 def notebook_folder() -> Path:
@@ -102,90 +122,94 @@ def run_notebooks(
     ValueError
         If none of the five notebooks has one of the parameters, or a value cannot be.
     NotebookFailed
-        If a cell stopped with an error.
+        If a cell stopped with an error, or the kernel died.
     """
+    from fishlib.pipeline.kernel import execute
+
     parameters = check_values(parameters or {})
     known = {name: notebook_parameters(name) for name in notebooks}
     run = Path(run_dir).resolve()
     run.mkdir(parents=True, exist_ok=True)
     pages = []
-    with ThreadPoolExecutor(1) as writer:  # a page is written while the next notebook runs
+    with hold(run), ThreadPoolExecutor(1) as writer:  # a page is written beside the next notebook
         for name in notebooks:
             started = time.monotonic()
             chosen = {key: value for key, value in parameters.items() if key in known[name]}
-            _execute(name, run, {**chosen, "run_dir": str(run)}, progress)
+            source = notebook_folder() / f"{name}.ipynb"
+            execute(source, run, {**chosen, "run_dir": str(run)}, progress)
             if html:
                 pages.append(writer.submit(_write_html, run / f"{name}.ipynb"))
             if progress:
                 print(f"{name}: done in {time.monotonic() - started:.0f} s", flush=True)
-    for page in pages:
-        page.result()
+        for page in pages:
+            page.result()
     return run
 
 
-def _execute(name: str, run: Path, parameters: dict, progress: bool) -> None:
-    from papermill import execute_notebook
-    from papermill.exceptions import PapermillExecutionError
-    from traitlets.config import Config
+@contextmanager
+def hold(run: Path) -> Iterator[None]:
+    """Keep a run folder to this process, and clear what a killed one left half written.
 
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # inherited by the kernels
-    target = run / f"{name}.ipynb"
-    partial = run / f".{name}.partial.ipynb"
+    The lock ends with the process, however that ends. On a disk without locks a warning says so.
+
+    Raises
+    ------
+    RuntimeError
+        Another process runs into the folder.
+    """
+    lock, owner = _lock_beside(run), run.with_name(f".{run.name}.pid")
     try:
-        execute_notebook(
-            _unformatted(notebook_folder() / f"{name}.ipynb"),
-            _unformatted(partial),
-            parameters,
-            kernel_name="python3",
-            progress_bar={"desc": name} if progress else False,
-            log_output=False,
-            start_timeout=300,
-            execution_timeout=CELL_TIMEOUT,
-            config=Config({"KernelManager": {"transport_encryption": "auto"}}),
-            cwd=str(Path.cwd()),
+        lock.acquire(timeout=0)
+    except (Timeout, OSError, NotImplementedError) as error:
+        if _knows_locks(run):
+            raise RuntimeError(f"{run} is in use{_told(owner)}: {ANOTHER_FOLDER}.") from None
+        warnings.warn(
+            f"{run.parent} is on a disk that knows no locks ({error}): do not run into one folder "
+            "from two processes at the same time.",
+            stacklevel=3,
         )
-    except PapermillExecutionError as error:
-        failed = run / f"{name}.failed.ipynb"
-        _save(partial, failed)
-        raise NotebookFailed(
-            f"{name} stopped in cell {error.cell_index + 1}: {error.ename}: {error.evalue} "
-            f"(the notebook as far as it came: {failed})"
-        ) from error
-    _save(partial, target)
+    with suppress(OSError):  # it is only there to be told
+        owner.write_text(f"{os.getpid()} on {socket.gethostname()}")
+    for path in run.rglob(".*"):
+        if HALF_WRITTEN.fullmatch(path.name):
+            path.unlink(missing_ok=True)
+    try:
+        yield
+    finally:
+        lock.release()
+        if not lock.is_locked:  # it may be held by a caller too
+            owner.unlink(missing_ok=True)
 
 
-def _unformatted(path: Path) -> str:
-    """A path that papermill, which formats paths, leaves as it is."""
-    return str(path).replace("{", "{{").replace("}", "}}")
+def _lock_beside(folder: Path) -> FileLock:
+    return FileLock(folder.with_name(f".{folder.name}.lock"), is_singleton=True)
 
 
-def _save(partial: Path, target: Path) -> None:
-    """Give an executed notebook its final name, without the progress of its run."""
-    import nbformat
-
-    notebook = without_progress(nbformat.read(partial, 4))
-    write_text(target, nbformat.writes(notebook) + "\n")
-    partial.unlink()
-
-
-def without_progress(notebook):
-    """A notebook without error streams and progress bars, which belong to the terminal."""
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            cell.outputs = [output for output in cell.outputs if not _is_progress(output)]
-    return notebook
+def _knows_locks(folder: Path) -> bool:
+    """Whether a lock of its own can be had beside a folder."""
+    probe = FileLock(folder.with_name(f".{folder.name}.{os.getpid()}.lock"))
+    try:
+        with probe.acquire(timeout=0):
+            return True
+    except (Timeout, OSError, NotImplementedError):
+        return False
+    finally:
+        Path(probe.lock_file).unlink(missing_ok=True)
 
 
-def _is_progress(output) -> bool:
-    data = output.get("data", {})
-    is_bar = any("widget-view" in mime for mime in data) and "%|" in data.get("text/plain", "")
-    return output.get("name") == "stderr" or is_bar
+def _told(owner: Path) -> str:
+    try:
+        return f" by process {owner.read_text()}"
+    except OSError:
+        return " by another process"
 
 
 def _write_html(path: Path) -> None:
     """Write an executed notebook as a page that shows the figures of its own run."""
     import nbformat
     from nbconvert import HTMLExporter
+
+    from fishlib.pipeline.kernel import without_progress
 
     notebook = without_progress(nbformat.read(path, 4))
     for cell in notebook.cells:

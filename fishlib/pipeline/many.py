@@ -5,10 +5,12 @@ import hashlib
 import json
 import os
 import re
+import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import cache
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context, parent_process
 from pathlib import Path
 
 import pandas as pd
@@ -16,7 +18,7 @@ from joblib import cpu_count
 from tqdm import tqdm
 
 from fishlib.files import code_version, fingerprint, write_atomically, write_text
-from fishlib.pipeline import NOTEBOOKS, notebook_folder, run_notebooks
+from fishlib.pipeline import NOTEBOOKS, hold, notebook_folder, run_notebooks
 
 Execute = Callable[..., object]
 SNAKEFILE = Path(__file__).with_name("Snakefile")
@@ -126,9 +128,11 @@ def run_film(
     """
     outcome = {"film": film, "run_dir": str(run_dir), "status": "kept", "error": ""}
     try:
-        for notebook in notebooks:
-            if run_step(film, run_dir, notebook, parameters, execute):
-                outcome["status"] = "done"
+        Path(run_dir).mkdir(parents=True, exist_ok=True)
+        with hold(Path(run_dir).resolve()):
+            for notebook in notebooks:
+                if run_step(film, run_dir, notebook, parameters, execute):
+                    outcome["status"] = "done"
     except Exception as error:  # whatever it is, the other films go on, and the table says it
         first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
         return {**outcome, "status": "failed", "error": first_line}
@@ -224,19 +228,35 @@ def _outcomes(tasks: list[tuple], jobs: int) -> Iterator[dict]:
         yield from (run_film(*task) for task in tasks)
         return
     context = get_context("spawn")
-    with ProcessPoolExecutor(jobs, context, share_cores, (jobs,), max_tasks_per_child=1) as pool:
+    with ProcessPoolExecutor(jobs, context, _begin, (jobs,), max_tasks_per_child=1) as pool:
         running = {pool.submit(run_film, *task): task for task in tasks}
-        for future in as_completed(running):
-            film, run, *_ = running[future]
-            error = future.exception()
-            if error is None:
-                yield future.result()
-            else:
-                yield {"film": film, "run_dir": str(run), "status": "failed", "error": repr(error)}
+        try:
+            for future in as_completed(running):
+                film, run, *_ = running[future]
+                error = future.exception()
+                failed = {"film": film, "run_dir": str(run), "status": "failed"}
+                yield {**failed, "error": repr(error)} if error else future.result()
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in active_children():
+                process.terminate()
+            raise
+
+
+def _begin(n_processes: int) -> None:
+    """Begin a process: it takes its share of the cores, and ends when its parent does."""
+    share_cores(n_processes)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a notebook's kernel ends with it
+    threading.Thread(target=_follow, args=(parent_process(),), daemon=True).start()
+
+
+def _follow(parent) -> None:
+    parent.join()
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def share_cores(n_processes: int) -> None:
-    """Begin one of several processes, each of which is to take its share of the cores only."""
+    """Let this process, one of several, take its share of the cores only."""
     share = max(1, cpu_count() // n_processes)
     os.environ.update(
         dict.fromkeys(
