@@ -5,6 +5,9 @@ from dataclasses import dataclass
 import cv2
 import keras
 import numpy as np
+import pandas as pd
+
+from fishlib.splits import frames_with_past
 
 FLIP_CODES = (None, 1, 0, -1)
 """OpenCV's codes of the four flips: none, left-right, up-down, both."""
@@ -32,7 +35,7 @@ class ClipLayout:
             raise ValueError("A clip holds past frames only: offsets must not be above 0.")
 
     @property
-    def history(self) -> int:
+    def past(self) -> int:
         """Frames a clip reaches back over, the current one included."""
         return 1 - min(min(offsets) for offsets in self.offsets)
 
@@ -40,15 +43,6 @@ class ClipLayout:
     def shape(self) -> tuple[int, int]:
         """Number of slices, number of channels."""
         return len(self.offsets), len(self.mix or self.offsets[0])
-
-    def assemble(self, window: np.ndarray) -> np.ndarray:
-        """The clip at the last frame of ``window``, uint8 (>= history, H, W).
-
-        Returns
-        -------
-        float32 array (slices, H, W, channels)
-        """
-        return self.gather(window, np.array([len(window) - 1]))[0]
 
     def gather(
         self, frames: np.ndarray, at: np.ndarray, flips: np.ndarray | None = None
@@ -71,7 +65,7 @@ class ClipLayout:
         if index.min() < 0 or index.max() >= len(frames):
             raise ValueError(
                 f"A clip at frame {int(np.min(at))} reaches outside the film of {len(frames)} "
-                f"frames: clips begin at frame {self.history - 1}."
+                f"frames: clips begin at frame {self.past - 1}."
             )
         flips = np.zeros(len(index), int) if flips is None else flips
         n_slices, channels = self.shape
@@ -140,39 +134,27 @@ def motion_channels(
     return ClipLayout(offsets, tuple(tuple(row) for row in rows.tolist()))
 
 
-__all__ = [
-    "ClipDataset",
-    "ClipLayout",
-    "class_weights",
-    "clip_at",
-    "motion_channels",
-    "single_channel",
-    "time_channels",
-]
-
-
-def clip_at(frames: np.ndarray, t: int, n_slices: int = 30, channels: int = 4) -> np.ndarray:
-    """The study's time-channels clip of frame t.
+def clip_at(frames: np.ndarray, t: int, layout: ClipLayout | None = None) -> np.ndarray:
+    """The clip of frame t.
 
     Parameters
     ----------
     frames : uint8 array (T, H, W)
     t : int
         The current frame, the last one in the clip.
-    n_slices, channels : int
-        Slices of consecutive frames, and frames a slice.
+    layout : ClipLayout, optional
+        None takes the study's time-channels.
 
     Returns
     -------
-    float32 array (n_slices, H, W, channels)
-        In [0, 1]; [i, :, :, k] is frame t - channels * n_slices + 1 + channels * i + k.
+    float32 array (slices, H, W, channels)
 
     Raises
     ------
     ValueError
         If the clip reaches outside the film.
     """
-    return time_channels(n_slices, channels).gather(frames, np.array([t]))[0]
+    return (layout or time_channels()).gather(frames, np.array([t]))[0]
 
 
 def class_weights(labels: np.ndarray) -> dict[int, float]:
@@ -181,7 +163,47 @@ def class_weights(labels: np.ndarray) -> dict[int, float]:
     return {0: share, 1: 1 - share}
 
 
-class ClipDataset(keras.utils.PyDataset):
+class Samples(keras.utils.PyDataset):
+    """Batches of numbered samples, whose order depends on seed and epoch alone.
+
+    Parameters
+    ----------
+    codes : int array (n,)
+        What stands for each sample.
+    batch_size : int
+    shuffle : bool
+        Mix all codes anew each epoch.
+    seed : int
+    max_samples : int, optional
+        Samples an epoch: a fresh draw from the shuffled codes; None takes all of them.
+    """
+
+    def __init__(self, codes, batch_size=32, shuffle=False, seed=0, max_samples=None):
+        super().__init__()
+        self.codes, self.batch_size, self.shuffle = codes, batch_size, shuffle
+        self.seed, self.max_samples = seed, max_samples
+        self.set_epoch(0)
+
+    def __len__(self):
+        return -(-len(self.order) // self.batch_size)
+
+    def batch(self, i: int) -> np.ndarray:
+        """The codes of a batch."""
+        return self.order[i * self.batch_size : (i + 1) * self.batch_size]
+
+    def set_epoch(self, epoch: int) -> None:
+        """Mix the codes for an epoch."""
+        self.epoch, order = epoch, self.codes
+        if self.shuffle:
+            order = np.random.default_rng([self.seed, epoch]).permutation(order)
+        self.order = order[: self.max_samples]
+
+    def on_epoch_end(self):
+        """Mix the codes anew, for the next epoch."""
+        self.set_epoch(self.epoch + 1)
+
+
+class ClipDataset(Samples):
     """Batches of clips gathered on the fly from a film in memory or on disk.
 
     Only the uint8 frames are held; what is shuffled each epoch are (frame, flip) codes.
@@ -190,8 +212,8 @@ class ClipDataset(keras.utils.PyDataset):
     ----------
     frames : uint8 array (T, H, W)
         May be memory-mapped.
-    labels : array (T,) or (T, k)
-        Targets; frames whose (first) label is below 0 are left out.
+    labels : array (T,)
+        Targets; frames whose label is below 0 are left out.
     at : slice or index array, optional
         Frames to use (a split); None uses all.
     layout : ClipLayout
@@ -200,11 +222,10 @@ class ClipDataset(keras.utils.PyDataset):
         1 uses the film as it is, 4 adds its three flips.
     weights : dict, optional
         Sample weight of each class, see :func:`class_weights`.
-    shuffle : bool
-        Mix all codes anew each epoch.
-    seed : int
-    max_samples : int, optional
-        Samples an epoch: a fresh draw from the shuffled codes; None takes all of them.
+    pieces : DataFrame, optional
+        No clip reaches from one into another; None takes the film as one piece.
+    **order
+        ``shuffle``, ``seed`` and ``max_samples``, as of :class:`Samples`.
 
     Raises
     ------
@@ -214,67 +235,37 @@ class ClipDataset(keras.utils.PyDataset):
 
     def __init__(
         self,
-        frames,
-        labels,
-        at=None,
-        layout=None,
-        batch_size=32,
-        flips=1,
-        weights=None,
-        shuffle=False,
-        seed=0,
-        max_samples=None,
-        **kwargs,
+        frames: np.ndarray,
+        labels: np.ndarray,
+        at: slice | np.ndarray | None = None,
+        layout: ClipLayout | None = None,
+        batch_size: int = 32,
+        flips: int = 1,
+        weights: dict[int, float] | None = None,
+        pieces: pd.DataFrame | None = None,
+        **order,
     ):
-        super().__init__(**kwargs)
         if len(frames) != len(labels):
             raise ValueError(f"{len(frames)} frames but {len(labels)} labels: they must match.")
-        self.frames, self.labels = frames, np.asarray(labels)
+        self.frames, self.labels, self.weights = frames, np.asarray(labels), weights
         self.layout = time_channels() if layout is None else layout
-        self.batch_size, self.weights, self.shuffle = batch_size, weights, shuffle
-        self.seed, self.epoch, self.max_samples = seed, 0, max_samples
-        usable = self.labels.reshape(len(frames), -1)[:, 0] >= 0
-        usable[: self.layout.history - 1] = False
-        chosen = np.arange(len(frames))[slice(None) if at is None else at]
-        chosen = chosen[usable[chosen]]
+        chosen = frames_with_past(len(frames), self.layout.past, pieces, at)
+        chosen = chosen[self.labels[chosen] >= 0]
         if len(chosen) == 0:
             raise ValueError("No labelled frame with a full clip is left in this split.")
-        self.codes = (chosen[:, None] * 4 + np.arange(flips)).ravel()  # frame * 4 + flip
-        self._draw()
+        codes = (chosen[:, None] * 4 + np.arange(flips)).ravel()  # frame * 4 + flip
+        super().__init__(codes, batch_size, **order)
 
     @property
     def used_labels(self) -> np.ndarray:
-        """The (first) labels of the frames used."""
-        return self.labels.reshape(len(self.labels), -1)[self.codes // 4, 0]
-
-    def __len__(self):
-        return -(-len(self.order) // self.batch_size)
+        """The labels of the frames used."""
+        return self.labels[self.codes // 4]
 
     def __getitem__(self, i):
-        codes = self.order[i * self.batch_size : (i + 1) * self.batch_size]
+        codes = self.batch(i)
         at = codes // 4
         clips = self.layout.gather(self.frames, at, codes % 4)  # (B, slices, H, W, channels)
-        targets = self.labels[at].astype(np.float32)
+        targets = self.labels[at].astype(np.float32)  # (B,)
         if self.weights is None:
             return clips, targets
-        return clips, targets, self._weights_of(targets)
-
-    def _weights_of(self, targets):
-        burst = targets.reshape(len(targets), -1)[:, 0] > 0
-        return np.where(burst, self.weights[1], self.weights[0])
-
-    def set_epoch(self, epoch: int) -> None:
-        """Mix the codes for an epoch: their order depends on seed and epoch alone."""
-        self.epoch = epoch
-        self._draw()
-
-    def on_epoch_end(self):
-        """Mix the codes anew, for the next epoch."""
-        self.set_epoch(self.epoch + 1)
-
-    def _draw(self):
-        if self.shuffle:
-            rng = np.random.default_rng([self.seed, self.epoch])
-            self.order = rng.permutation(self.codes)[: self.max_samples]
-        else:
-            self.order = self.codes[: self.max_samples]
+        return clips, targets, np.where(targets > 0, self.weights[1], self.weights[0])

@@ -176,35 +176,6 @@ def median_recent_motion(
     return float(np.nanmedian(recent if frames is None else recent[frames]))
 
 
-def future_motion(
-    motion: np.ndarray, training: slice, widths: tuple[int, ...] = (1, 5, 15, 45)
-) -> np.ndarray:
-    """The coming motion as auxiliary targets for a network: log means over windows from now on.
-
-    Parameters
-    ----------
-    motion : float array (T,)
-        Motion proxy.
-    training : slice
-        Frames over which each column is brought to mean 0 and standard deviation 1.
-    widths : tuple of int
-        Frames averaged, beginning with the current one.
-
-    Returns
-    -------
-    float64 array (T, len(widths))
-        0 at the end of the series, where the future is too short.
-    """
-    motion = np.asarray(motion, float)
-    floor = max(0.1 * np.median(motion), 1e-9)  # keeps the logarithm of a still frame finite
-    targets = np.zeros((len(motion), len(widths)))
-    for column, width in enumerate(widths):
-        means = np.log(np.convolve(motion, np.ones(width) / width, "valid") + floor)
-        known = means[training]
-        targets[: len(means), column] = (means - known.mean()) / max(known.std(), 1e-9)
-    return targets
-
-
 def _require_series(motion: np.ndarray, horizon: int, past: int) -> np.ndarray:
     motion = np.asarray(motion, dtype=float)
     if motion.ndim != 1 or not np.isfinite(motion).all():

@@ -131,3 +131,30 @@ def by_piece(
     for start, stop in zip(pieces.start, pieces.stop, strict=True):
         joined[start:stop] = function(*(one[start:stop] for one in series))
     return joined
+
+
+def frames_with_past(
+    n_frames: int,
+    past: int,
+    pieces: pd.DataFrame | None = None,
+    at: slice | np.ndarray | None = None,
+) -> np.ndarray:
+    """The frames before which a piece holds enough of the past.
+
+    Parameters
+    ----------
+    n_frames : int
+    past : int
+        Frames looked back over, the current one included.
+    pieces : DataFrame, optional
+        None takes the film as one piece.
+    at : slice or index array, optional
+        Frames to choose from; None takes all.
+
+    Returns
+    -------
+    int array (n,)
+    """
+    told = inside(whole(n_frames) if pieces is None else pieces, n_frames, past - 1)
+    frames = np.arange(n_frames)[slice(None) if at is None else at]
+    return frames[told[frames]]

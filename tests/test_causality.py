@@ -6,7 +6,8 @@ import pytest
 from moving_fish import film
 
 from fishlib.clips import motion_channels
-from fishlib.forecasters.rules import hard_baseline, level_forecast, published_baseline
+from fishlib.forecasters.networks import forecast_film
+from fishlib.forecasters.rules import hard_baseline, level, published_baseline
 from fishlib.models import (
     build_motion_cnn,
     build_motion_convlstm,
@@ -14,7 +15,7 @@ from fishlib.models import (
     build_visionary_serenity,
 )
 from fishlib.motion import measure_motion
-from fishlib.streaming import LiveForecaster, forecast_film
+from fishlib.streaming import LiveForecaster
 
 SIZE = (24, 32)
 CUT = 130
@@ -25,7 +26,9 @@ def _from_video(build, mode="exact", layout=None):
     shape = (4, *SIZE, 3) if layout is None else (3, *SIZE, 3)
     keras.utils.set_random_seed(0)
     model = build(shape)
-    return lambda frames: forecast_film(model, frames, mode, layout, progress=False)
+    if mode == "exact":
+        return lambda frames: forecast_film(model, frames, layout)
+    return lambda frames: LiveForecaster(model, mode).forecast_film(frames, progress=False)
 
 
 def _live(frames):
@@ -35,7 +38,7 @@ def _live(frames):
 
 
 FORECASTERS = {
-    "level": lambda frames: level_forecast(measure_motion(frames)),
+    "level": lambda frames: level(measure_motion(frames)),
     "published baseline": lambda frames: published_baseline(measure_motion(frames)),
     "hard baseline": lambda frames: hard_baseline(measure_motion(frames)),
     "one ConvLSTM": _from_video(build_upbeat_snowflake),

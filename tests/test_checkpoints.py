@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from moving_fish import film
 
-from fishlib.models import FOLDERS, load_checkpoint
+from fishlib.models import PUBLISHED, load_network
 
 
 @pytest.fixture(scope="module")
@@ -36,28 +36,28 @@ def _logit(p):
     return np.log(p) - np.log1p(-p)
 
 
-@pytest.mark.parametrize("name", FOLDERS)
+@pytest.mark.parametrize("name", PUBLISHED)
 def test_outputs_and_logits_equal_the_published_graph(name, clips, published):
-    published.fetch(f"{FOLDERS[name]}/variables/variables.data-00000-of-00001")
-    published.fetch(f"{FOLDERS[name]}/variables/variables.index")
-    folder = published.fetch(f"{FOLDERS[name]}/saved_model.pb").parent
+    published.fetch(f"{PUBLISHED[name]}/variables/variables.data-00000-of-00001")
+    published.fetch(f"{PUBLISHED[name]}/variables/variables.index")
+    folder = published.fetch(f"{PUBLISHED[name]}/saved_model.pb").parent
     expected = _published_graph(folder, clips)
-    ours = load_checkpoint(name).predict(clips, batch_size=2, verbose=0).ravel()
+    ours = load_network(name).predict(clips, batch_size=2, verbose=0).ravel()
     assert np.ptp(_logit(expected)) > 1  # the clips reach different outputs
     np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-6)
     np.testing.assert_allclose(_logit(ours), _logit(expected), rtol=0, atol=2e-5)
 
 
 def test_the_hard_sigmoid_of_keras_3_would_be_noticed(clips, published):
-    model = load_checkpoint("upbeat-snowflake-91")
+    model = load_network("upbeat-snowflake-91")
     right = np.asarray(model(clips[:2]))
     model.layers[0].cell.recurrent_activation = keras.activations.hard_sigmoid
     assert np.abs(np.asarray(model(clips[:2])) - right).max() > 1e-3
 
 
 def test_unknown_name_is_refused():
-    with pytest.raises(ValueError, match="upbeat-snowflake-91, visionary-serenity"):
-        load_checkpoint("upbeat")
+    with pytest.raises(FileNotFoundError, match="upbeat-snowflake-91, visionary-serenity"):
+        load_network("upbeat")
 
 
 def test_missing_files_are_reported(tmp_path, monkeypatch):
@@ -65,4 +65,4 @@ def test_missing_files_are_reported(tmp_path, monkeypatch):
 
     monkeypatch.setitem(os.environ, "FISHLIB_PUBLISHED", str(tmp_path))
     with pytest.raises(PublishedUnavailable):
-        load_checkpoint("visionary-serenity")
+        load_network("visionary-serenity")

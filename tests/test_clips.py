@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 
 from fishlib.clips import (
@@ -27,13 +28,13 @@ def slow_clip(frames, t, n, channels):
 
 @pytest.mark.parametrize(("n", "channels", "t"), [(30, 4, 119), (30, 4, 199), (90, 1, 89)])
 def test_clips_equal_the_slow_loop_bit_for_bit(film, n, channels, t):
-    clip = clip_at(film, t, n, channels)
+    clip = clip_at(film, t, time_channels(n, channels))
     assert clip.dtype == np.float32
     np.testing.assert_array_equal(clip, slow_clip(film, t, n, channels))
 
 
 def test_single_channel_ends_with_the_current_frame(film):
-    clip = single_channel(90).assemble(film[:150])
+    clip = clip_at(film, 149, single_channel(90))
     np.testing.assert_array_equal(clip, slow_clip(film, 149, 90, 1))
 
 
@@ -43,13 +44,13 @@ def test_a_clip_does_not_reach_before_the_film(film):
 
 
 def test_motion_channels_are_the_frame_and_its_signed_differences(film):
-    clip = motion_channels((-16, -8, 0), (1, 4), gain=4.0).assemble(film)
+    clip = clip_at(film, len(film) - 1, motion_channels((-16, -8, 0), (1, 4), gain=4.0))
     x = film.astype(float) / 255
     for i, step in enumerate((-16, -8, 0)):
         t = len(film) - 1 + step
         expected = [x[t], 3 * (x[t] - x[t - 1]), 3 * (x[t] - x[t - 4])]
         np.testing.assert_allclose(clip[i], 4 * np.stack(expected, -1), atol=1e-5)
-    assert motion_channels().history == 21
+    assert motion_channels().past == 21
     assert motion_channels().shape == (3, 3)
 
 
@@ -72,6 +73,13 @@ def test_only_labelled_frames_of_the_split_are_used(film):
     data = ClipDataset(film, labels_for(film), at=slice(170, 200), batch_size=3)
     assert (data.codes // 4).tolist() == list(range(170, 180))
     assert len(data) == 4 and len(data[3][0]) == 1
+
+
+def test_no_clip_reaches_from_one_piece_into_another(film):
+    pieces = pd.DataFrame({"film": "film", "start": [0, 80], "stop": [80, 200]})
+    layout = time_channels(5, 4)  # reaches back over 20 frames
+    data = ClipDataset(film, np.zeros(200, np.int8), layout=layout, pieces=pieces)
+    assert (data.codes // 4).tolist() == [*range(19, 80), *range(99, 200)]
 
 
 def test_the_shuffle_is_seeded_and_truly_mixes(film):

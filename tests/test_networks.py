@@ -1,10 +1,22 @@
+"""Networks as forecasters: plans, films of another size, the LSTM on the motion."""
+
+from types import SimpleNamespace
+
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 
-from fishlib.clips import motion_channels, time_channels
-from fishlib.forecasters.networks import NETWORKS, Plan, add_motion_outputs, forecast_frames
-from fishlib.models import frames_for, layout_of, load_network, require_split
+from fishlib.clips import clip_at, motion_channels, time_channels
+from fishlib.forecasters.networks import (
+    MotionLSTM,
+    Network,
+    Plan,
+    SavedNetwork,
+    forecast_film,
+)
+from fishlib.models import NETWORKS, layout_of, load_network
+from fishlib.questions import label_bursts
 from fishlib.recording import open_recording
 
 
@@ -13,6 +25,8 @@ def test_the_layout_is_told_from_the_input():
     study = NETWORKS["upbeat_snowflake"]((5, 12, 16, 4))
     assert layout_of(ours) == motion_channels()
     assert layout_of(study) == time_channels(5, 4)
+    with pytest.raises(ValueError, match="must read clips"):
+        layout_of(keras.Sequential([keras.Input((7,)), keras.layers.Dense(1)]))
 
 
 @pytest.mark.parametrize("name", ["motion_convlstm", "motion_cnn"])
@@ -25,40 +39,75 @@ def test_our_networks_are_small_and_alike_and_come_back_from_disk(name, tmp_path
     np.testing.assert_array_equal(model.predict_on_batch(clips), again.predict_on_batch(clips))
 
 
-def test_forecasts_see_no_future_and_are_aligned():
-    frames = np.random.default_rng(1).integers(0, 255, (60, 12, 16), dtype=np.uint8)
+@pytest.fixture(scope="module")
+def frames():
+    return np.random.default_rng(1).integers(0, 255, (60, 12, 16), dtype=np.uint8)
+
+
+def test_a_film_is_forecast_clip_by_clip(frames):
     model = NETWORKS["motion_cnn"]((3, 12, 16, 3))
-    forecast = forecast_frames(model, frames, motion_channels(), batch_size=16)
+    forecast = forecast_film(model, frames, batch_size=16)
     assert np.isnan(forecast[:20]).all()
-    changed = frames.copy()
-    changed[41:] = 0
-    again = forecast_frames(model, changed, motion_channels(), np.arange(30, 50))
-    np.testing.assert_allclose(again[30:41], forecast[30:41], atol=1e-6)
-    assert not np.allclose(again[41:50], forecast[41:50], atol=1e-6)
-    assert np.isnan(again[50:]).all()
+    one_by_one = [float(model(clip_at(frames, t, motion_channels())[None])[0, 0]) for t in (20, 59)]
+    np.testing.assert_allclose(forecast[[20, 59]], one_by_one, atol=1e-6)
+    some = forecast_film(model, frames, at=slice(10, 30))
+    assert np.flatnonzero(np.isfinite(some)).tolist() == list(range(20, 30))
+    np.testing.assert_allclose(some[20:30], forecast[20:30], atol=1e-6)
 
 
-def test_the_auxiliary_task_leaves_the_forecast_alone():
+def test_no_forecast_reaches_across_a_border(frames):
     model = NETWORKS["motion_cnn"]((3, 12, 16, 3))
-    both = add_motion_outputs(model, 4)
-    clip = np.random.default_rng(2).random((1, 3, 12, 16, 3), np.float32)
-    assert both.output_shape == (None, 5)
-    assert both.predict_on_batch(clip)[0, 0] == model.predict_on_batch(clip)[0, 0]
+    pieces = pd.DataFrame({"film": "film", "start": [0, 25], "stop": [25, 60]})
+    forecast = forecast_film(model, frames, pieces=pieces)
+    assert np.flatnonzero(np.isfinite(forecast)).tolist() == [*range(20, 25), *range(45, 60)]
 
 
-def test_frames_come_at_the_size_the_network_reads(tmp_path):
+def test_frames_come_at_the_size_the_network_reads(tmp_path, monkeypatch):
     film = open_recording("simulated", minutes=0.1, cache_dir=tmp_path, progress=False)
-    assert frames_for(NETWORKS["motion_cnn"](), film) is film.frames
-    study = NETWORKS["upbeat_snowflake"]((3, 120, 160, 4))
-    frames = frames_for(study, film)
-    np.testing.assert_array_equal(frames[7], film.excerpt(7, 8)[0, 1::2, 1::2])
+    NETWORKS["upbeat_snowflake"]((3, 120, 160, 4)).save(tmp_path / "study.keras")
+    saved = SavedNetwork(tmp_path / "study.keras")
+    large = film.excerpt(0, len(film.frames))[:, 1::2, 1::2]
+    expected = forecast_film(saved.model, large, at=slice(100, 110))
+    np.testing.assert_allclose(saved.forecast(film, slice(100, 110)), expected, atol=1e-6)
 
 
-def test_what_is_missing_is_said():
+def test_a_plan_decides_the_clips(tmp_path):
+    """Three slices of three frames are not mistaken for three moments of the motion."""
+    rng = np.random.default_rng(0)
+    film = SimpleNamespace(
+        frames=rng.integers(0, 255, (80, 12, 16), dtype=np.uint8), motion=rng.random(80)
+    )
+    plan = Plan("upbeat_snowflake", 3, 3, epochs=1, steps_per_epoch=1, batch_size=2)
+    question = (np.arange(80) % 2).astype(np.int8)
+    parts = {"train": slice(0, 50), "validation": slice(50, 80)}
+    network = Network(plan).fit(film, question, parts, tmp_path)
+    assert network.history["epoch"].tolist() == [0]
+    assert np.isfinite(network.forecast(film)).sum() == 80 - 8
+
+
+def test_the_lstm_learns_and_reads_its_own_piece_only(tmp_path):
+    rng = np.random.default_rng(5)
+    motion = np.convolve(rng.exponential(1e-3, 2000), np.ones(8) / 8, "same")
+    film = SimpleNamespace(motion=motion)
+    parts = {"train": slice(0, 1400), "validation": slice(1400, 2000)}
+    lstm = MotionLSTM(2, samples_per_epoch=640).fit(film, label_bursts(motion), parts, tmp_path)
+    assert lstm.history["epoch"].tolist() == [0, 1]
+    assert lstm.scale == pytest.approx((motion[:1400].mean(), motion[:1400].std()))
+    whole = lstm.forecast(film)
+    assert np.flatnonzero(np.isfinite(whole)).tolist() == list(range(119, 2000))
+    film.pieces = pd.DataFrame({"film": "film", "start": [0, 500], "stop": [500, 2000]})
+    cut = lstm.forecast(film, slice(400, 700))
+    assert np.flatnonzero(np.isfinite(cut)).tolist() == [*range(400, 500), *range(619, 700)]
+
+
+def test_what_is_missing_is_said(frames, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no network 'x.keras'.*upbeat-snowflake-91"):
-        load_network("x.keras")
-    with pytest.raises(ValueError, match="too short to be split"):
-        require_split(None, "train")
+        SavedNetwork("x.keras")
     with pytest.raises(ValueError, match="No network 'resnet'; there are: motion_convlstm"):
         Plan(network="resnet")
-    assert isinstance(NETWORKS["motion_cnn"](), keras.Model)
+    film = SimpleNamespace(frames=frames, motion=np.zeros(60))
+    for forecaster in (Network(), MotionLSTM()):
+        with pytest.raises(ValueError, match="too short to be split"):
+            forecaster.fit(film, np.zeros(60, np.int8), None, tmp_path)
+    with pytest.raises(ValueError, match="shrink the film"):
+        forecast_film(NETWORKS["motion_cnn"](), frames)

@@ -2,12 +2,13 @@
 
 import os
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import psutil
 import pytest
 
-from fishlib.forecasters.networks import fit_history_lstm
+from fishlib.forecasters.networks import MotionLSTM
 from fishlib.questions import label_bursts
 from fishlib.training.side_by_side import side_by_side
 
@@ -61,17 +62,20 @@ def test_a_mapped_film_stays_mapped(tmp_path):
 
 def test_a_training_gives_the_same_beside_another_as_alone(tmp_path, capsys):
     rng = np.random.default_rng(5)
-    motion = np.convolve(rng.exponential(1e-3, 2000), np.ones(8) / 8, "same")
-    parts = [(part, label_bursts(part)) for part in (motion[:1500], motion[1500:])]
+    film = SimpleNamespace(motion=np.convolve(rng.exponential(1e-3, 2000), np.ones(8) / 8, "same"))
+    told = (
+        film,
+        label_bursts(film.motion),
+        {"train": slice(0, 1500), "validation": slice(1500, 2000)},
+    )
     folders = [tmp_path / name for name in ("one", "two")]
-    small = {"epochs": 2, "samples_per_epoch": 128, "progress": False}
-    calls = {folder: partial(fit_history_lstm, *parts, folder, **small) for folder in folders}
-    fitted = side_by_side(calls, 2, rounds=dict.fromkeys(folders, 2))
-    (lstm, history), (twin, _) = fitted.values()
+    lstm = MotionLSTM(2, samples_per_epoch=128)
+    calls = {folder: partial(lstm.fit, *told, folder) for folder in folders}
+    fitted, twin = side_by_side(calls, 2, rounds=dict.fromkeys(folders, 2)).values()
     assert "4/4" in capsys.readouterr().err
-    assert history["epoch"].tolist() == [0, 1]
-    forecast = lstm.forecast(motion, slice(100, 400))
+    assert fitted.history["epoch"].tolist() == [0, 1]
+    forecast = fitted.forecast(film, slice(100, 400))
     assert np.flatnonzero(np.isfinite(forecast)).tolist() == list(range(119, 400))
-    np.testing.assert_array_equal(forecast, twin.forecast(motion, slice(100, 400)))
-    alone, _ = fit_history_lstm(*parts, tmp_path / "alone", **small)
-    np.testing.assert_allclose(alone.forecast(motion)[119:400], forecast[119:400], atol=1e-4)
+    np.testing.assert_array_equal(forecast, twin.forecast(film, slice(100, 400)))
+    alone = lstm.fit(*told, tmp_path / "alone")
+    np.testing.assert_allclose(alone.forecast(film)[119:400], forecast[119:400], atol=1e-4)

@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import keras
 import numpy as np
 import pytest
@@ -5,7 +7,9 @@ import tensorflow as tf
 
 from fishlib import training
 from fishlib.clips import ClipDataset, motion_channels
-from fishlib.training import train, warmup_cosine
+from fishlib.forecasters.networks import MotionLSTM, Network, Plan
+from fishlib.questions import label_bursts
+from fishlib.training import fit_all, train, warmup_cosine
 
 LAYOUT = motion_channels((-2, 0), (1,))
 
@@ -127,3 +131,79 @@ def test_two_devices_train_as_one_network(film, tmp_path):
     plain, _ = fit(film, tmp_path / "plain", 1)
     assert history["loss"].notna().all()
     np.testing.assert_allclose(model.get_weights()[0], plain.get_weights()[0], atol=1e-6)
+
+
+class Counted:
+    """A rival that forecasts the share of positives among the frames it was trained on."""
+
+    def __init__(self, learns=None, epochs=None):
+        self.learns, self.epochs, self.share, self.folder = learns, epochs, None, None
+
+    def fit(self, recording, question, parts, folder):
+        assert recording.frames is None
+        self.share, self.folder = float(np.mean(question[parts["train"]] == 1)), folder
+        return self
+
+    def forecast(self, recording, at=None):
+        return np.full(len(recording.motion), self.share)
+
+
+class Family(Counted):
+    def forecasts(self, recording, at=None):
+        return {"low": self.forecast(recording) / 2, "high": self.forecast(recording)}
+
+
+class Ready(Counted):
+    trained = True
+
+    def forecast(self, recording, at=None):
+        return np.zeros(len(recording.motion))
+
+
+RECORDING = SimpleNamespace(frames=None, motion=np.zeros(100))
+QUESTIONS = {"onset": np.repeat([1, 0], 50), "burst": np.repeat([1, 0], [10, 90])}
+PARTS = {"train": slice(0, 80), "validation": slice(80, 100)}
+
+
+def test_every_rival_is_fitted_on_every_question(tmp_path):
+    rivals = {"a b": Counted(), "kinds": Family(), "once": Counted("onset"), "ready": Ready()}
+    fitted = fit_all(rivals, RECORDING, QUESTIONS, PARTS, tmp_path)
+    told = fitted.forecast(RECORDING)
+    said = {q: {name: p[0] for name, p in family.items()} for q, family in told.items()}
+    ready = {"once": 0.625, "ready": 0.0}
+    assert said["onset"] == {"a b": 0.625, "kinds: low": 0.3125, "kinds: high": 0.625, **ready}
+    assert said["burst"] == {"a b": 0.125, "kinds: low": 0.0625, "kinds: high": 0.125, **ready}
+    assert fitted.left_out == {} and fitted.parameters == {} and fitted.histories.empty
+    folders = {one.folder.name for one in fitted.forecasters.values() if one.folder}
+    assert folders == {"a_b_onset", "a_b_burst", "kinds_onset", "kinds_burst", "once"}
+    assert rivals["a b"].share is None  # what the user holds is not changed
+
+
+def test_a_film_too_short_leaves_out_what_has_to_be_trained(tmp_path):
+    rivals = {"rival": Counted(), "ready": Ready(), "no epochs": Counted(epochs=0)}
+    fitted = fit_all(rivals, RECORDING, QUESTIONS, None, tmp_path)
+    assert {name for family in fitted.forecast(RECORDING).values() for name in family} == {"ready"}
+    assert "too short" in fitted.left_out["rival"]
+    assert "no epochs" in fitted.left_out["no epochs"]
+
+
+def test_trainings_side_by_side_are_resumed_and_tell_their_losses(tmp_path):
+    rng = np.random.default_rng(5)
+    motion = np.convolve(rng.exponential(1e-3, 1000), np.ones(8) / 8, "same")
+    film = SimpleNamespace(motion=motion, frames=rng.integers(0, 255, (1000, 12, 16), np.uint8))
+    label = label_bursts(motion)
+    plan = Plan("motion_cnn", epochs=1, steps_per_epoch=1, batch_size=2)
+    rivals = {"CNN": Network(plan, learns="onset"), "LSTM": MotionLSTM(1, samples_per_epoch=64)}
+    told = (rivals, film, {"onset": label, "burst": label}, {"train": slice(0, 700),
+            "validation": slice(700, 1000)}, tmp_path)  # fmt: skip
+    fitted = fit_all(*told)
+    assert sorted(fitted.histories.name) == ["CNN", "LSTM, burst", "LSTM, onset"]
+    assert fitted.parameters["CNN"] == fitted.forecasters["CNN", "burst"].model.count_params()
+    assert fitted.forecasters["CNN", "burst"] is fitted.forecasters["CNN", "onset"]
+    written = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/last.keras")}
+    assert {path.parent.name for path in written} == {"cnn", "lstm_burst", "lstm_onset"}
+    again = fit_all(*told)
+    assert {path: path.stat().st_mtime_ns for path in written} == written
+    for question, family in fitted.forecast(film, slice(300, 320)).items():
+        for name, forecast in again.forecast(film, slice(300, 320))[question].items():
+            np.testing.assert_allclose(forecast, family[name], atol=1e-6)

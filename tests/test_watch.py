@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from fishlib import tank
-from fishlib.clips import motion_channels
-from fishlib.forecasters.networks import forecast_frames
+from fishlib.forecasters.networks import forecast_film
 from fishlib.models import build_motion_convlstm, load_network
 from fishlib.motion import measure_motion
-from fishlib.streaming.watch import LiveWindow, Seen, live_pictures, start_forecaster, watch
+from fishlib.streaming import LiveForecaster
+from fishlib.streaming.watch import LiveWindow, Seen, live_pictures, watch
 from fishlib.video import probe, read_frames, shrink, write_video
 
 N_FRAMES = 60
@@ -30,7 +30,7 @@ def watched(tmp_path_factory):
 def test_the_forecast_is_that_of_the_whole_film(watched):
     _, frames, network, result = watched
     clips = shrink(frames, (60, 80), "area")
-    expected = forecast_frames(network, clips, motion_channels())
+    expected = forecast_film(network, clips)
     assert np.isfinite(expected).sum() > 20
     assert np.allclose(result["forecast"], expected, atol=1e-5, equal_nan=True)
 
@@ -108,5 +108,5 @@ def test_networks_are_found_or_missed_with_a_sentence(tmp_path, published):
         load_network(tmp_path / "no.keras")
     with pytest.raises(FileNotFoundError, match="or one of the published checkpoints"):
         load_network("no-such-network")
-    live = start_forecaster(load_network("upbeat-snowflake-91"), "streaming")
-    assert live.layout.history == 120
+    live = LiveForecaster(load_network("upbeat-snowflake-91"), "streaming")
+    assert live.layout.past == 120

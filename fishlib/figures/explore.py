@@ -19,7 +19,7 @@ from fishlib.figures.frames import forecast_painter
 from fishlib.figures.series import plot_label_timeline
 from fishlib.figures.skill import defined_frames, plot_roc
 from fishlib.figures.style import BURST_COLOR, figure_of, forecaster_styles, new_figure, styled
-from fishlib.forecasters.rules import level_forecast
+from fishlib.forecasters.rules import level
 from fishlib.motion import runs_of
 from fishlib.questions import label_bursts
 
@@ -129,7 +129,7 @@ def _label_summary(label: np.ndarray, motion: np.ndarray, fps: float) -> str:
     share = np.mean(label[label >= 0])
     if not 0 < share < 1:
         return f"{share:.0%} of frames positive: there is nothing to tell apart"
-    kept, scored = defined_frames(label, {"level": level_forecast(motion)})
+    kept, scored = defined_frames(label, {"level": level(motion)})
     length = float(np.median(np.diff(runs, axis=1) + 1))
     auc = rank_scores(kept, scored["level"])["auc"]
     text = f"{share:.1%} of frames positive in {len(runs)} runs (median {length / fps:.2f} s)"

@@ -1,40 +1,45 @@
-"""Fit a network on a film, as a plan says, and let it forecast any frames of a film."""
+"""Networks as forecasters: of the video, and of the past of the motion."""
 
-from dataclasses import asdict, dataclass
+import math
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import keras
 import numpy as np
 import pandas as pd
-from keras import ops
 
-from fishlib import models
-from fishlib import models as video_models
-from fishlib.clips import ClipDataset, ClipLayout, class_weights, motion_channels, time_channels
+from fishlib.clips import (
+    ClipDataset,
+    ClipLayout,
+    Samples,
+    class_weights,
+    motion_channels,
+    time_channels,
+)
+from fishlib.forecasters import check_parts, pieces_of, stretches_of
 from fishlib.forecasters.regressions import N_LAGS
-from fishlib.models import build_history_lstm
-from fishlib.questions import future_motion
-from fishlib.training import fingerprint, train, warmup_cosine
-
-NETWORKS = {
-    "motion_convlstm": video_models.build_motion_convlstm,
-    "motion_cnn": video_models.build_motion_cnn,
-    "upbeat_snowflake": models.build_upbeat_snowflake,
-    "visionary_serenity": models.build_visionary_serenity,
-    "fast_snow": models.build_fast_snow,
-}
-RIVALS = {"motion_convlstm": ("motion_cnn",)}
-"""Networks that are trained beside a network, to see what it owes to its design."""
+from fishlib.models import (
+    NETWORKS,
+    build_motion_lstm,
+    check_size,
+    compile_network,
+    layout_of,
+    load_network,
+)
+from fishlib.motion import behind
+from fishlib.recording import at_size
+from fishlib.splits import frames_with_past
+from fishlib.training import hash_arrays, train, warmup_cosine
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What to train and how.
+    """What network to train and how.
 
     Parameters
     ----------
     network : str
-        One of :data:`NETWORKS`.
+        One of :data:`fishlib.models.NETWORKS`.
     n_slices, channels : int
         Time-channels of the study's networks; 0 slices takes the motion channels of ours.
     learning_rate : float
@@ -47,9 +52,6 @@ class Plan:
         1 or 4.
     class_weighting : bool
         Weight both classes alike, as in the study.
-    motion_weight : float
-        Weight of an auxiliary task that needs no truth, to foretell the coming motion; 0 leaves
-        it out, since it gained nothing on the tank.
     seed : int
     """
 
@@ -63,7 +65,6 @@ class Plan:
     steps_per_epoch: int = 125
     flips: int = 4
     class_weighting: bool = False
-    motion_weight: float = 0.0
     seed: int = 0
 
     def __post_init__(self):
@@ -77,274 +78,255 @@ class Plan:
 
 
 @keras.saving.register_keras_serializable("fishlib")
-class BurstAndMotionLoss(keras.losses.Loss):
-    """Cross-entropy of the first output, plus the weighted squared error of all others.
-
-    Parameters
-    ----------
-    motion_weight : float
-        Weight of the other outputs: the coming motion.
-    """
-
-    def __init__(self, motion_weight: float = 0.3, name: str = "burst_and_motion", **kwargs):
-        super().__init__(name=name, **kwargs)
-        self.motion_weight = motion_weight
-
-    def call(self, y_true, y_pred):
-        """Loss of each sample, (B,)."""
-        burst = keras.losses.binary_crossentropy(y_true[:, :1], y_pred[:, :1])
-        if y_pred.shape[-1] == 1:
-            return burst
-        return burst + self.motion_weight * ops.mean((y_true[:, 1:] - y_pred[:, 1:]) ** 2, axis=-1)
-
-    def get_config(self):
-        """Configuration for saving."""
-        return {**super().get_config(), "motion_weight": self.motion_weight}
+def _cross_entropy(label, probability):
+    """Binary cross-entropy of (B, 1) and (B, 1), clipped instead of taken from the log-odds."""
+    return keras.losses.binary_crossentropy(label[:, :1], probability[:, :1])
 
 
-def fit_network(
-    plan: Plan,
-    frames: np.ndarray,
-    motion: np.ndarray,
-    label: np.ndarray,
-    parts: dict[str, slice],
-    folder: str | Path,
-    **kwargs,
-) -> tuple[keras.Model, pd.DataFrame]:
-    """Train on one part of a film, choose the epoch on another.
+@dataclass
+class Network:
+    """A network that reads clips of the video.
 
     Parameters
     ----------
     plan : Plan
-    frames : uint8 array (T, H, W)
-    motion : float array (T,)
-        Motion proxy; its future is the auxiliary target.
-    label : int8 array (T,)
-        1, 0, or -1 where a frame is not asked.
-    parts : dict of slice
-        With keys ``train`` and ``validation``.
-    folder : path
-        Where checkpoints and history land; training is resumed from it.
-    **kwargs
-        Passed on to :func:`fishlib.training.train`.
-
-    Returns
-    -------
-    keras.Model, pandas.DataFrame
-        The network at its best epoch, and the history.
+    learns : str, optional
+        Name of the question it is always trained on, for its forecast to be used for every
+        question; None trains one for each.
     """
-    n_extra = 0 if plan.motion_weight == 0 else 4
-    targets = np.column_stack([label, future_motion(motion, parts["train"])[:, :n_extra]])
-    weights = class_weights(label[parts["train"]]) if plan.class_weighting else None
-    limit = plan.steps_per_epoch * plan.batch_size or None
-    common = {"layout": plan.layout, "seed": plan.seed, "weights": weights}
-    data = ClipDataset(
-        frames, targets, parts["train"], batch_size=plan.batch_size, flips=plan.flips,
-        shuffle=True, max_samples=limit, **common,
-    )  # fmt: skip
-    validation = ClipDataset(frames, targets, parts["validation"], batch_size=128, **common)
-    clip_shape = (plan.layout.shape[0], *frames.shape[1:], plan.layout.shape[1])
 
-    def build():
-        model = NETWORKS[plan.network](clip_shape)
-        return add_motion_outputs(model, n_extra) if n_extra else model
+    plan: Plan = field(default_factory=Plan)
+    learns: str | None = None
+    model: keras.Model | None = field(default=None, repr=False)
+    history: pd.DataFrame | None = field(default=None, repr=False)
+    trained = False
+    effort = 2
 
-    def optimizer():
-        rate = plan.learning_rate
-        if plan.anneal:
-            rate = warmup_cosine(rate, plan.epochs * len(data))
-        return keras.optimizers.Adam(rate, clipnorm=1.0 if plan.anneal else None)
+    @property
+    def epochs(self) -> int:
+        """Epochs of a training."""
+        return self.plan.epochs
 
-    loss = BurstAndMotionLoss(plan.motion_weight)
-    settings = asdict(plan) | {"parts": parts, "shape": frames.shape, "data": fingerprint(targets)}
-    return train(
-        build, data, validation, folder, plan.epochs, optimizer, loss,
-        seed=plan.seed, settings=settings, **kwargs,
-    )  # fmt: skip
+    def fit(
+        self,
+        recording,
+        question: np.ndarray,
+        parts: dict[str, slice] | None,
+        folder: str | Path,
+        progress: bool = False,
+        **options,
+    ) -> "Network":
+        """Train on one part, choose the epoch on another; see ``fishlib.forecasters``.
+
+        Parameters
+        ----------
+        recording : Recording
+            Its frames at the size the network is to read.
+        question : int8 array (T,)
+            1, 0, or -1 where a frame is not asked.
+        parts : dict of slice
+        folder : path
+            Where checkpoints and history land; training is resumed from it.
+        progress, **options
+            Passed on to :func:`fishlib.training.train`.
+
+        Raises
+        ------
+        ValueError
+            If there are no parts, or one holds one class only.
+        """
+        plan, frames, pieces = self.plan, recording.frames, pieces_of(recording)
+        check_parts(parts)
+        weights = class_weights(question[parts["train"]]) if plan.class_weighting else None
+        common = {"layout": plan.layout, "weights": weights, "pieces": pieces, "seed": plan.seed}
+        data = ClipDataset(
+            frames, question, parts["train"], batch_size=plan.batch_size, flips=plan.flips,
+            shuffle=True, max_samples=plan.steps_per_epoch * plan.batch_size or None, **common,
+        )  # fmt: skip
+        validation = ClipDataset(frames, question, parts["validation"], batch_size=128, **common)
+        n_slices, channels = plan.layout.shape
+
+        def build():
+            return NETWORKS[plan.network]((n_slices, *frames.shape[1:], channels))
+
+        def optimizer():
+            rate = plan.learning_rate
+            if plan.anneal:
+                rate = warmup_cosine(rate, plan.epochs * len(data))
+            return keras.optimizers.Adam(rate, clipnorm=1.0 if plan.anneal else None)
+
+        settings = {"parts": parts, "shape": frames.shape, "data": hash_arrays(question)}
+        self.model, self.history = train(
+            build, data, validation, folder, plan.epochs, optimizer, _cross_entropy,
+            seed=plan.seed, settings=asdict(plan) | settings, progress=progress, **options,
+        )  # fmt: skip
+        return self
+
+    def forecast(self, recording, at: slice | np.ndarray | None = None) -> np.ndarray:
+        """Probability at each frame, float64 (T,); see ``fishlib.forecasters``.
+
+        A film at another size than the network reads is prepared anew, at that size.
+        """
+        size = tuple(self.model.input_shape[2:4])
+        film = recording if recording.frames.shape[1:] == size else at_size(recording, size)
+        layout = None if self.trained else self.plan.layout
+        return forecast_film(self.model, film.frames, layout, at, pieces_of(recording))
 
 
-def add_motion_outputs(model: keras.Model, n_outputs: int) -> keras.Model:
-    """Let a network foretell the coming motion too, from the features of its last layer.
+class SavedNetwork(Network):
+    """A network trained elsewhere: the path of a ``.keras`` file, or a published name."""
 
-    Parameters
-    ----------
-    model : keras.Model
-        With one sigmoid output.
-    n_outputs : int
-        Outputs added, linear.
+    trained = True
 
-    Returns
-    -------
-    keras.Model
-        Output (B, 1 + n_outputs), the probability first.
-    """
-    features = model.layers[-1].input
-    motion = keras.layers.Dense(n_outputs, name="coming_motion")(features)
-    both = keras.layers.Concatenate()([model.output, motion])
-    return keras.Model(model.input, both, name=model.name)
+    def __init__(self, name: str | Path):
+        super().__init__(model=load_network(name))
+
+    def fit(self, *_, **__) -> "SavedNetwork":
+        """Nothing is learned."""
+        return self
 
 
-def forecast_frames(
+BATCH_BYTES = 10_000_000
+"""Clips computed at once by default: more no longer fit the processor's cache."""
+
+
+def forecast_film(
     model: keras.Model,
     frames: np.ndarray,
-    layout: ClipLayout,
+    layout: ClipLayout | None = None,
     at: slice | np.ndarray | None = None,
-    batch_size: int = 128,
+    pieces: pd.DataFrame | None = None,
+    batch_size: int | None = None,
 ) -> np.ndarray:
-    """The network's forecast at frames of a film.
+    """A network's forecast at frames of a film.
 
     Parameters
     ----------
     model : keras.Model
     frames : uint8 array (T, H, W)
-    layout : ClipLayout
+        May be memory-mapped.
+    layout : ClipLayout, optional
+        What the network's clips are made of; None tells it from the network.
     at : slice or index array, optional
-        Frames to forecast; None takes all that have a full clip.
-    batch_size : int
+        Frames to forecast; None takes all.
+    pieces : DataFrame, optional
+        No clip reaches from one into another; None takes the film as one piece.
+    batch_size : int, optional
+        Clips computed at once; None takes about 10 MB of them.
 
     Returns
     -------
     float64 array (T,)
-        Probability at each frame; NaN where none was made.
+        p[t] uses frames up to t; NaN where there is no full clip, and at frames not asked for.
+
+    Raises
+    ------
+    ValueError
+        If the frames are not what the network reads.
     """
-    chosen = np.arange(len(frames))[slice(None) if at is None else at]
-    chosen = chosen[chosen >= layout.history - 1]
-    forecast = np.full(len(frames), np.nan)
-    for start in range(0, len(chosen), batch_size):
-        batch = chosen[start : start + batch_size]
-        forecast[batch] = model.predict_on_batch(layout.gather(frames, batch))[:, 0]
+    layout = layout or layout_of(model)
+    check_size(model, frames)
+    asked = frames_with_past(len(frames), layout.past, pieces, at)
+    batch_size = batch_size or max(1, BATCH_BYTES // (4 * math.prod(model.input_shape[1:])))
+    predict, forecast = compile_network(model), np.full(len(frames), np.nan)
+    for start in range(0, len(asked), batch_size):
+        batch = asked[start : start + batch_size]
+        forecast[batch] = predict(layout.gather(frames, batch))
     return forecast
 
 
-class HistoryDataset(keras.utils.PyDataset):
-    """Batches of past motion: the last 119 values before each labelled frame.
+class PastDataset(Samples):
+    """Batches of the past motion: the last 119 values before each frame.
 
     Parameters
     ----------
     motion : float array (T,)
-        Motion proxy, standardised.
+        Standardised.
     label : int8 array (T,)
-    at : slice or index array
-        Frames to use; those without label or history are left out.
-    batch_size : int
-    shuffle : bool
-    seed : int
-    max_samples : int, optional
-        Samples an epoch.
+    frames : int array (n,)
+        Frames used, each with its past.
+    **order
+        As of :class:`fishlib.clips.Samples`.
     """
 
-    def __init__(self, motion, label, at, batch_size=64, shuffle=False, seed=0, max_samples=None):
-        super().__init__()
-        self.windows = np.lib.stride_tricks.sliding_window_view(
-            np.asarray(motion, np.float32), N_LAGS
-        )  # windows[t - 119] ends with motion[t - 1]
-        frames = np.arange(len(label))[at]
-        self.frames = frames[(label[frames] >= 0) & (frames >= N_LAGS)]
-        self.label, self.batch_size, self.max_samples = label, batch_size, max_samples
-        self.shuffle, self.seed = shuffle, seed
-        self.set_epoch(0)
+    def __init__(self, motion: np.ndarray, label: np.ndarray, frames: np.ndarray, **order):
+        self.past, self.label = behind(motion, N_LAGS), label
+        super().__init__(frames, **order)
 
     @property
     def used_labels(self) -> np.ndarray:
         """Labels of the frames used."""
-        return self.label[self.frames]
-
-    def __len__(self):
-        return -(-len(self.order) // self.batch_size)
+        return self.label[self.codes]
 
     def __getitem__(self, i):
-        at = self.order[i * self.batch_size : (i + 1) * self.batch_size]
-        return self.windows[at - N_LAGS][..., None], self.label[at].astype(np.float32)
-
-    def set_epoch(self, epoch: int) -> None:
-        """Mix the frames for an epoch."""
-        self.epoch = epoch
-        rng = np.random.default_rng([self.seed, epoch])
-        order = rng.permutation(self.frames) if self.shuffle else self.frames
-        self.order = order[: self.max_samples]
-
-    def on_epoch_end(self):
-        """Mix the frames anew, for the next epoch."""
-        self.set_epoch(self.epoch + 1)
+        at = self.batch(i)
+        return self.past[at][..., None].astype(np.float32), self.label[at].astype(np.float32)
 
 
-@dataclass(frozen=True)
-class HistoryLSTM:
-    """A trained network with the mean and scale of the motion it was trained on."""
-
-    model: keras.Model
-    mean: float
-    scale: float
-
-    def forecast(self, motion: np.ndarray, at: slice | np.ndarray | None = None) -> np.ndarray:
-        """Probability at each frame.
-
-        Parameters
-        ----------
-        motion : float array (T,)
-        at : slice or index array, optional
-            Frames to forecast; None takes all.
-
-        Returns
-        -------
-        float64 array (T,)
-            NaN for the first 119 frames, and at frames not asked for.
-        """
-        scaled = ((np.asarray(motion) - self.mean) / self.scale).astype(np.float32)
-        windows = np.lib.stride_tricks.sliding_window_view(scaled, N_LAGS)
-        frames = np.arange(len(motion))[slice(None) if at is None else at]
-        frames = frames[frames >= N_LAGS]
-        forecast = np.full(len(motion), np.nan)
-        for start in range(0, len(frames), 1024):
-            part = frames[start : start + 1024]
-            told = windows[part - N_LAGS][..., None]  # (B, 119, 1), oldest first
-            forecast[part] = self.model.predict_on_batch(told)[:, 0]
-        return forecast
-
-
-def fit_history_lstm(
-    training: tuple[np.ndarray, np.ndarray],
-    validation: tuple[np.ndarray, np.ndarray],
-    folder: str | Path,
-    epochs: int = 6,
-    samples_per_epoch: int = 9600,
-    seed: int = 0,
-    **kwargs,
-) -> tuple[HistoryLSTM, pd.DataFrame]:
-    """Train the LSTM on one series and choose its epoch on another.
+@dataclass
+class MotionLSTM:
+    """A 2-layer LSTM that reads the past of the motion.
 
     Parameters
     ----------
-    training, validation : (motion, label)
-        Motion proxy and label (T,) of each part; label -1 leaves a frame out.
-    folder : path
-        Where checkpoints and history land.
-    epochs, samples_per_epoch : int
-        Length of the training.
-    seed : int
-    **kwargs
-        Passed on to :func:`fishlib.training.train`.
-
-    Returns
-    -------
-    HistoryLSTM, pandas.DataFrame
+    epochs, seed : int
+    samples_per_epoch : int
     """
-    mean, scale = float(np.mean(training[0])), float(np.std(training[0])) or 1.0
 
-    def dataset(part, **options):
-        return HistoryDataset((part[0] - mean) / scale, part[1], slice(None), seed=seed, **options)
+    epochs: int = 6
+    seed: int = 0
+    samples_per_epoch: int = 9600
+    model: keras.Model | None = field(default=None, repr=False)
+    history: pd.DataFrame | None = field(default=None, repr=False)
+    scale: tuple[float, float] = (0.0, 1.0)
+    effort = 1
 
-    data = dataset(training, shuffle=True, max_samples=samples_per_epoch)
+    def fit(
+        self,
+        recording,
+        question: np.ndarray,
+        parts: dict[str, slice] | None,
+        folder: str | Path,
+        progress: bool = False,
+        **options,
+    ) -> "MotionLSTM":
+        """Train on one part, choose the epoch on another; arguments as of :meth:`Network.fit`."""
+        told = {part: stretches_of(recording, parts, part) for part in ("train", "validation")}
+        motion = np.concatenate([recording.motion[one] for one in told["train"]])
+        self.scale = float(np.mean(motion)), float(np.std(motion)) or 1.0
 
-    def optimizer():
-        return keras.optimizers.Adam(warmup_cosine(4e-3, epochs * len(data)), clipnorm=1.0)
+        def dataset(part: str, **order) -> PastDataset:
+            frames = np.concatenate([np.arange(s.start + N_LAGS, s.stop) for s in told[part]])
+            asked = frames[question[frames] >= 0]
+            return PastDataset(self._scaled(recording), question, asked, seed=self.seed, **order)
 
-    def build():
-        return build_history_lstm(scale=1.0)  # the data are standardised already
+        data = dataset("train", batch_size=64, shuffle=True, max_samples=self.samples_per_epoch)
 
-    checked = dataset(validation, batch_size=512)
-    settings = {"samples": samples_per_epoch, "data": fingerprint(*training, *validation)}
-    model, history = train(
-        build, data, checked, folder, epochs, optimizer, seed=seed, settings=settings, **kwargs
-    )
-    return HistoryLSTM(model, mean, scale), history
+        def optimizer():
+            return keras.optimizers.Adam(warmup_cosine(4e-3, self.epochs * len(data)), clipnorm=1.0)
+
+        settings = {
+            "samples": self.samples_per_epoch,
+            "parts": parts,
+            "data": hash_arrays(recording.motion, question),
+        }
+        self.model, self.history = train(
+            build_motion_lstm, data, dataset("validation", batch_size=512), folder, self.epochs,
+            optimizer, seed=self.seed, settings=settings, progress=progress, **options,
+        )  # fmt: skip
+        return self
+
+    def forecast(self, recording, at: slice | np.ndarray | None = None) -> np.ndarray:
+        """Probability at each frame, float64 (T,); see ``fishlib.forecasters``."""
+        past = behind(self._scaled(recording), N_LAGS)
+        forecast = np.full(len(past), np.nan)
+        asked = frames_with_past(len(forecast), N_LAGS + 1, pieces_of(recording), at)
+        for start in range(0, len(asked), 1024):
+            batch = asked[start : start + 1024]
+            told = past[batch][..., None].astype(np.float32)  # (B, 119, 1), oldest first
+            forecast[batch] = self.model.predict_on_batch(told)[:, 0]
+        return forecast
+
+    def _scaled(self, recording) -> np.ndarray:
+        mean, deviation = self.scale
+        return (np.asarray(recording.motion) - mean) / deviation

@@ -1,7 +1,6 @@
-"""Forecasters learned from the history of the motion proxy: logistic regression and boosting."""
+"""Forecasters learned from the past of the motion: logistic regression and boosting."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.special import expit, logit
@@ -11,17 +10,20 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
+from fishlib.forecasters import pieces_of, stretches_of
 from fishlib.forecasters.rules import published_baseline, time_since_burst
+from fishlib.motion import behind
+from fishlib.splits import by_piece, frames_with_past
 
 N_LAGS = 119
-"""Past values of the motion proxy known to a clip of 120 frames."""
+"""Past values of the motion known to a clip of 120 frames."""
 WINDOWS = (3, 5, 10, 20, 30, 45, 60, 90, 119)
-KINDS = {"logistic": "logistic", "boosting": "boosting", "both": "logistic + boosting"}
-"""Kinds of forecaster, and how they are named in tables."""
+KINDS = {"logistic": ("logistic",), "boosting": ("boosting",), "both": ("logistic", "boosting")}
+"""Kinds of forecaster, and the classifiers whose log-odds each averages."""
 
 
-def history_features(motion: np.ndarray, at: slice | np.ndarray | None = None) -> np.ndarray:
-    """What the past of the motion proxy says at each frame.
+def motion_features(motion: np.ndarray, at: slice | np.ndarray | None = None) -> np.ndarray:
+    """What the past of the motion says at each frame.
 
     The last 119 values (newest first), and over nine windows of them the mean, minimum, maximum,
     standard deviation and the place of the last value between minimum and maximum; then the
@@ -30,7 +32,6 @@ def history_features(motion: np.ndarray, at: slice | np.ndarray | None = None) -
     Parameters
     ----------
     motion : float array (T,)
-        Motion proxy.
     at : slice or index array, optional
         Frames to describe; None takes all.
 
@@ -38,24 +39,14 @@ def history_features(motion: np.ndarray, at: slice | np.ndarray | None = None) -
     -------
     float64 array (n, 166)
         The row of frame t reads ``motion[t - 119 : t]``; it is NaN for the first 119 frames.
-
-    Raises
-    ------
-    ValueError
-        If the series is shorter than 120 frames.
     """
-    motion = np.asarray(motion, float)
-    if len(motion) <= N_LAGS:
-        raise ValueError(f"{len(motion)} frames hold no history of {N_LAGS}: use a longer film.")
     frames = np.arange(len(motion))[slice(None) if at is None else at]
-    told = frames >= N_LAGS
-    reach = np.lib.stride_tricks.sliding_window_view(motion, N_LAGS)
-    windows = reach[frames[told] - N_LAGS][:, ::-1]  # (n, 119), newest first
-    statistics = [_window_statistics(windows[:, :width]) for width in WINDOWS]
+    past = behind(motion, N_LAGS)[frames][:, ::-1]  # (n, 119), newest first
+    statistics = [_window_statistics(past[:, :width]) for width in WINDOWS]
     elapsed = np.minimum(np.nan_to_num(time_since_burst(motion), nan=600), 600)
-    known = np.stack([published_baseline(motion), elapsed], axis=1)[frames[told]]
-    features = np.full((len(frames), N_LAGS + 5 * len(WINDOWS) + 2), np.nan)
-    features[told] = np.concatenate([windows, *statistics, known], axis=1)
+    known = np.stack([published_baseline(motion), elapsed], axis=1)[frames]
+    features = np.concatenate([past, *statistics, known], axis=1)
+    features[frames < N_LAGS] = np.nan
     return features
 
 
@@ -65,98 +56,88 @@ def _window_statistics(window: np.ndarray) -> np.ndarray:
     return np.stack([window.mean(axis=1), low, high, window.std(axis=1), place], axis=1)
 
 
-@dataclass(frozen=True)
-class HistoryForecaster:
-    """A fitted forecaster: one or two classifiers whose log-odds are averaged."""
-
-    classifiers: tuple
-
-    def forecast(self, motion: np.ndarray, at: slice | np.ndarray | None = None) -> np.ndarray:
-        """Probability of a positive label at each frame.
-
-        Parameters
-        ----------
-        motion : float array (T,)
-        at : slice or index array, optional
-            Frames to forecast; None takes all.
-
-        Returns
-        -------
-        float64 array (T,)
-            NaN without history, and at frames not asked for.
-        """
-        frames = np.arange(len(motion))[slice(None) if at is None else at]
-        frames = frames[frames >= N_LAGS]
-        forecast = np.full(len(motion), np.nan)
-        if len(frames):
-            known = history_features(motion, frames)
-            with threadpool_limits(1):
-                odds = [logit(_clip(c.predict_proba(known)[:, 1])) for c in self.classifiers]
-            forecast[frames] = expit(np.mean(odds, axis=0))
-        return forecast
-
-
-def fit_history_forecaster(
-    motions: Sequence[np.ndarray],
-    labels: Sequence[np.ndarray],
-    kind: str = "logistic",
-    seed: int = 0,
-    max_frames: int = 45_000,
-) -> HistoryForecaster:
-    """Fit a forecaster on one or more series.
+@dataclass
+class PastMotion:
+    """Classifiers that read the past of the motion; the log-odds of two are averaged.
 
     Parameters
     ----------
-    motions, labels : sequences of arrays (T,)
-        Motion proxies and labels of the training films; label -1 leaves a frame out.
     kind : {"logistic", "boosting", "both"}
-        Logistic regression, histogram gradient boosting, or the mean of their log-odds.
     seed : int
-        Seed of the boosting.
+        Of the boosting.
     max_frames : int
         Of more labelled frames than these, about so many are used, evenly spread: neighbours are
         nearly copies of each other.
-
-    Returns
-    -------
-    HistoryForecaster
-
-    Raises
-    ------
-    ValueError
-        If ``kind`` is unknown or the labels hold one class only.
     """
-    if kind not in KINDS:
-        raise ValueError(f"kind is one of {', '.join(KINDS)}, got {kind!r}.")
-    asked = [np.flatnonzero(label[N_LAGS:] >= 0) + N_LAGS for label in labels]
-    every = max(1, round(sum(map(len, asked)) / max_frames))
-    asked = [frames[::every] for frames in asked]
-    label = np.concatenate([label[frames] for label, frames in zip(labels, asked, strict=True)])
-    if len(np.unique(label)) < 2:
-        raise ValueError("The training labels hold one class only: nothing can be learned.")
-    told = zip(motions, asked, strict=True)
-    features = np.concatenate([history_features(motion, frames) for motion, frames in told])
-    made = {"logistic": [_logistic], "boosting": [_boosting], "both": [_logistic, _boosting]}[kind]
-    with threadpool_limits(1):  # boosting's threads slow each other down when cores are busy
-        fitted = tuple(make(seed).fit(features, label) for make in made)
-    return HistoryForecaster(fitted)
+
+    kind: str = "both"
+    seed: int = 0
+    max_frames: int = 45_000
+    classifiers: tuple = field(default=(), repr=False)
+
+    def __post_init__(self):
+        if self.kind not in KINDS:
+            raise ValueError(f"kind is one of {', '.join(KINDS)}, got {self.kind!r}.")
+
+    def fit(self, recording, question: np.ndarray, parts: dict, folder=None) -> "PastMotion":
+        """Learn from the labelled frames of the training part; see ``fishlib.forecasters``.
+
+        Raises
+        ------
+        ValueError
+            If there is no training part, or its labels hold one class only.
+        """
+        stretches = stretches_of(recording, parts, "train")
+        asked = [np.flatnonzero(question[one][N_LAGS:] >= 0) + N_LAGS for one in stretches]
+        every = max(1, round(sum(map(len, asked)) / self.max_frames))
+        told = [(one, frames[::every]) for one, frames in zip(stretches, asked, strict=True)]
+        label = np.concatenate([question[one][frames] for one, frames in told])
+        if len(np.unique(label)) < 2:
+            raise ValueError("The training labels hold one class only: nothing can be learned.")
+        features = [motion_features(recording.motion[one], frames) for one, frames in told]
+        features = np.concatenate(features)
+        with threadpool_limits(1):  # boosting's threads slow each other down when cores are busy
+            made = [_MAKERS[name](self.seed) for name in KINDS[self.kind]]
+            self.classifiers = tuple(one.fit(features, label) for one in made)
+        return self
+
+    def forecast(self, recording, at: slice | np.ndarray | None = None) -> np.ndarray:
+        """Probability at each frame, float64 (T,); see ``fishlib.forecasters``."""
+        pieces = pieces_of(recording)
+        asked = np.zeros(len(recording.motion), bool)
+        asked[frames_with_past(len(asked), N_LAGS + 1, pieces, at)] = True
+        return by_piece(self._forecast_piece, pieces, recording.motion, asked)
+
+    def _forecast_piece(self, motion: np.ndarray, asked: np.ndarray) -> np.ndarray:
+        forecast = np.full(len(motion), np.nan)
+        if asked.any():
+            features = motion_features(motion, np.flatnonzero(asked))
+            with threadpool_limits(1):
+                sure = [c.predict_proba(features)[:, 1] for c in self.classifiers]
+            forecast[asked] = expit(np.mean(logit(np.clip(sure, 1e-6, 1 - 1e-6)), axis=0))
+        return forecast
 
 
-def fit_history_forecasters(
-    motions: Sequence[np.ndarray], labels: Sequence[np.ndarray], **options
-) -> dict[str, HistoryForecaster]:
-    """All kinds of :func:`fit_history_forecaster` at the cost of one fit each.
+@dataclass
+class Regressions:
+    """All kinds of :class:`PastMotion`, at the cost of one fit of each classifier."""
 
-    Returns
-    -------
-    dict of name -> HistoryForecaster
-        Keys as the values of :data:`KINDS`.
-    """
-    both = fit_history_forecaster(motions, labels, "both", **options)
-    single = {
-        kind: HistoryForecaster((one,)) for kind, one in zip(KINDS, both.classifiers, strict=False)
-    }
-    return {name: single.get(kind, both) for kind, name in KINDS.items()}
+    seed: int = 0
+    members: dict[str, PastMotion] = field(default_factory=dict, repr=False)
+
+    def fit(self, recording, question: np.ndarray, parts: dict, folder=None) -> "Regressions":
+        """Fit both classifiers; errors as of :meth:`PastMotion.fit`."""
+        both = PastMotion("both", self.seed).fit(recording, question, parts)
+        fitted = dict(zip(KINDS["both"], both.classifiers, strict=True))
+        self.members = {
+            kind: PastMotion(kind, self.seed, classifiers=tuple(fitted[name] for name in names))
+            for kind, names in KINDS.items()
+        }
+        return self
+
+    def forecasts(self, recording, at: slice | np.ndarray | None = None) -> dict[str, np.ndarray]:
+        """Forecast of each kind, float64 (T,)."""
+        return {kind: one.forecast(recording, at) for kind, one in self.members.items()}
 
 
 def _logistic(seed: int):
@@ -175,5 +156,4 @@ def _boosting(seed: int):
     )
 
 
-def _clip(probability: np.ndarray) -> np.ndarray:
-    return np.clip(probability, 1e-6, 1 - 1e-6)
+_MAKERS = {"logistic": _logistic, "boosting": _boosting}

@@ -1,20 +1,50 @@
-"""The rivals: forecasters that read the motion proxy alone.
+"""The rivals that need no training: rules that read the motion alone.
 
 Each returns one forecast a frame, float64 (T,), NaN where it is not defined, and reads
 ``motion[:t]`` only, because ``motion[t]`` already contains frame t + 1.
 """
 
+from functools import partial
+
 import numpy as np
-from scipy.ndimage import maximum_filter1d, minimum_filter1d
 from scipy.special import expit
 
+from fishlib.forecasters import pieces_of
+from fishlib.motion import behind, recent_motion
+from fishlib.questions import is_burst
+from fishlib.splits import by_piece
 
-def level_forecast(motion: np.ndarray) -> np.ndarray:
+
+def rules(recording, min_rise: float = 1e-3) -> dict[str, np.ndarray]:
+    """What every rule says of a recording, piece by piece.
+
+    Parameters
+    ----------
+    recording : Recording
+        Its ``motion`` (T,) and ``pieces`` are read.
+    min_rise : float
+        Smallest rise of a burst, in the unit of the motion.
+
+    Returns
+    -------
+    dict of name -> float64 array (T,)
+    """
+    named = {
+        "level −ỹ[t−1]": level,
+        "level +ỹ[t−1]": lambda motion: -level(motion),
+        "time since burst": partial(time_since_burst, min_rise=min_rise),
+        "published baseline": published_baseline,
+    }
+    pieces = pieces_of(recording)
+    return {name: by_piece(rule, pieces, recording.motion) for name, rule in named.items()}
+
+
+def level(motion: np.ndarray) -> np.ndarray:
     """The one-number forecaster: minus the last known motion, ``-motion[t - 1]``.
 
     A score, not a probability: the calmer the fish are now, the higher it is.
     """
-    return np.append(np.nan, -np.asarray(motion, float)[:-1])
+    return -behind(motion, 1)[:, 0]
 
 
 def published_baseline(motion: np.ndarray, window: int = 90) -> np.ndarray:
@@ -24,9 +54,11 @@ def published_baseline(motion: np.ndarray, window: int = 90) -> np.ndarray:
     widely and of one that asks whether the last value is low within w. Source: M-Lin-DM (2021),
     part 4; equal to its published forecasts to 1e-12.
     """
-    last, low, spread = _last_and_window(motion, window - 1)
+    past = behind(motion, window - 1)
+    low = past.min(axis=1)
+    spread = past.max(axis=1) - low
     wide = expit(5300 * (spread - 0.0006))
-    calm = expit(-11000 * (last - (low + 0.2 * spread)))
+    calm = expit(-11000 * (past[:, -1] - (low + 0.2 * spread)))
     return 0.5 * wide + 0.5 * calm
 
 
@@ -38,9 +70,9 @@ def hard_baseline(
     1 if motion[t - window .. t - 1] ranges by at least ``min_range`` and motion[t - 1] is within
     ``low_fraction`` of its bottom, else 0.
     """
-    last, low, spread = _last_and_window(motion, window)
-    fires = (spread >= min_range) & (last <= low + low_fraction * spread)
-    return np.where(np.isfinite(spread), fires.astype(float), np.nan)
+    newest_first = behind(motion, window)[:, ::-1]
+    fires = is_burst(newest_first, min_range, low_fraction)
+    return np.where(np.isfinite(newest_first[:, -1]), fires.astype(float), np.nan)
 
 
 def time_since_burst(motion: np.ndarray, min_rise: float = 1e-3, width: int = 5) -> np.ndarray:
@@ -48,30 +80,9 @@ def time_since_burst(motion: np.ndarray, min_rise: float = 1e-3, width: int = 5)
 
     NaN before the first burst. Known at frame t from motion[:t].
     """
-    from fishlib.motion import recent_motion
-
     recent = recent_motion(motion, width)
-    low = _trailing(minimum_filter1d, np.nan_to_num(recent, nan=np.inf), 45)
+    low = np.fmin.reduce(behind(np.append(recent, np.nan), 45)[1:], axis=1)  # recent[t] included
     frames = np.arange(len(recent), dtype=float)
-    with np.errstate(invalid="ignore"):
-        last_burst = np.where(recent - low >= min_rise, frames, -np.inf)
+    last_burst = np.where(recent - low >= min_rise, frames, -np.inf)
     elapsed = frames - np.maximum.accumulate(last_burst)
     return np.where(np.isfinite(elapsed), elapsed, np.nan)
-
-
-def _last_and_window(motion: np.ndarray, window: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """motion[t - 1], and the minimum and the range of motion[t - window .. t - 1], at each t."""
-    last = -level_forecast(motion)
-    low = np.full(len(last), np.nan)
-    spread = np.full(len(last), np.nan)
-    past = np.asarray(motion, float)
-    minimum = _trailing(minimum_filter1d, past, window)
-    maximum = _trailing(maximum_filter1d, past, window)
-    low[window:] = minimum[window - 1 : -1]
-    spread[window:] = (maximum - minimum)[window - 1 : -1]
-    return last, low, spread
-
-
-def _trailing(extremum, series: np.ndarray, size: int) -> np.ndarray:
-    """Extremum over series[t - size + 1 : t + 1] at each t (shorter at the start)."""
-    return extremum(series, size, mode="nearest", origin=(size - 1) // 2)

@@ -1,4 +1,7 @@
-"""Networks trained elsewhere: find one by name or path, and give it the clips it was made for."""
+"""All networks: the study's and ours, built anew or loaded, and the clips they read.
+
+Shapes are (B, S, H, W, C): clips, slices (moments), height, width, channels.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,40 +14,15 @@ from keras import layers, ops
 from fishlib.clips import ClipLayout, motion_channels, time_channels
 from fishlib.models.convlstm import FusedConvLSTM2D, old_hard_sigmoid
 from fishlib.published import fetch
-from fishlib.recording import Recording, at_size
 
-CLIP_SHAPE = (30, 120, 160, 4)
+STUDY_SHAPE = (30, 120, 160, 4)
 """Slices, height, width, channels of the study's clips."""
-
-
-def _conv_lstm(filters: int, **arguments) -> keras.Layer:
-    return FusedConvLSTM2D(
-        filters, 3, recurrent_activation=old_hard_sigmoid, use_bias=False, **arguments
-    )
-
-
-def _normalise(**arguments) -> keras.Layer:
-    return keras.layers.BatchNormalization(center=False, scale=False, epsilon=1e-3, **arguments)
-
-
-def _per_step_pool() -> keras.Layer:
-    return keras.layers.MaxPooling3D((1, 2, 2))  # every step by itself
-
-
-def _check(clip_shape: tuple[int, int, int, int], smallest: int) -> None:
-    if len(clip_shape) != 4:
-        raise ValueError(
-            f"clip_shape is (slices, height, width, channels), four numbers; got {clip_shape}."
-        )
-    if min(clip_shape) < 1 or min(clip_shape[1:3]) < smallest:
-        raise ValueError(
-            f"This network needs clips of at least {smallest} x {smallest} pixels and one slice "
-            f"of one channel; got clip_shape={clip_shape}."
-        )
+OUR_SHAPE = (3, 60, 80, 3)
+"""Moments, height, width, channels of our own clips."""
 
 
 def build_upbeat_snowflake(
-    clip_shape: tuple[int, int, int, int] = CLIP_SHAPE, filters: int = 16
+    clip_shape: tuple[int, int, int, int] = STUDY_SHAPE, filters: int = 16
 ) -> keras.Model:
     """The network of every published result: one ConvLSTM, 11 569 parameters.
 
@@ -65,45 +43,39 @@ def build_upbeat_snowflake(
         If the clip is too small for a 3 x 3 kernel.
     """
     _check(clip_shape, 3)
-    layers = [
-        keras.Input(clip_shape),
+    stack = [
+        keras.Input(clip_shape),  # (B, S, H, W, C)
         _conv_lstm(filters, name="convlstm_1"),  # (B, H-2, W-2, filters)
-        _normalise(name="norm_1"),
-        keras.layers.GlobalMaxPooling2D(),  # (B, filters)
-        keras.layers.Dense(1, activation="sigmoid", name="probability"),
+        _normalise(name="norm_1"),  # (B, H-2, W-2, filters)
+        layers.GlobalMaxPooling2D(),  # (B, filters)
+        layers.Dense(1, activation="sigmoid", name="probability"),  # (B, 1)
     ]
-    return keras.Sequential(layers, name="upbeat_snowflake")
+    return keras.Sequential(stack, name="upbeat_snowflake")
 
 
 def build_visionary_serenity(
-    clip_shape: tuple[int, int, int, int] = CLIP_SHAPE, filters: int = 16
+    clip_shape: tuple[int, int, int, int] = STUDY_SHAPE, filters: int = 16
 ) -> keras.Model:
     """Two ConvLSTMs of ``filters`` and twice as many, 66 881 parameters.
 
     Arguments, result and errors as in :func:`build_upbeat_snowflake`.
     """
-    _check(clip_shape, 8)
-    layers = [
-        keras.Input(clip_shape),
-        _conv_lstm(filters, return_sequences=True, name="convlstm_1"),  # (B, n, H-2, W-2, filters)
-        _per_step_pool(),  # (B, n, (H-2)/2, (W-2)/2, filters)
-        _normalise(name="norm_1"),
-        _conv_lstm(2 * filters, name="convlstm_2"),
-        keras.layers.GlobalMaxPooling2D(),  # (B, 2 filters)
-        keras.layers.Dense(1, activation="sigmoid", name="probability"),
+    stack = [
+        *_two_conv_lstms(clip_shape, filters),  # (B, 2 filters)
+        layers.Dense(1, activation="sigmoid", name="probability"),  # (B, 1)
     ]
-    return keras.Sequential(layers, name="visionary_serenity")
+    return keras.Sequential(stack, name="visionary_serenity")
 
 
 def build_fast_snow(
-    clip_shape: tuple[int, int, int, int] = CLIP_SHAPE,
+    clip_shape: tuple[int, int, int, int] = STUDY_SHAPE,
     filters: int = 32,
     dense: tuple[int, int] = (32, 16),
 ) -> keras.Model:
     """Two ConvLSTMs of twice visionary-serenity's filters, then three dense layers.
 
     The study describes this network in words and published no file of it; the widths of the two
-    hidden dense layers are this project's choice.
+    hidden dense layers are this project's choice. Otherwise as :func:`build_upbeat_snowflake`.
 
     Parameters
     ----------
@@ -112,140 +84,141 @@ def build_fast_snow(
         Of the first ConvLSTM; the second has twice as many.
     dense : pair of int
         Units of the hidden dense layers.
-
-    Returns
-    -------
-    keras.Model
-        (B, *clip_shape) in [0, 1] -> probability (B, 1).
-
-    Raises
-    ------
-    ValueError
-        If the clip is too small for the two layers.
     """
+    stack = [
+        *_two_conv_lstms(clip_shape, filters),  # (B, 2 filters)
+        *(layers.Dense(units, activation="relu") for units in dense),  # (B, 32), (B, 16)
+        layers.Dense(1, activation="sigmoid", name="probability"),  # (B, 1)
+    ]
+    return keras.Sequential(stack, name="fast_snow")
+
+
+def _two_conv_lstms(clip_shape, filters: int) -> list:
     _check(clip_shape, 8)
-    layers = [
-        keras.Input(clip_shape),
-        _conv_lstm(filters, return_sequences=True, name="convlstm_1"),
-        _per_step_pool(),
-        _normalise(name="norm_1"),
-        _conv_lstm(2 * filters, name="convlstm_2"),
-        keras.layers.GlobalMaxPooling2D(),  # (B, 2 filters)
-        *(keras.layers.Dense(units, activation="relu") for units in dense),
-        keras.layers.Dense(1, activation="sigmoid", name="probability"),
+    return [
+        keras.Input(clip_shape),  # (B, S, H, W, C)
+        _conv_lstm(filters, return_sequences=True, name="convlstm_1"),  # (B, S, H-2, W-2, filters)
+        layers.MaxPooling3D((1, 2, 2)),  # every step by itself: (B, S, (H-2)/2, (W-2)/2, filters)
+        _normalise(name="norm_1"),  # the same shape
+        _conv_lstm(2 * filters, name="convlstm_2"),  # (B, (H-2)/2-2, (W-2)/2-2, 2 filters)
+        layers.GlobalMaxPooling2D(),  # (B, 2 filters)
     ]
-    return keras.Sequential(layers, name="fast_snow")
 
 
-def build_history_lstm(n_steps: int = 119, units: int = 32, scale: float = 1000.0) -> keras.Model:
-    """A 2-layer LSTM that reads the motion proxy only: the study's announced second baseline.
-
-    Parameters
-    ----------
-    n_steps : int
-        Past values of the proxy; the 119 steps between the 120 frames of a clip by default.
-    units : int
-        Of each LSTM.
-    scale : float
-        The proxy is of the order of 1e-3; it is multiplied by this first.
-
-    Returns
-    -------
-    keras.Model
-        (B, n_steps, 1), oldest value first -> probability (B, 1).
-
-    Raises
-    ------
-    ValueError
-        If ``n_steps`` or ``units`` is below 1.
-    """
-    if n_steps < 1 or units < 1:
-        raise ValueError(f"n_steps and units must be at least 1, got {n_steps} and {units}.")
-    layers = [
-        keras.Input((n_steps, 1)),
-        keras.layers.Rescaling(scale),
-        keras.layers.LSTM(units, return_sequences=True),  # (B, n_steps, units)
-        keras.layers.LSTM(units),  # (B, units)
-        keras.layers.Dense(1, activation="sigmoid", name="probability"),
-    ]
-    return keras.Sequential(layers, name="history_lstm")
+def _conv_lstm(filters: int, **options) -> keras.Layer:
+    return FusedConvLSTM2D(
+        filters, 3, recurrent_activation=old_hard_sigmoid, use_bias=False, **options
+    )
 
 
-MOTION_CLIP_SHAPE = (3, 60, 80, 3)
-"""Moments, height, width, channels of the default clip."""
+def _normalise(name: str) -> keras.Layer:
+    return layers.BatchNormalization(center=False, scale=False, epsilon=1e-3, name=name)
 
 
-def build_motion_convlstm(clip_shape: tuple[int, ...] = MOTION_CLIP_SHAPE) -> keras.Model:
+def _check(clip_shape: tuple[int, int, int, int], smallest: int) -> None:
+    if len(clip_shape) != 4:
+        raise ValueError(
+            f"clip_shape is (slices, height, width, channels), four numbers; got {clip_shape}."
+        )
+    if min(clip_shape) < 1 or min(clip_shape[1:3]) < smallest:
+        raise ValueError(
+            f"This network needs clips of at least {smallest} x {smallest} pixels and one slice "
+            f"of one channel; got clip_shape={clip_shape}."
+        )
+
+
+def build_motion_convlstm(clip_shape: tuple[int, int, int, int] = OUR_SHAPE) -> keras.Model:
     """ConvLSTM over a few moments, with a wider look at the last one.
 
     Parameters
     ----------
-    clip_shape : tuple of int
-        Moments, height, width, channels.
+    clip_shape : (moments, height, width, channels)
 
     Returns
     -------
     keras.Model
-        (B, moments, H, W, channels) float32 to (B, 1), the probability of a burst.
+        (B, *clip_shape) -> probability (B, 1).
     """
     clip = keras.Input(clip_shape)  # (B, S, H, W, C)
     stem = keras.Sequential([*_convolution(8, 4, 2), *_convolution(16, 4, 2)], name="stem")
     moments = [stem(clip[:, i]) for i in range(clip_shape[0])]  # S x (B, H/4, W/4, 16)
-    joined = FusedConvLSTM2D(12, 3, padding="same")(ops.stack(moments, axis=1))  # (B, H/4, W/4, 12)
-    return keras.Model(clip, _head(clip, joined), name="motion_convlstm")
+    together = ops.stack(moments, axis=1)  # (B, S, H/4, W/4, 16)
+    joined = FusedConvLSTM2D(12, 3, padding="same")(together)  # (B, H/4, W/4, 12)
+    return keras.Model(clip, _judge(clip, joined), name="motion_convlstm")
 
 
-def build_motion_cnn(clip_shape: tuple[int, ...] = MOTION_CLIP_SHAPE) -> keras.Model:
+def build_motion_cnn(clip_shape: tuple[int, int, int, int] = OUR_SHAPE) -> keras.Model:
     """The rival without recurrence: all moments side by side, as channels, through one stem.
 
-    Parameters
-    ----------
-    clip_shape : tuple of int
-        Moments, height, width, channels.
-
-    Returns
-    -------
-    keras.Model
-        (B, moments, H, W, channels) float32 to (B, 1), the probability of a burst.
+    Argument and result as of :func:`build_motion_convlstm`.
     """
-    clip = keras.Input(clip_shape)
-    moments = [clip[:, i] for i in range(clip_shape[0])]
+    clip = keras.Input(clip_shape)  # (B, S, H, W, C)
     stem = keras.Sequential([*_convolution(18, 4, 2), *_convolution(32, 4, 2)], name="stem")
-    joined = stem(layers.Concatenate()(moments))  # (B, H/4, W/4, 32)
-    return keras.Model(clip, _head(clip, joined), name="motion_cnn")
+    moments = [clip[:, i] for i in range(clip_shape[0])]  # S x (B, H, W, C)
+    joined = stem(layers.Concatenate()(moments))  # (B, H, W, S C) -> (B, H/4, W/4, 32)
+    return keras.Model(clip, _judge(clip, joined), name="motion_cnn")
 
 
-def _head(clip, joined):
+def _judge(clip, joined):
+    """Probability from what the moments say together and from a wider look at the last one."""
     last = keras.Sequential([*_convolution(24, 4, 2), *_convolution(32, 4, 2)], name="last")
-    x = layers.Concatenate()([joined, last(clip[:, -1])])
+    x = layers.Concatenate()([joined, last(clip[:, -1])])  # (B, H/4, W/4, 44 or 64)
     for layer in (*_convolution(32, 3), *_convolution(32, 3, dilation=2)):
         x = layer(x)  # (B, H/4, W/4, 32)
-    x = layers.Concatenate()([layers.GlobalMaxPooling2D()(x), layers.GlobalAveragePooling2D()(x)])
-    return layers.Dense(1, activation="sigmoid")(x)
+    most, mean = layers.GlobalMaxPooling2D()(x), layers.GlobalAveragePooling2D()(x)  # (B, 32) each
+    return layers.Dense(1, activation="sigmoid")(layers.Concatenate()([most, mean]))  # (B, 1)
 
 
 def _convolution(filters: int, size: int, stride: int = 1, dilation: int = 1) -> list:
     return [
         layers.Conv2D(
             filters, size, stride, padding="same", dilation_rate=dilation, use_bias=False
-        ),
+        ),  # (B, H/stride, W/stride, filters)
         layers.BatchNormalization(momentum=0.95),
         layers.ReLU(),
     ]
 
 
-_PREFIX = "checkpoint_tc-augm-best-validation-retarget-"
+def build_motion_lstm(n_steps: int = 119, units: int = 32) -> keras.Model:
+    """A 2-layer LSTM that reads the motion only: the study's announced second baseline.
 
-FOLDERS = {
+    Parameters
+    ----------
+    n_steps : int
+        Past values of the motion, standardised; by default the 119 steps between the 120 frames
+        of a clip.
+    units : int
+        Of each LSTM.
+
+    Returns
+    -------
+    keras.Model
+        (B, n_steps, 1), oldest value first -> probability (B, 1).
+    """
+    stack = [
+        keras.Input((n_steps, 1)),  # (B, n_steps, 1)
+        layers.LSTM(units, return_sequences=True),  # (B, n_steps, units)
+        layers.LSTM(units),  # (B, units)
+        layers.Dense(1, activation="sigmoid", name="probability"),  # (B, 1)
+    ]
+    return keras.Sequential(stack, name="motion_lstm")
+
+
+NETWORKS = {
+    "motion_convlstm": build_motion_convlstm,
+    "motion_cnn": build_motion_cnn,
+    "upbeat_snowflake": build_upbeat_snowflake,
+    "visionary_serenity": build_visionary_serenity,
+    "fast_snow": build_fast_snow,
+}
+"""Networks that read clips, by name."""
+
+_PREFIX = "checkpoint_tc-augm-best-validation-retarget-"
+PUBLISHED = {
     "upbeat-snowflake-91": _PREFIX + "upbeat-snowflake-91",
     "visionary-serenity": _PREFIX + "no-regr-visionary-serenity",
 }
-"""Published folder of each network."""
-
-_BUILDERS: dict[str, Callable[[], keras.Model]] = {
-    "upbeat-snowflake-91": build_upbeat_snowflake,
-    "visionary-serenity": build_visionary_serenity,
-}
+"""Published networks, and the folder of each in the study's repository."""
 
 _KEYS = {  # in the order of the rebuilt model's weights
     "upbeat-snowflake-91": (
@@ -264,70 +237,47 @@ _KEYS = {  # in the order of the rebuilt model's weights
 }
 
 
-def load_checkpoint(name: str) -> keras.Model:
-    """One of the study's trained networks, ready for forecasts or for further training.
-
-    Parameters
-    ----------
-    name : {"upbeat-snowflake-91", "visionary-serenity"}
-
-    Returns
-    -------
-    keras.Model
-        (B, 30, 120, 160, 4) in [0, 1] -> probability (B, 1), not compiled. Its outputs equal those
-        of the published graph to 1e-6.
-
-    Raises
-    ------
-    ValueError
-        If no network of that name was published.
-    fishlib.published.PublishedUnavailable
-        If its files can be reached neither in a local mirror nor over the network.
-    """
-    if name not in FOLDERS:
-        raise ValueError(f"No published network is named {name!r}; there are {', '.join(FOLDERS)}.")
-    model = _BUILDERS[name]()
-    model.set_weights(_read_weights(_fetch_variables(FOLDERS[name]), _KEYS[name]))
-    return model
-
-
-def _fetch_variables(folder: str) -> Path:
-    """Path prefix of a checkpoint: both its files, fetched side by side."""
-    index = fetch(f"{folder}/variables/variables.index")
-    fetch(f"{folder}/variables/variables.data-00000-of-00001")
-    return index.with_suffix("")
-
-
-def _read_weights(prefix: Path, keys: tuple[str, ...]) -> list[np.ndarray]:
-    reader = tf.train.load_checkpoint(str(prefix))
-    return [reader.get_tensor(f"{key}/.ATTRIBUTES/VARIABLE_VALUE") for key in keys]
-
-
 def load_network(name: str | Path) -> keras.Model:
-    """A published checkpoint by its name, or a saved ``.keras`` network by its path.
+    """A published network by its name, or a saved ``.keras`` network by its path.
 
     Parameters
     ----------
-    name : str
+    name : str or Path
+        One of :data:`PUBLISHED`, whose outputs equal those of the published graph to 1e-6, or a
+        path.
 
     Returns
     -------
     keras.Model
+        Clips (B, S, H, W, C) -> probability (B, 1), not compiled.
 
     Raises
     ------
     FileNotFoundError
         If it is neither.
+    fishlib.published.PublishedUnavailable
+        If the published files can be reached neither in a local mirror nor over the network.
     """
-    if str(name) in FOLDERS:
-        return load_checkpoint(str(name))
+    if str(name) in PUBLISHED:
+        return _load_published(str(name))
     path = Path(name).expanduser()
     if not path.is_file():
         raise FileNotFoundError(
             f"There is no network {str(name)!r}: give the path of a .keras file, or one of the "
-            f"published checkpoints: {', '.join(FOLDERS)}."
+            f"published checkpoints: {', '.join(PUBLISHED)}."
         )
     return keras.models.load_model(path, compile=False, safe_mode=True)
+
+
+def _load_published(name: str) -> keras.Model:
+    index = fetch(f"{PUBLISHED[name]}/variables/variables.index")
+    fetch(f"{PUBLISHED[name]}/variables/variables.data-00000-of-00001")
+    reader = tf.train.load_checkpoint(str(index.with_suffix("")))
+    values = [reader.get_tensor(f"{key}/.ATTRIBUTES/VARIABLE_VALUE") for key in _KEYS[name]]
+    build = build_upbeat_snowflake if name.startswith("upbeat") else build_visionary_serenity
+    model = build()
+    model.set_weights(values)
+    return model
 
 
 def layout_of(model: keras.Model) -> ClipLayout:
@@ -335,28 +285,36 @@ def layout_of(model: keras.Model) -> ClipLayout:
 
     Three slices of three channels are the motion channels of our own networks; anything else is
     the study's time-channels.
+
+    Raises
+    ------
+    ValueError
+        If it does not read clips.
     """
+    if len(model.input_shape) != 5:
+        raise ValueError(
+            f"The network must read clips (slices, H, W, channels); got {model.input_shape[1:]}."
+        )
     _, n_slices, _, _, channels = model.input_shape
     layout = motion_channels()
     return layout if layout.shape == (n_slices, channels) else time_channels(n_slices, channels)
 
 
-def frames_for(model: keras.Model, film: Recording) -> np.ndarray:
-    """A recording's frames at the size a network reads, uint8 (T, H, W)."""
+def check_size(model: keras.Model, frames: np.ndarray) -> None:
+    """Raise ValueError unless frames (..., H, W) are uint8 and of the size a network reads."""
     size = tuple(model.input_shape[2:4])
-    return film.frames if film.frames.shape[1:] == size else at_size(film, size).frames
-
-
-def require_split(parts: dict | None, model: str) -> None:
-    """Refuse to train on a film that is too short to be split.
-
-    Raises
-    ------
-    ValueError
-        If there are no parts and the network is to be trained.
-    """
-    if parts is None and model == "train":
+    if frames.dtype != np.uint8 or frames.shape[-2:] != size:
         raise ValueError(
-            "This film is too short to be split into training, validation and test: set the "
-            "parameter model to the path of a saved network, or to upbeat-snowflake-91."
+            f"The network reads uint8 frames of {size}; got {frames.dtype} of {frames.shape[-2:]}: "
+            "convert or shrink the film first."
         )
+
+
+def compile_network(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
+    """Function clips (B, S, H, W, C) -> probability, float64 (B,)."""
+
+    @tf.function(autograph=False, reduce_retracing=True)
+    def predict(clips):
+        return model(clips, training=False)[:, 0]  # (B,)
+
+    return lambda clips: predict(tf.constant(clips)).numpy().astype(float)

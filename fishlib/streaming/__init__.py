@@ -1,21 +1,18 @@
-"""Forecasts frame by frame: live from a camera, or over a whole film.
+"""Live forecasts, frame by frame.
 
 *Exact* mode gives a network the very clip it was trained on, for any network and clip layout.
 *Streaming* mode carries the state of a ConvLSTM network on from frame to frame: one step a frame
 instead of one step a slice. It is an approximation, because the state then remembers more than a
-clip holds; :func:`streaming_difference` measures how good it is on the film at hand.
+clip holds; ``tests/benchmarks/bench_streaming.py`` measures how good it is.
 """
-
-import math
-from collections.abc import Callable
-from typing import Protocol
 
 import keras
 import numpy as np
 import tensorflow as tf
 from tqdm.auto import tqdm
 
-from fishlib.clips import time_channels
+from fishlib.clips import ClipLayout, time_channels
+from fishlib.models import check_size, compile_network, layout_of
 
 _STEPWISE = (
     keras.layers.BatchNormalization,
@@ -139,16 +136,6 @@ def _is_stepwise(layer) -> bool:
 MODES = ("exact", "streaming")
 
 
-class Layout(Protocol):
-    """What a clip is made of, such as :class:`fishlib.clips.ClipLayout`."""
-
-    history: int
-    """Frames a clip reaches back over, the current one included."""
-
-    def assemble(self, window: np.ndarray) -> np.ndarray:
-        """Clip, float32, of the last frame of a window, uint8 (history, H, W)."""
-
-
 class LiveForecaster:
     """A network that takes one frame at a time and answers with one forecast.
 
@@ -160,8 +147,8 @@ class LiveForecaster:
         Clips (B, slices, H, W, channels) -> (B, 1), or (B, k) of which the first is taken.
     mode : {"exact", "streaming"}
         "streaming" is open to chains of ConvLSTMs that read time-channels.
-    layout : Layout, optional
-        What the network's clips are made of; None takes the time-channels of its input shape.
+    layout : ClipLayout, optional
+        What the network's clips are made of; None tells it from the network.
 
     Raises
     ------
@@ -169,13 +156,13 @@ class LiveForecaster:
         If the mode is unknown, or "streaming" does not suit the network.
     """
 
-    def __init__(self, model: keras.Model, mode: str = "exact", layout: Layout | None = None):
+    def __init__(self, model: keras.Model, mode: str = "exact", layout: ClipLayout | None = None):
         if mode not in MODES:
             raise ValueError(f"mode is one of {', '.join(MODES)}; got {mode!r}.")
-        if mode == "streaming" and layout not in (None, default_layout(model)):
+        self.layout = layout or layout_of(model)
+        if mode == "streaming" and self.layout != time_channels(*self.layout.shape):
             raise ValueError("Streaming is for time-channels clips: use exact mode for others.")
-        self.layout = default_layout(model) if layout is None else layout
-        self._size = tuple(model.input_shape[2:4])
+        self.model = model
         self._carried = CarriedState(model) if mode == "streaming" else None
         self._predict = compile_network(model)
         self.reset()
@@ -184,7 +171,7 @@ class LiveForecaster:
         """Forget all frames, to begin another film."""
         self.n_seen = 0
         # Each frame is written twice, so that the last ones always lie in one piece.
-        self._ring = np.zeros((2, self.layout.history, *self._size), np.uint8)
+        self._ring = np.zeros((2, self.layout.past, *self.model.input_shape[2:4]), np.uint8)
         if self._carried is not None:
             self._carried.reset()
 
@@ -206,157 +193,39 @@ class LiveForecaster:
         ValueError
             If the frame is not uint8 or not of that size.
         """
-        check_size(frame, self._size)
-        t, history = self.n_seen, self.layout.history
-        self._ring[:, t % history] = frame
+        check_size(self.model, frame)
+        t, past = self.n_seen, self.layout.past
+        self._ring[:, t % past] = frame
         self.n_seen += 1
-        forecast = self._carry_on(t) if self._carried is not None else None
-        if t < history - 1:
+        forecast = float("nan")
+        if self._carried is not None and t >= self._carried.n_phases - 1:
+            forecast = self._carried.step(t, self._last(t, self._carried.n_phases))
+        if t < past - 1:
             return float("nan")
-        if forecast is not None:
+        if self._carried is not None:
             return forecast
-        return float(self._predict(self.layout.assemble(self._last(t, history))[None])[0])
+        return float(
+            self._predict(self.layout.gather(self._last(t, past), np.array([past - 1])))[0]
+        )
 
-    def _carry_on(self, t: int) -> float | None:
-        n_frames = self._carried.n_phases
-        return self._carried.step(t, self._last(t, n_frames)) if t >= n_frames - 1 else None
+    def forecast_film(self, frames: np.ndarray, progress: bool = True) -> np.ndarray:
+        """Take the frames of a film one by one.
+
+        Parameters
+        ----------
+        frames : uint8 array (T, H, W)
+        progress : bool
+            Show a progress bar.
+
+        Returns
+        -------
+        float64 array (T,)
+            p[t] uses frames up to t; NaN where a clip would begin before the film.
+        """
+        bar = tqdm(frames, "forecasting", unit="frame", disable=not progress)
+        return np.array([self.push(frame) for frame in bar], float)
 
     def _last(self, t: int, n_frames: int) -> np.ndarray:
         """Frames t - n_frames + 1 to t, a view."""
-        history = self.layout.history
-        end = t % history + history + 1
-        return self._ring.reshape(-1, *self._size)[end - n_frames : end]
-
-
-def default_layout(model: keras.Model) -> Layout:
-    """Time-channels of the network's input shape."""
-    shape = model.input_shape
-    if len(shape) != 5:
-        raise ValueError(f"The network must read clips (slices, H, W, channels); got {shape[1:]}.")
-    return time_channels(shape[1], shape[4])
-
-
-def check_size(frames: np.ndarray, size: tuple[int, int]) -> None:
-    """Raise ValueError unless frames (..., H, W) are uint8 and of the network's size."""
-    if frames.dtype != np.uint8 or frames.shape[-2:] != size:
-        raise ValueError(
-            f"The network reads uint8 frames of {size}; got {frames.dtype} of {frames.shape[-2:]}: "
-            "convert or shrink the film first."
-        )
-
-
-def compile_network(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
-    """Function clips (B, slices, H, W, channels) -> first output, float64 (B,)."""
-
-    @tf.function(autograph=False, reduce_retracing=True)
-    def predict(clips):
-        return model(clips, training=False)[:, 0]
-
-    return lambda clips: predict(tf.constant(clips)).numpy().astype(float)
-
-
-__all__ = ["LiveForecaster", "forecast_film", "streaming_difference"]
-
-BATCH_BYTES = 10_000_000
-"""Clips computed at once by default: more no longer fit the processor's cache."""
-
-
-def forecast_film(
-    model: keras.Model,
-    frames: np.ndarray,
-    mode: str = "exact",
-    layout: Layout | None = None,
-    at: np.ndarray | None = None,
-    batch_size: int | None = None,
-    progress: bool = True,
-) -> np.ndarray:
-    """Forecast of every frame of a film.
-
-    Parameters
-    ----------
-    model : keras.Model
-    frames : uint8 array (T, H, W)
-        May be memory-mapped.
-    mode, layout
-        As in :class:`LiveForecaster`, which gives the same numbers.
-    at : int array, optional
-        In exact mode, the frames to forecast; None takes all.
-    batch_size : int, optional
-        Clips computed at once in exact mode; None takes about 10 MB of them.
-    progress : bool
-        Whether to show a progress bar.
-
-    Returns
-    -------
-    float64 array (T,)
-        p[t] uses frames up to t; NaN where the clip would begin before the film, and at frames
-        not asked for.
-
-    Raises
-    ------
-    ValueError
-        As in :class:`LiveForecaster`, or if ``at`` is given in streaming mode.
-    """
-    live = LiveForecaster(model, mode, layout)
-    check_size(frames, tuple(model.input_shape[2:4]))
-    if mode == "streaming":
-        if at is not None:
-            raise ValueError("Streaming passes through every frame: leave out at.")
-        bar = tqdm(frames, "streaming", unit="frame", disable=not progress)
-        return np.array([live.push(frame) for frame in bar], float)
-    wanted = np.arange(len(frames)) if at is None else np.asarray(at)
-    wanted = wanted[wanted >= live.layout.history - 1]
-    forecast = np.full(len(frames), np.nan)
-    predict = compile_network(model)
-    batch_size = batch_size or max(1, BATCH_BYTES // (4 * math.prod(model.input_shape[1:])))
-    with tqdm(total=len(wanted), desc="exact", unit="frame", disable=not progress) as bar:
-        for start in range(0, len(wanted), batch_size):
-            batch = wanted[start : start + batch_size]
-            forecast[batch] = predict(_clips(frames, batch, live.layout))
-            bar.update(len(batch))
-    return forecast
-
-
-def _clips(frames: np.ndarray, at: np.ndarray, layout: Layout) -> np.ndarray:
-    """Clips (B, slices, H, W, channels) at the frames ``at``."""
-    first = at - layout.history + 1
-    return np.stack([layout.assemble(frames[a : t + 1]) for a, t in zip(first, at, strict=True)])
-
-
-def streaming_difference(
-    model: keras.Model, frames: np.ndarray, every: int = 1, progress: bool = False
-) -> dict[str, float]:
-    """How far streaming is from exact forecasts, on this film.
-
-    Parameters
-    ----------
-    model : keras.Model
-    frames : uint8 array (T, H, W)
-    every : int
-        Compare one frame in so many: exact forecasts are slow.
-    progress : bool
-
-    Returns
-    -------
-    dict
-        ``n_frames`` compared, ``mean`` and ``max`` absolute difference of the probabilities, and
-        ``decisions_changed``, the share of frames that change sides of 0.5.
-
-    Raises
-    ------
-    ValueError
-        If the film is shorter than a clip, or the network cannot stream.
-    """
-    history = default_layout(model).history
-    if len(frames) < history:
-        raise ValueError(f"A clip needs {history} frames; the film has {len(frames)}.")
-    at = np.arange(history - 1, len(frames), every)
-    streamed = forecast_film(model, frames, "streaming", progress=progress)[at]
-    exact = forecast_film(model, frames, "exact", at=at, progress=progress)[at]
-    difference = np.abs(streamed - exact)
-    return {
-        "n_frames": len(at),
-        "mean": float(difference.mean()),
-        "max": float(difference.max()),
-        "decisions_changed": float(np.mean((streamed > 0.5) != (exact > 0.5))),
-    }
+        end = t % self.layout.past + self.layout.past + 1
+        return self._ring.reshape(-1, *self._ring.shape[2:])[end - n_frames : end]

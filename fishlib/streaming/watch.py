@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Protocol
 
 import cv2
-import keras
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
@@ -14,7 +13,7 @@ from matplotlib.backends import BackendFilter, backend_registry
 from tqdm import tqdm
 
 from fishlib.figures.frames import forecast_painter
-from fishlib.models import layout_of, load_network
+from fishlib.models import load_network
 from fishlib.motion import measure_motion
 from fishlib.preparation import Preparation, suggest_preparation
 from fishlib.spans import USUAL_FPS
@@ -123,11 +122,6 @@ def live_pictures(
         yield forecast_painter(film, fps, known["motion"], series, threshold)(t)
 
 
-def start_forecaster(network: keras.Model, mode: str = "exact") -> LiveForecaster:
-    """A live forecaster with the clip layout that fits the network's input."""
-    return LiveForecaster(network, mode, layout_of(network))
-
-
 def watch(
     film: str | Path,
     model: str | Path,
@@ -179,7 +173,7 @@ def watch(
     seen = Seen()
     pictures = live_pictures(
         tqdm(frames, "watching", unit="frame", disable=not progress),
-        start_forecaster(network, mode), tuple(network.input_shape[2:4]), fps, threshold,
+        LiveForecaster(network, mode), tuple(network.input_shape[2:4]), fps, threshold,
         round(horizon_seconds * fps), seen,
     )  # fmt: skip
     if window is None and out is None and has_screen():

@@ -1,11 +1,16 @@
 """Training that survives: best and last state on disk after every epoch, resumed after a kill."""
 
+import copy
 import hashlib
 import json
+import re
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -13,8 +18,8 @@ import pandas as pd
 import tensorflow as tf
 from tqdm.auto import tqdm
 
-from fishlib.files import write_atomically
-from fishlib.training.several_workers import all_say, fit_on_workers, is_chief, n_workers
+from fishlib.files import write_atomically, write_text
+from fishlib.training.side_by_side import side_by_side
 
 
 class EpochKeeper(keras.callbacks.Callback):
@@ -32,8 +37,7 @@ class EpochKeeper(keras.callbacks.Callback):
         self.folder, self.patience, self.data = folder, patience, data
         path = folder / "history.csv"
         self.history = pd.read_csv(path).to_dict("records") if path.exists() else []
-        self._started = time.monotonic()
-        self.total_steps, self._bar, self.writes = None, None, True
+        self.total_steps, self._bar, self._started = None, None, time.monotonic()
 
     def resume(self, iterations: int) -> None:
         """Drop an epoch that was noted but whose state was not written any more."""
@@ -84,18 +88,14 @@ class EpochKeeper(keras.callbacks.Callback):
         row = {"epoch": epoch, "iterations": iterations, "seconds": seconds, **logs}
         self.history.append({key: float(value) for key, value in row.items()})
         self._bar.set_postfix(val_loss=f"{logs['val_loss']:.4f}")
-        if self.writes:
-            self._write()
-        if self.out_of_patience():
-            self.model.stop_training = True
-
-    def _write(self) -> None:
         best = min(self.history, key=lambda row: row["val_loss"])
         if best is self.history[-1]:
             write_atomically(self.folder / "best.keras", self.model.save)
         table = self.frame()
         write_atomically(self.folder / "history.csv", lambda path: table.to_csv(path, index=False))
         write_atomically(self.folder / "last.keras", self.model.save)
+        if self.out_of_patience():
+            self.model.stop_training = True
 
 
 def warmup_cosine(peak: float, n_steps: int, warmup: float = 0.06):
@@ -106,7 +106,7 @@ def warmup_cosine(peak: float, n_steps: int, warmup: float = 0.06):
     )
 
 
-def fingerprint(*arrays: np.ndarray) -> str:
+def hash_arrays(*arrays: np.ndarray) -> str:
     """A short hash of arrays: a training is resumed on the same data only."""
     digest = hashlib.sha256()
     for array in arrays:
@@ -120,11 +120,11 @@ def train(
     validation,
     folder: str | Path,
     epochs: int,
-    optimizer: Callable[[], keras.optimizers.Optimizer] | None = None,
+    optimizer: Callable[[], keras.optimizers.Optimizer] = keras.optimizers.Adam,
     loss="binary_crossentropy",
     patience: int | None = None,
     seed: int = 0,
-    strategy=None,
+    strategy: tf.distribute.Strategy | None = None,
     settings: dict | None = None,
     progress: bool = True,
 ) -> tuple[keras.Model, pd.DataFrame]:
@@ -145,8 +145,8 @@ def train(
         One folder a training.
     epochs : int
         Epochs in all, the resumed ones included.
-    optimizer : callable, optional
-        Returns the optimizer; Adam at 1e-3 by default.
+    optimizer : callable
+        Returns the optimizer.
     loss : str or loss
         Any Keras loss.
     patience : int, optional
@@ -154,9 +154,7 @@ def train(
     seed : int
         Seeds the initial weights.
     strategy : tf.distribute.Strategy, optional
-        For instance ``tf.distribute.MirroredStrategy()`` for all local GPUs, or
-        ``tf.distribute.MultiWorkerMirroredStrategy()`` for several machines, which must all see
-        ``folder``; the first of them writes there.
+        For instance ``tf.distribute.MirroredStrategy()`` for all local GPUs.
     settings : dict, optional
         All that decides the result, such as plan and data. What ``folder`` holds of a training
         with other settings is removed, not resumed.
@@ -173,58 +171,37 @@ def train(
     ValueError
         If a split holds one class only.
     FloatingPointError
-        If the loss is not finite.
-    FileNotFoundError
-        If several machines do not see the same folder.
+        If the loss is no number any more.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for name, part in (("training", data), ("validation", validation)):
         _require_both_classes(name, part)
-    if is_chief(strategy):
-        _forget_other_training(folder, {"seed": seed, "epochs": epochs, **(settings or {})})
-    all_say(strategy)  # the first worker has written now
-    if not all_say(strategy, (folder / "settings.json").exists()):
-        raise FileNotFoundError(
-            f"Not every worker sees what the first one writes to {folder}: give a folder on a disk "
-            "they share."
-        )
+    _forget_other_training(folder, {"seed": seed, "epochs": epochs, **(settings or {})})
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
+    keeper = EpochKeeper(folder, patience, data)
+    keeper.total_steps = epochs * len(data) if progress else None
     with strategy.scope() if strategy else nullcontext():
-        model, keeper = _start(build, optimizer, loss, folder, patience, data)
-    keeper.writes = is_chief(strategy)
-    keeper.total_steps = epochs * len(data) if progress and keeper.writes else None
+        if (folder / "last.keras").exists():
+            model = keras.models.load_model(folder / "last.keras", safe_mode=True)
+            keeper.resume(int(model.optimizer.iterations.numpy()))
+        else:
+            model = build()
+            model.compile(optimizer(), loss)
     done = len(keeper.history)
     if done < epochs and not keeper.out_of_patience():
-        if n_workers(strategy) > 1:
-            fit_on_workers(model, data, validation, strategy, keeper, done, epochs)
-        else:
-            model.fit(
-                data,
-                validation_data=validation,
-                initial_epoch=done,
-                epochs=epochs,
-                callbacks=[keeper],
-                verbose=0,
-                shuffle=False,
-            )
-    all_say(strategy)
+        model.fit(
+            data,
+            validation_data=validation,
+            initial_epoch=done,
+            epochs=epochs,
+            callbacks=[keeper],
+            verbose=0,
+            shuffle=False,
+        )
     model.load_weights(folder / "best.keras")
     return model, keeper.frame()
-
-
-def _start(build, optimizer, loss, folder: Path, patience, data):
-    """A compiled network, fresh or as the last whole epoch left it, and its keeper."""
-    keeper = EpochKeeper(folder, patience, data)
-    if (folder / "last.keras").exists():
-        model = keras.models.load_model(folder / "last.keras", safe_mode=True)
-        keeper.resume(int(model.optimizer.iterations.numpy()))
-    else:
-        model = build()
-        chosen = optimizer() if optimizer else keras.optimizers.Adam(1e-3)
-        model.compile(chosen, loss)
-    return model, keeper
 
 
 def _forget_other_training(folder: Path, settings: dict) -> None:
@@ -232,7 +209,7 @@ def _forget_other_training(folder: Path, settings: dict) -> None:
     if not note.exists() or note.read_text(encoding="utf-8") != text:
         for name in ("last.keras", "best.keras", "history.csv"):
             (folder / name).unlink(missing_ok=True)
-        write_atomically(note, lambda path: path.write_text(text, encoding="utf-8"))
+        write_text(note, text)
 
 
 def _require_both_classes(name: str, data) -> None:
@@ -242,3 +219,134 @@ def _require_both_classes(name: str, data) -> None:
             f"The {name} frames hold one class only ({'bursts' if positive[0] else 'no burst'}): "
             "use a longer film, or lower the threshold of the label."
         )
+
+
+SEEN = ("frames", "motion", "fps", "name", "pieces")
+"""What a forecaster sees of a recording when it is fitted."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Rivals fitted on the questions asked of a recording.
+
+    Attributes
+    ----------
+    forecasters : dict of (name, question) -> forecaster
+        A rival that is trained once is the same object under each question.
+    left_out : dict of name -> str
+        Rivals that were not fitted, and why.
+    """
+
+    forecasters: dict[tuple[str, str], object]
+    left_out: dict[str, str]
+
+    def forecast(self, recording, at: slice | np.ndarray | None = None) -> dict[str, dict]:
+        """Let every rival forecast a recording.
+
+        Returns
+        -------
+        dict of question -> dict of name -> float64 array (T,)
+            A rival of several kinds gives a forecast each, named "name: kind".
+        """
+        made, told = {}, {}
+        for (name, question), one in self.forecasters.items():
+            if id(one) not in made:
+                made[id(one)] = _forecasts(name, one, recording, at)
+            told.setdefault(question, {}).update(made[id(one)])
+        return told
+
+    @property
+    def histories(self) -> pd.DataFrame:
+        """The losses of every training, an epoch a row, with the network in column ``name``."""
+        tables = [
+            one.history.assign(name=name)
+            for name, one in self._named().items()
+            if getattr(one, "history", None) is not None
+        ]
+        return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+
+    @property
+    def parameters(self) -> dict[str, int]:
+        """Number of parameters of every network."""
+        networks = {name: getattr(one, "model", None) for name, one in self._named().items()}
+        return {name: model.count_params() for name, model in networks.items() if model}
+
+    def _named(self) -> dict[str, object]:
+        """Every forecaster once: "name", or "name, question" if it is fitted for each."""
+        all_of = {}
+        for (name, question), one in self.forecasters.items():
+            all_of.setdefault(name, {})[question] = one
+        named = {}
+        for name, family in all_of.items():
+            several = len({id(one) for one in family.values()}) > 1
+            named |= {f"{name}, {q}" if several else name: one for q, one in family.items()}
+        return named
+
+
+def _forecasts(name: str, forecaster, recording, at) -> dict[str, np.ndarray]:
+    if hasattr(forecaster, "forecasts"):
+        kinds = forecaster.forecasts(recording, at)
+        return {f"{name}: {kind}": forecast for kind, forecast in kinds.items()}
+    return {name: forecaster.forecast(recording, at)}
+
+
+def fit_all(
+    rivals: dict[str, object],
+    recording,
+    questions: dict[str, np.ndarray],
+    parts: dict[str, slice] | None,
+    folder: str | Path,
+    progress: bool = True,
+) -> Fitted:
+    """Fit every rival on every question, side by side, the longest training first.
+
+    Called again on the same folder, trainings go on where they stopped.
+
+    Parameters
+    ----------
+    rivals : dict of name -> forecaster
+        See :mod:`fishlib.forecasters`. One with ``learns`` set is trained on that question only and
+        forecasts for all; one that is ``trained`` is taken as it is; one with 0 ``epochs`` is left
+        out.
+    recording : Recording
+    questions : dict of name -> int8 array (T,)
+    parts : dict of slice, or None
+        ``train`` and ``validation``. None, for a film too short to be split, leaves out what would
+        have to be trained.
+    folder : path
+        Each training gets a folder in it.
+    progress : bool
+        Show a bar over all epochs.
+
+    Returns
+    -------
+    Fitted
+    """
+    left_out = {}
+    for name, rival in rivals.items():
+        if getattr(rival, "epochs", None) == 0:
+            left_out[name] = "no epochs were asked for"
+        elif parts is None and not getattr(rival, "trained", False):
+            left_out[name] = "the film is too short to be split and trained on"
+    kept = {name: rival for name, rival in rivals.items() if name not in left_out}
+    longest_first = sorted(kept, key=lambda name: -getattr(kept[name], "effort", 0))
+    seen = SimpleNamespace(**{key: getattr(recording, key, None) for key in SEEN})
+    calls, rounds, used = {}, {}, {}
+    for name in longest_first:
+        rival = kept[name]
+        once = getattr(rival, "learns", None)
+        for question in questions:
+            used[name, question] = (name, once or question)
+            if getattr(rival, "trained", False) or used[name, question] in calls:
+                continue
+            words = name if once else f"{name} {question}"
+            own = Path(folder) / re.sub(r"\W+", "_", words).strip("_").lower()
+            fit = copy.deepcopy(rival).fit
+            calls[used[name, question]] = partial(
+                fit, seen, questions[once or question], parts, own
+            )
+            if getattr(rival, "epochs", None):
+                rounds[own] = rival.epochs
+    fitted = side_by_side(calls, rounds=rounds if progress else None)
+    pairs = [(name, question) for name in kept for question in questions]
+    return Fitted({pair: fitted.get(used[pair], kept[pair[0]]) for pair in pairs}, left_out)

@@ -56,10 +56,10 @@ def _stations(path: Path, frames: np.ndarray) -> dict:
     """The stations as callables without arguments, each on what the one before it made."""
     from fishlib.clips import ClipDataset, motion_channels
     from fishlib.evaluation.bootstrap import bootstrap_scores
+    from fishlib.forecasters.networks import forecast_film
     from fishlib.models import build_motion_convlstm
     from fishlib.motion import measure_motion
     from fishlib.questions import label_bursts
-    from fishlib.streaming import forecast_film
     from fishlib.video import iter_frames
 
     layout = motion_channels()
@@ -68,7 +68,7 @@ def _stations(path: Path, frames: np.ndarray) -> dict:
     probability = rng.random(len(frames))
     clip_shape = (3, *frames.shape[1:], 3)
     model = build_motion_convlstm(clip_shape)
-    forecast_film(model, frames[:40], layout=layout, progress=False)  # compile
+    forecast_film(model, frames[:40], layout)  # compile
     data = ClipDataset(frames, label, layout=layout, batch_size=32, flips=4, shuffle=True,
                        max_samples=len(frames))  # fmt: skip
 
@@ -81,7 +81,7 @@ def _stations(path: Path, frames: np.ndarray) -> dict:
         lambda: measure_motion(frames),
         lambda: label_bursts(probability),
         gather,
-        lambda: forecast_film(model, frames, layout=layout, progress=False),
+        lambda: forecast_film(model, frames, layout),
         lambda: bootstrap_scores(label, {"p": probability}, n_resamples=100),
     )
     return dict(zip(STATIONS, calls, strict=True))

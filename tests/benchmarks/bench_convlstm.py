@@ -133,6 +133,11 @@ def _measure(repetitions: int) -> list[Row]:
             )
     stock_step = rows[1].theirs
     _report_peak(library, stock_step, SIZES["paper size, batch 4"])
+    cost = step_cost(repetitions)
+    print(
+        f"a training step of the set paper with {library}: {duration(cost['seconds'])} of the "
+        f"processor, {cost['megabytes']:.0f} MB"
+    )
     return rows
 
 
@@ -220,6 +225,25 @@ def _agreement(first, second) -> str:
 def _clips(shape):
     rng = np.random.default_rng(0)
     return (rng.random(shape) * (rng.random(shape) < 0.1)).astype(np.float32)
+
+
+def step_cost(n_steps: int) -> dict[str, float]:
+    """Seconds of the processor and peak MB of a training step at the study's own size."""
+    import keras
+
+    from fishlib.models import build_upbeat_snowflake
+
+    shape = SIZES["paper size, batch 4"]
+    clips, targets = _clips(shape), np.arange(shape[0]) % 2
+    model = build_upbeat_snowflake(shape[1:])
+    model.compile(keras.optimizers.Adam(8e-5), "binary_crossentropy")
+    megabytes, _ = peak_memory(lambda: model.train_on_batch(clips, targets))  # also compiles
+    seconds = []
+    for _ in range(n_steps):
+        start = time.process_time()
+        model.train_on_batch(clips, targets)
+        seconds.append(time.process_time() - start)
+    return {"seconds": float(np.median(seconds)), "megabytes": megabytes}
 
 
 def _report_peak(library: str, seconds: float, shape) -> None:

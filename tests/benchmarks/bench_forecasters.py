@@ -84,18 +84,18 @@ def measure_seed(seed: int, folder: Path, minutes, test_minutes, steps, epochs, 
     labels = {k: (train, np.where(scored, asked, -1)) for k, (train, asked) in labels.items()}
     forecasts, seconds = {"onset": {}, "burst": {}}, {}
     for target, (train, _) in labels.items():
-        forecasts[target] |= _history(film.motion, train, parts, test.motion)
-        print(f"seed {seed}: history models of {target} fitted", flush=True)
+        forecasts[target] |= _past(film, train, parts, test)
+        print(f"seed {seed}: models of the past fitted for {target}", flush=True)
     for name, target, network, asked in (
         ("ConvLSTM", "onset", "motion_convlstm", ("onset", "burst")),
         ("CNN", "onset", "motion_cnn", ("onset",)),
         ("ConvLSTM trained on bursts", "burst", "motion_convlstm", ("burst",)),
     ):
         own = folder / f"seed{seed}_{target}_{network}"
-        model, layout, seconds[name] = _train(
+        fitted, seconds[name] = _train(
             network, film, labels[target][0], parts, own, seed, epochs, steps
         )
-        p = _forecast(model, layout, test.frames, [labels[other][1] for other in asked])
+        p = _forecast(fitted, test, [labels[other][1] for other in asked])
         for other in asked:
             forecasts[other][name] = p
         print(f"seed {seed}: {name} trained in {seconds[name]} s", flush=True)
@@ -106,42 +106,32 @@ def measure_seed(seed: int, folder: Path, minutes, test_minutes, steps, epochs, 
     return {"seed": seed, "seconds": seconds, **verdicts}
 
 
-def _history(motion, label, parts, test_speed) -> dict[str, np.ndarray]:
-    """The three history models, fitted on the training part, on the test film."""
-    from fishlib.forecasters.regressions import HistoryForecaster, fit_history_forecaster
+def _past(film, label, parts, test) -> dict[str, np.ndarray]:
+    """The three models of the past, fitted on the training part, on the test film."""
+    from fishlib.forecasters.regressions import Regressions
 
-    part = parts["train"]
-    fitted = {
-        kind: fit_history_forecaster([motion[part]], [label[part]], kind)
-        for kind in ("logistic", "boosting")
-    }
-    two = fitted["logistic"].classifiers + fitted["boosting"].classifiers
-    fitted["both"] = HistoryForecaster(two)
-    return {KINDS[kind]: model.forecast(test_speed) for kind, model in fitted.items()}
+    forecasts = Regressions().fit(film, label, parts).forecasts(test)
+    return {KINDS[kind]: forecast for kind, forecast in forecasts.items()}
 
 
 def _train(network, film, label, parts, folder, seed, epochs, steps):
-    from fishlib.forecasters.networks import Plan, fit_network
+    from fishlib.forecasters.networks import Network, Plan
 
-    plan = Plan(network, epochs=epochs, steps_per_epoch=steps, motion_weight=0.0, seed=seed)
+    plan = Plan(network, epochs=epochs, steps_per_epoch=steps, seed=seed)
     start = time.process_time()
-    model, history = fit_network(
-        plan, film.frames, film.motion, label, parts, folder, progress=False
-    )
-    seconds = {"processor": time.process_time() - start, "clock": float(history["seconds"].sum())}
-    return model, plan.layout, seconds
+    fitted = Network(plan).fit(film, label, parts, folder)
+    clock = float(fitted.history["seconds"].sum())
+    return fitted, {"processor": time.process_time() - start, "clock": clock}
 
 
-def _forecast(model, layout, frames, labels) -> np.ndarray:
+def _forecast(fitted, film, labels) -> np.ndarray:
     """The network at every frame that one of the labels asks about."""
-    from fishlib.forecasters.networks import forecast_frames
-
     asked = np.any([label >= 0 for label in labels], axis=0)
-    return forecast_frames(model, frames, layout, np.flatnonzero(asked))
+    return fitted.forecast(film, np.flatnonzero(asked))
 
 
 def _verdict(label, forecasts) -> dict:
-    """AUCs, differences from the best history model on this very film, gain of stacking."""
+    """AUCs, differences from the best model of the past on this very film, gain of stacking."""
     from fishlib.evaluation import evaluate
     from fishlib.evaluation.beyond import stacking_table
 
@@ -171,7 +161,7 @@ def _verdict(label, forecasts) -> dict:
 
 
 def _limit(test, label, forecasts, best, calm, n_frames) -> dict:
-    """The oracle on evenly spread frames, and the way to it from the best history model."""
+    """The oracle on evenly spread frames, and the way to it from the best model of the past."""
     from fishlib.evaluation import evaluate
     from fishlib.tank.oracle import oracle_forecast
     from fishlib.tank.state import TankConfig
@@ -199,10 +189,9 @@ def _numbers(row) -> list[float]:
 
 def measure_paper() -> dict:
     """Seconds and memory of a training step of the set ``paper``, on one thread."""
-    from fishlib.models import build_upbeat_snowflake
-    from fishlib.training.cost import step_cost
+    from bench_convlstm import step_cost
 
-    cost = step_cost(build_upbeat_snowflake, n_steps=PAPER_STEPS)
+    cost = step_cost(PAPER_STEPS)
     days = cost["seconds"] * STUDY_CLIPS / 4 / 86400
     return {
         "seconds": cost["seconds"], "peak_mb": cost["megabytes"], "steps": PAPER_STEPS,

@@ -7,8 +7,10 @@ as the oracle draws them, are compared with futures drawn at 240 x 320.
 
 import argparse
 import time
+from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 from bench_tank import measure
 from pose import pose_features
 from scipy.special import logit
@@ -18,7 +20,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from fishlib.forecasters.regressions import fit_history_forecaster
+from fishlib.forecasters.regressions import Regressions
 from fishlib.motion import recent_motion
 from fishlib.questions import label_bursts, label_onsets
 from fishlib.tank import oracle as rollouts
@@ -80,10 +82,14 @@ def main(n_tanks: int, minutes: float) -> None:
         print(f"{target}: {100 * (asked == 1).sum() / (asked >= 0).sum():.1f} % positive")
         level = [np.r_[np.nan, -s[:-1]] for s in motions[first:]]
         print(f"  level -motion[t-1]       {auc(labels[first:], level):.3f}")
-        for kind in ("logistic", "boosting", "both"):
-            fitted = fit_history_forecaster(motions[:first], labels[:first], kind)
-            forecasts = [fitted.forecast(s) for s in motions[first:]]
-            print(f"  history {kind:15s} {auc(labels[first:], forecasts):.3f}")
+        stops = np.cumsum([len(s) for s in motions])
+        pieces = pd.DataFrame({"film": "tank", "start": [0, *stops[:-1]], "stop": stops})
+        film = SimpleNamespace(motion=np.concatenate(motions), pieces=pieces)
+        parts = {"train": slice(0, int(stops[first - 1]))}
+        past = Regressions().fit(film, np.concatenate(labels), parts).forecasts(film)
+        for kind, forecast in past.items():
+            forecasts = np.split(forecast, stops[:-1])[first:]
+            print(f"  past {kind:18s} {auc(labels[first:], forecasts):.3f}")
         pose = pose_forecasts(tracks[:first], labels[:first], tracks[first:])
         print(f"  pose features           {auc(labels[first:], pose):.3f}")
         start = time.process_time()

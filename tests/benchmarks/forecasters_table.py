@@ -19,8 +19,8 @@ def as_markdown(seeds: list[dict], paper: dict, cores: int, day, size: dict) -> 
         "idle core takes. "
         f"A column is a simulated tank: {size['minutes']} minutes of film to train and choose on, "
         f"another film of {size['test_minutes']} minutes to be scored on (every third frame). "
-        f"Networks: {size['epochs']} × {size['steps']} steps of {plan.batch_size} clips, no "
-        f"auxiliary target (the notebooks: {plan.epochs} × {plan.steps_per_epoch} steps). "
+        f"Networks: {size['epochs']} × {size['steps']} steps of {plan.batch_size} clips "
+        f"(the notebooks: {plan.epochs} × {plan.steps_per_epoch} steps). "
         "In brackets: 95 % intervals of the moving-block bootstrap, blocks of 300 frames. "
         "The *best ỹ model* is the one of three with the highest AUC **on the test film**, which "
         "favours it.",

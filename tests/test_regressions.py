@@ -1,0 +1,128 @@
+"""Regression and boosting on the past of the motion."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from fishlib.forecasters.regressions import (
+    KINDS,
+    N_LAGS,
+    PastMotion,
+    Regressions,
+    motion_features,
+)
+from fishlib.questions import label_bursts
+
+PARTS = {"train": slice(0, 1500), "validation": slice(1500, 2500)}
+
+
+@pytest.fixture(scope="module")
+def film():
+    rng = np.random.default_rng(5)
+    motion = np.convolve(rng.exponential(1e-3, 4000), np.ones(8) / 8, "same")
+    return SimpleNamespace(motion=motion)
+
+
+@pytest.fixture(scope="module")
+def question(film):
+    return label_bursts(film.motion)
+
+
+def pieces(*edges):
+    return pd.DataFrame({"film": "film", "start": edges[:-1], "stop": edges[1:]})
+
+
+def test_features_equal_a_loop(film):
+    features = motion_features(film.motion)
+    assert np.isnan(features[:N_LAGS]).all()
+    for t in (119, 500, 3999):
+        past = film.motion[t - 119 : t][::-1]
+        np.testing.assert_allclose(features[t, :119], past)
+        window = past[:10]
+        place = (past[0] - window.min()) / np.ptp(window)
+        expected = [window.mean(), window.min(), window.max(), window.std(), place]
+        np.testing.assert_allclose(features[t, 119 + 10 : 119 + 15], expected)
+
+
+def test_frames_can_be_asked_for(film, question):
+    rows = motion_features(film.motion, slice(100, 300))
+    np.testing.assert_array_equal(rows, motion_features(film.motion)[100:300])
+    forecaster = PastMotion("logistic").fit(film, question, PARTS)
+    some = forecaster.forecast(film, np.array([50, 700, 900]))
+    assert np.flatnonzero(np.isfinite(some)).tolist() == [700, 900]
+    np.testing.assert_allclose(some[[700, 900]], forecaster.forecast(film)[[700, 900]])
+    assert np.isnan(forecaster.forecast(film, slice(0, 100))).all()
+
+
+def test_pieces_are_films_of_their_own(film, question):
+    """Fitted and forecast on two pieces: as on two films, of which neither knows the other."""
+    forecaster = PastMotion("logistic").fit(film, question, PARTS)
+    two = SimpleNamespace(motion=film.motion, pieces=pieces(0, 2000, 4000))
+    halves = film.motion[:2000], film.motion[2000:]
+    alone = [SimpleNamespace(motion=half) for half in halves]
+    expected = np.concatenate([forecaster.forecast(one) for one in alone])
+    np.testing.assert_array_equal(forecaster.forecast(two), expected)
+    cut = SimpleNamespace(motion=film.motion, pieces=pieces(0, 700, 4000))
+    silent = question.copy()
+    silent[700 : 700 + N_LAGS] = -1  # the first frames of the second piece have no past
+    ours = PastMotion("logistic").fit(cut, question, PARTS).classifiers[0]
+    features = np.concatenate(
+        [
+            motion_features(film.motion[part])[silent[part] >= 0]
+            for part in (slice(0, 700), slice(700, 1500))
+        ]
+    )
+    label = silent[:1500][silent[:1500] >= 0]
+    assert ours[0].n_samples_seen_ == len(label)
+    np.testing.assert_allclose(ours[0].mean_, features.mean(axis=0))
+
+
+def test_the_training_part_alone_is_learned_from(film, question):
+    fitted = PastMotion("logistic").fit(film, question, PARTS)
+    changed = question.copy()
+    changed[1500:] = 1 - changed[1500:]
+    again = PastMotion("logistic").fit(film, changed, PARTS)
+    np.testing.assert_array_equal(fitted.forecast(film), again.forecast(film))
+
+
+def test_all_kinds_at_once_equal_each_fitted_alone(film, question):
+    together = Regressions(seed=3).fit(film, question, PARTS).forecasts(film)
+    assert list(together) == ["logistic", "boosting", "both"]
+    for kind in KINDS:
+        alone = PastMotion(kind, seed=3).fit(film, question, PARTS)
+        np.testing.assert_array_equal(alone.forecast(film), together[kind])
+
+
+def test_more_frames_than_needed_are_thinned_out_evenly(film, question):
+    whole = {"train": slice(None)}
+    few = PastMotion("logistic", max_frames=1000).fit(film, question, whole)
+    every = PastMotion("logistic").fit(film, question, whole)
+    step = round((question[N_LAGS:] >= 0).sum() / 1000)
+    thinned = np.full(len(question), -1)
+    at = np.flatnonzero(question >= 0)[::step]
+    thinned[at] = question[at]
+    same = PastMotion("logistic").fit(film, thinned, whole)
+    np.testing.assert_array_equal(few.forecast(film), same.forecast(film))
+    assert not np.array_equal(few.forecast(film), every.forecast(film), equal_nan=True)
+
+
+def test_logistic_regression_beats_every_published_forecast(published):
+    study = published.study()
+    fitted = PastMotion("logistic").fit(study, study.questions["burst"], study.parts)
+    test = study.parts["test"]
+    label, forecast = study.questions["burst"][test], fitted.forecast(study)[test]
+    asked = label >= 0
+    assert roc_auc_score(label[asked], forecast[asked]) >= 0.873
+    assert average_precision_score(label[asked], forecast[asked]) > 0.55
+
+
+def test_bad_input_is_refused(film, question):
+    with pytest.raises(ValueError, match="one class only"):
+        PastMotion().fit(film, np.zeros(len(film.motion), np.int8), PARTS)
+    with pytest.raises(ValueError, match="kind is one of logistic"):
+        PastMotion("oracle")
+    with pytest.raises(ValueError, match="too short to be split"):
+        PastMotion().fit(film, question, None)
