@@ -6,22 +6,24 @@ import numpy as np
 import pytest
 from nbclient import NotebookClient
 
+from fishlib.evaluation.alarms import raise_alarms
 from fishlib.figures import explore as explorer
 from fishlib.figures.explore import _label_summary, explore_film, explore_labels, explore_threshold
+from fishlib.figures.style import MUTED
 from fishlib.questions import label_bursts
 
 rng = np.random.default_rng(6)
-SPEED = 1.5e-3 + 1e-3 * np.sin(np.arange(900) / 15) + 1e-4 * rng.random(900)
-LABEL = label_bursts(SPEED)
+MOTION = 1.5e-3 + 1e-3 * np.sin(np.arange(900) / 15) + 1e-4 * rng.random(900)
+LABEL = label_bursts(MOTION)
 FORECAST = np.clip(0.4 * LABEL + 0.5 * rng.random(900), 0, 1)
 FRAMES = rng.integers(0, 255, (900, 12, 16), dtype=np.uint8)
 
 
 def make(kind, **options):
     return {
-        "labels": lambda: explore_labels(SPEED, **options),
-        "threshold": lambda: explore_threshold(LABEL, FORECAST, SPEED, **options),
-        "film": lambda: explore_film(FRAMES, FORECAST, SPEED, **options),
+        "labels": lambda: explore_labels(MOTION, **options),
+        "threshold": lambda: explore_threshold(LABEL, FORECAST, MOTION, **options),
+        "film": lambda: explore_film(FRAMES, FORECAST, MOTION, **options),
     }[kind]()
 
 
@@ -56,6 +58,49 @@ def test_every_control_changes_the_picture(kind):
         low = explored.picture().data
         control.value = control.max
         assert len({low, explored.picture().data}) == 2
+
+
+def test_the_picture_equals_one_drawn_anew(kind):
+    """Moved artists leave nothing behind."""
+    used, anew = make(kind), make(kind)
+    name, control = next(iter(used.controls.items()))
+    for value in (control.max, control.min):
+        control.value = value
+        used.picture()
+    for one in (used, anew):
+        one.controls[name].value = control.max
+    assert used.picture().data == anew.picture().data
+
+
+def test_threshold_starts_at_the_one_given_and_both_are_named(monkeypatch):
+    drawn, real = [], explorer.MovingPicture
+    keep = lambda axes, moving: drawn.append(axes.figure) or real(axes, moving)  # noqa: E731
+    monkeypatch.setattr(explorer, "MovingPicture", keep)
+    assert make("threshold", threshold=0.31).controls["threshold"].value == 0.31
+    best = make("threshold").controls["threshold"].value
+    assert best != 0.31
+    texts = [text.get_text() for text in drawn[0].legends[0].get_texts()]
+    assert "where the slider starts: 0.31" in texts
+    assert f"best in hindsight: {best:.3g}" in texts
+    assert "grey: not labelled" in texts
+
+
+def test_hits_and_false_alarms_are_those_of_a_slow_loop():
+    _, ax = plt.subplots()
+    ax.set_ylim(-1, 1)
+    onsets = np.array([100, 260, 700])
+    marks = explorer._AlarmMarks(ax, "#BF5700", onsets, 45, 30.0)
+    alarms = raise_alarms(FORECAST, 0.5)
+    words = marks.show(alarms)
+    hits = [any(t < onset <= t + 45 for onset in onsets) for t in alarms]
+    warned = sum(any(t < onset <= t + 45 for t in alarms) for onset in onsets)
+    assert words == f"{warned} of 3 onsets, {hits.count(False)} false alarms"
+    np.testing.assert_allclose(marks.squares.get_offsets()[:, 0], alarms / 30)
+    grey = plt.matplotlib.colors.to_rgba(MUTED)
+    assert [not np.allclose(c, grey) for c in marks.squares.get_facecolor()] == hits
+    for bar, t in zip(marks.bars.get_segments(), alarms, strict=True):
+        np.testing.assert_allclose(bar[:, 0], [t / 30, (t + 45) / 30])
+    plt.close("all")
 
 
 def test_no_figure_stays_open(kind):
@@ -99,4 +144,11 @@ def test_title_sums_up_the_published_label(published):
 
 
 def test_one_class_is_said_and_not_raised():
-    assert _label_summary(np.zeros(900, int), SPEED, 30.0).startswith("0% of frames positive")
+    assert _label_summary(np.zeros(900, int), MOTION, 30.0).startswith("0% of frames positive")
+
+
+def test_one_class_is_said_in_the_figure():
+    explore_threshold(np.zeros(900, int), FORECAST, MOTION)
+    (text,) = plt.gcf().axes[0].texts
+    assert "one class" in text.get_text()
+    plt.close("all")

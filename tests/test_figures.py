@@ -1,141 +1,214 @@
-"""What holds for every figure: axes returned, texts and units there, legible, nothing leaked."""
+"""What holds for every figure on a desk and on a phone: units, legible texts, nothing covered."""
+
+import itertools
+from pathlib import Path
+from xml.etree import ElementTree
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.text import Text
 
 from fishlib import figures
+from fishlib.figures.style import DESK, PHONE, figure_of, page
 from fishlib.questions import label_bursts
 from fishlib.splits import split_frames
 
 rng = np.random.default_rng(5)
 T = 2000
-SPEED = 1.5e-3 + 1e-3 * np.sin(np.arange(T) / 20) + 1e-4 * rng.random(T)
-LABEL = label_bursts(SPEED)
+MOTION = 1.5e-3 + 1e-3 * np.sin(np.arange(T) / 20) + 1e-4 * rng.random(T)
+LABEL = label_bursts(MOTION)
 FORECASTS = {
     "ConvLSTM": np.clip(0.5 * (LABEL == 1) + 0.4 * rng.random(T), 0, 1),
-    "level": np.where(np.arange(T) > 0, 1 - SPEED / SPEED.max(), np.nan),
+    "published baseline": np.where(np.arange(T) > 0, 1 - MOTION / MOTION.max(), np.nan),
 }
 FRAMES = rng.integers(0, 255, (30, 24, 32), dtype=np.uint8)
 CLIP = rng.random((6, 24, 32, 4), dtype=np.float32)
-TABLE = pd.DataFrame(
-    {"name": ["level", "ConvLSTM"], "auc": [0.87, 0.83], "low": [0.84, 0.8], "high": [0.9, 0.85]}
+NAMES = ["level −ỹ[t−1]", "published baseline", "past of the motion: logistic", "CNN", "ConvLSTM"]
+TABLE = pd.DataFrame({"name": NAMES, "value": [0.61, 0.62, 0.68, 0.71, 0.74]})
+TABLE = TABLE.assign(low=TABLE.value - 0.03, high=TABLE.value + 0.02)
+LEADS = pd.concat([TABLE.assign(lead=lead, value=TABLE.value - lead / 9) for lead in (0, 0.5, 1)])
+DIFFERENCES = pd.DataFrame(
+    {
+        "name": [f"ConvLSTM − {name}" for name in NAMES[:3]],
+        "value": [0.036, 0.02, -0.007],
+        "low": [0.022, 0.01, -0.032],
+        "high": [0.054, 0.03, 0.007],
+    }
 )
-TIDY = pd.concat([TABLE.assign(lead=lead, level=lead * 1e-3) for lead in (0.0, 0.5, 1.0)])
 HISTORY = pd.DataFrame({"epoch": [0, 1], "loss": [0.6, 0.5], "val_loss": [0.55, 0.52]})
 SHARE = np.linspace(0, 1, 5)
 CURVE = pd.DataFrame({"time_in_warning": SHARE, "sensitivity": np.sqrt(SHARE)})
-THRESHOLDS = {"ConvLSTM": 0.5, "level": 0.6}
+PLACES = np.full((8, 3, 2), 9.0)
 
 CALLS = {
-    "plot_alarm_raster": (SPEED, {"level": np.array([150, 400])}),
-    "plot_auc_by_lead": (TIDY,),
-    "plot_augmentation": (CLIP,),
-    "plot_autocorrelation": ({"train": SPEED},),
-    "plot_chase_strip": (FRAMES, SPEED[:30], 30.0, 0, 30),
+    "plot_alarm_raster": (MOTION, {"CNN": np.array([150, 400])}, 30.0, 0, 900, np.array([160])),
+    "plot_auc_by_lead": (LEADS,),
+    "plot_autocorrelation": ({"train": MOTION},),
+    "plot_chase_strip": (FRAMES, MOTION[:30], 30.0, 0, 30),
     "plot_clip": (CLIP, (0, 5)),
-    "plot_convlstm_cell": (),
     "plot_difference": (FRAMES[0], FRAMES[1]),
-    "plot_differences": (TABLE.rename(columns={"auc": "difference"}),),
-    "plot_equal_level": (TIDY,),
+    "plot_differences": (DIFFERENCES,),
     "plot_flips": (FRAMES[0],),
     "plot_forecast_histogram": (LABEL, FORECASTS["ConvLSTM"]),
     "plot_forest": (TABLE,),
-    "plot_frames": (FRAMES[:4],),
-    "plot_label_anatomy": (SPEED, 500),
-    "plot_label_timeline": (SPEED, LABEL),
-    "plot_onset_anatomy": (SPEED, 500, 1.5e-3),
-    "plot_pipeline": (),
-    "plot_precision_recall": (LABEL, FORECASTS),
+    "plot_frames": (FRAMES[:5], [f"{t} s" for t in range(5)]),
+    "plot_label_anatomy": (MOTION, 500),
+    "plot_label_timeline": (MOTION, LABEL),
+    "plot_moments": (FRAMES[:8], np.arange(8), PLACES, (0, 2)),
+    "plot_motion": (MOTION, 30.0, 0, 900, None, FORECASTS["ConvLSTM"]),
+    "plot_onset_anatomy": (MOTION, 500, 1.5e-3),
     "plot_reliability": (LABEL, FORECASTS),
     "plot_roc": (LABEL, FORECASTS),
-    "plot_roc_and_precision": (LABEL, FORECASTS),
     "plot_run_lengths": (LABEL,),
-    "plot_share_of_limit": (TABLE.rename(columns={"auc": "share"}),),
-    "plot_motion": (SPEED,),
-    "plot_motion_distribution": ({"train": SPEED, "test": SPEED * 1.1},),
-    "plot_split": (SPEED, split_frames(T, (0.7, 0.15, 0.15), 45)),
-    "plot_study_comparison": (SPEED, LABEL, FORECASTS, THRESHOLDS),
-    "plot_task_timeline": (),
-    "plot_tensor_flow": (),
-    "plot_threshold_curves": (LABEL, FORECASTS["ConvLSTM"]),
+    "plot_share_of_limit": (TABLE.assign(value=[-0.2, 0, 0.3, 0.5, 0.7]),),
+    "plot_split": (MOTION, split_frames(T, (0.7, 0.15, 0.15), 45)),
+    "plot_study_comparison": (MOTION, LABEL, FORECASTS, {name: 0.5 for name in FORECASTS}),
     "plot_training_history": (HISTORY,),
-    "plot_warning_curve": ({"level": CURVE},),
+    "plot_warning_curve": ({name: CURVE for name in NAMES},),
 }
-PICTURES = {
-    "plot_augmentation", "plot_clip", "plot_convlstm_cell", "plot_difference", "plot_flips",
-    "plot_frames", "plot_pipeline", "plot_task_timeline", "plot_tensor_flow",
-}  # fmt: skip
+PICTURES = {"plot_clip", "plot_difference", "plot_flips", "plot_frames", "plot_moments"}
 PURE_NUMBERS = ("Epoch", "ROC-AUC", "Number of", "Frames", "Forecast p", "Observed frequency",
-                "Share of", "Threshold", "Difference of ROC-AUC")  # fmt: skip
+                "Share of", "Difference of ROC-AUC", "slice", "ỹ = mean change")  # fmt: skip
+SMALLEST = 9 * 72 / 100
+"""Points of a text that is 9 pixels high where 100 are an inch."""
 
 
-@pytest.fixture(autouse=True)
-def _close_figures():
-    plt.close("all")
-    yield
-    plt.close("all")
-
-
-@pytest.fixture(params=sorted(CALLS))
-def name(request):
+@pytest.fixture(scope="module", params=[DESK, PHONE], ids=["desk", "phone"])
+def width(request):
     return request.param
 
 
-def draw(name):
-    return np.ravel(getattr(figures, name)(*CALLS[name]))
+@pytest.fixture(scope="module", params=sorted(CALLS))
+def drawn(request, width):
+    """A figure, drawn once; its name, and matplotlib's settings before."""
+    before = dict(mpl.rcParams)
+    with page(width):
+        axes = getattr(figures, request.param)(*CALLS[request.param])
+    figure = figure_of(axes)
+    figure.canvas.draw()
+    yield request.param, figure, np.ravel(axes), before
+    plt.close("all")
+
+
+def texts_of(figure):
+    """The texts that are drawn: ticks outside an axis' limits keep theirs, unseen."""
+    outside = set()
+    for axis in itertools.chain.from_iterable((ax.xaxis, ax.yaxis) for ax in figure.axes):
+        low, high = sorted(axis.get_view_interval())
+        outside |= {t.label1 for t in axis.get_major_ticks() if not low <= t.get_loc() <= high}
+    texts = (t for t in figure.findobj(Text) if t.get_visible() and t not in outside)
+    return [text for text in texts if text.get_text().strip()]
 
 
 def test_every_figure_is_tried():
     assert set(CALLS) == {name for name in figures.__all__ if name.startswith("plot_")}
 
 
-def test_returns_axes_of_one_figure_of_page_width(name):
-    axes = draw(name)
-    assert len(axes)
-    assert all(isinstance(ax, mpl.axes.Axes) for ax in axes)
-    assert len({ax.figure for ax in axes}) == 1 == len(plt.get_fignums())
-    assert 6 <= axes[0].figure.get_figwidth() <= 9
-
-
-def test_leaves_settings_alone(name):
-    before = dict(mpl.rcParams)
-    draw(name)
+def test_a_figure_is_whole_and_says_what_it_shows(drawn, width):
+    name, figure, axes, before = drawn
+    assert all(isinstance(ax, mpl.axes.Axes) and ax.figure is figure for ax in axes)
     assert dict(mpl.rcParams) == before
-
-
-@pytest.mark.parametrize("name", sorted(set(CALLS) - PICTURES))
-def test_axes_say_what_they_show_and_in_which_unit(name):
-    figure = draw(name)[0].figure
+    assert width * 0.8 <= figure.get_figwidth() <= width
     texts = [text for ax in figure.axes for text in (ax.get_xlabel(), ax.get_ylabel()) if text]
-    assert any(ax.get_xlabel() for ax in figure.axes)
+    assert name in PICTURES or any(ax.get_xlabel() for ax in figure.axes)
     for text in texts:
         assert "(" in text or text.startswith(PURE_NUMBERS), text
+    page_box, size = figure.get_tightbbox(), figure.get_size_inches()
+    assert page_box.x0 > -0.06
+    assert page_box.y0 > -0.06
+    assert page_box.x1 < size[0] + 0.06
+    assert page_box.y1 < size[1] + 0.06
 
 
-def test_text_is_legible_and_inside_the_figure(name):
-    figure = draw(name)[0].figure
-    figure.canvas.draw()
-    texts = [t for t in figure.findobj(mpl.text.Text) if t.get_text().strip() and t.get_visible()]
-    assert min((text.get_fontsize() for text in texts), default=9) >= 9
-    page, (width, height) = figure.get_tightbbox(), figure.get_size_inches()
-    assert page.x0 > -0.06
-    assert page.y0 > -0.06
-    assert page.x1 < width + 0.06
-    assert page.y1 < height + 0.06
+def test_texts_are_legible_and_do_not_overlap(drawn, width):
+    _, figure, _, _ = drawn
+    smallest = min((text.get_fontsize() for text in texts_of(figure)), default=9)
+    assert smallest >= (9 if width == DESK else SMALLEST)
+    boxes = [(t.get_text(), t.get_window_extent()) for t in texts_of(figure)]
+    for (one, a), (other, b) in itertools.combinations(boxes, 2):
+        wide, high = min(a.x1, b.x1) - max(a.x0, b.x0), min(a.y1, b.y1) - max(a.y0, b.y0)
+        assert wide < 1 or high < 3, f"{one!r} lies on {other!r}"
 
 
-def test_legends_do_not_cover_the_data(name):
-    for ax in draw(name)[0].figure.axes:
-        if ax.get_legend() is not None and ax.get_visible():
-            ax.figure.canvas.draw()
-            box, frame = ax.get_legend().get_window_extent(), ax.get_window_extent()
-            assert box.x0 >= frame.x1 - 1 or box.y0 >= frame.y1 - 1
+def test_legends_do_not_cover_the_data(drawn):
+    _, figure, _, _ = drawn
+    frames = [ax.get_window_extent() for ax in figure.axes]
+    for legend in [ax.get_legend() for ax in figure.axes if ax.get_legend()] + figure.legends:
+        box = legend.get_window_extent().padded(-1)
+        assert not any(box.overlaps(frame) for frame in frames)
+
+
+EMPTY = TABLE.iloc[:0].copy()
+EMPTY.attrs["reason"] = "2.0 minutes of film are too short to be split."
+NOTHING = {
+    "plot_forest": (EMPTY,),
+    "plot_differences": (EMPTY,),
+    "plot_auc_by_lead": (EMPTY,),
+    "plot_share_of_limit": (EMPTY,),
+    "plot_training_history": (EMPTY,),
+    "plot_roc": (np.array([], int), {}),
+    "plot_reliability": (np.zeros(9, int), {"CNN": np.zeros(9)}),
+    "plot_forecast_histogram": (np.zeros(9, int), np.zeros(9)),
+    "plot_warning_curve": ({},),
+    "plot_alarm_raster": (MOTION, {}),
+    "plot_run_lengths": (np.zeros(9, int),),
+}
+
+
+@pytest.mark.parametrize("name", NOTHING)
+def test_what_cannot_be_drawn_is_said(name):
+    ax = getattr(figures, name)(*NOTHING[name])
+    (text,) = texts_of(ax.figure)
+    expected = EMPTY.attrs["reason"] if NOTHING[name][0] is EMPTY else ""
+    assert text.get_text().endswith(expected or ".")
+    plt.close("all")
 
 
 def test_given_axes_are_used():
-    _, ax = plt.subplots()
-    assert figures.plot_motion(SPEED, ax=ax) is ax
-    assert figures.plot_roc(LABEL, FORECASTS, ax=plt.subplots()[1]).figure is not ax.figure
+    _, (left, right) = plt.subplots(1, 2)
+    assert figures.plot_motion(MOTION, ax=left) is left
+    assert figures.plot_forest(EMPTY, ax=right) is right
+    plt.close("all")
+
+
+def test_names_are_loaded_when_used_and_unknown_ones_are_told():
+    assert "plot_forest" in dir(figures)
+    with pytest.raises(AttributeError, match=r"no plot_nonsense; it has: .*plot_forest"):
+        figures.plot_nonsense  # noqa: B018
+
+
+DRAWINGS = sorted((Path(__file__).resolve().parents[1] / "figures").glob("*.svg"))
+
+
+def test_the_drawings_are_there():
+    names = [path.stem for path in DRAWINGS]
+    assert names == ["convlstm_cell", "pipeline", "task_timeline", "tensor_flow"]
+
+
+@pytest.mark.parametrize("path", DRAWINGS, ids=lambda path: path.stem)
+def test_drawings_are_legible_on_a_phone_and_load_nothing(path):
+    root = ElementTree.parse(path).getroot()
+    _, _, across, down = map(float, root.get("viewBox").split())
+    tags = [element.tag.split("}")[1] for element in root]
+    assert tags[:2] == ["title", "desc"]
+    assert all(root[i].text.strip() for i in range(2))
+    ground = next(e for e in root if e.tag.endswith("rect"))
+    assert (ground.get("width"), ground.get("height")) == (f"{across:g}", f"{down:g}")
+    sizes = [float(e.get("font-size")) for e in root.iter() if e.get("font-size")]
+    assert min(sizes) * 358 / across >= 9  # a page of 390 pixels with its margins
+    assert "http" not in path.read_text().replace("http://www.w3.org/2000/svg", "")
+    for element in root.iter():
+        if element.tag.endswith("}text"):
+            width = 0.56 * float(element.get("font-size", sizes[0])) * len(element.text)
+            anchor = {"middle": width / 2, "end": width}.get(_anchor(root, element), 0)
+            left = float(element.get("x")) - anchor
+            assert left > -2, element.text
+            assert left + width < across + 2, element.text
+
+
+def _anchor(root, element):
+    parent = next(p for p in root.iter() if element in list(p))
+    return element.get("text-anchor") or parent.get("text-anchor")

@@ -4,16 +4,23 @@ import itertools
 
 import cv2
 import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+import seaborn as sns
 from matplotlib.colors import to_rgb
 
 from fishlib.figures.style import (
     BURST_COLOR,
+    DESK,
     FAMILIES,
+    PHONE,
     STYLE,
     forecaster_family,
     forecaster_styles,
+    new_axes,
+    page,
+    page_width,
     styled,
 )
 
@@ -54,9 +61,14 @@ def test_families_differ_without_color():
     assert len(set(looks)) == len(FAMILIES)
 
 
-def test_text_is_at_least_9_points():
-    sizes = [v for k, v in STYLE.items() if k.endswith(("size", "labelsize")) and "fig" not in k]
-    assert min(sizes) >= 9
+def test_no_color_is_lost_on_white():
+    names = [*FAMILIES, *(f"{name} 2" for name in FAMILIES), "two-layers", "no-flips", "tea leaves"]
+    for name, style in forecaster_styles(names).items():
+        assert seen(style["color"], VISION["normal"])[0] < 82, name
+
+
+def test_the_theme_is_seaborns():
+    assert set(sns.axes_style("ticks")) <= set(STYLE)
 
 
 @pytest.mark.parametrize(
@@ -65,11 +77,13 @@ def test_text_is_at_least_9_points():
         ("published ConvLSTM", "ConvLSTM"),
         ("upbeat-snowflake-91", "ConvLSTM"),
         ("visionary serenity", "stacked ConvLSTM"),
-        ("history LSTM", "history LSTM"),
+        ("LSTM on the motion", "LSTM on the motion"),
         ("published baseline", "published baseline"),
         ("level −ỹ[t−1]", "level"),
-        ("logistic regression", "history logistic"),
-        ("boosting on ỹ history", "history boosting"),
+        ("past of the motion: logistic", "logistic"),
+        ("past of the motion: boosting", "boosting"),
+        ("past of the motion: both", "logistic"),
+        ("time since burst", "level"),
         ("CNN", "CNN"),
         ("oracle", "oracle"),
         ("base rate", "base rate"),
@@ -96,3 +110,24 @@ def test_styled_leaves_matplotlib_settings_alone():
     before = dict(mpl.rcParams)
     plot()
     assert dict(mpl.rcParams) == before
+
+
+def test_a_page_is_left_as_it_was_found():
+    with page(3.0):
+        assert page_width() == 3.0
+    with pytest.raises(ValueError, match="float"), page(3.0):
+        float("a")
+    assert page_width() == DESK
+
+
+def test_long_words_are_broken_on_a_narrow_page_only():
+    @styled
+    def plot():
+        ax = new_axes(None)
+        ax.set_title("a title that is a good deal longer than a phone is wide, so to say")
+        return ax
+
+    assert "\n" not in plot().get_title(loc="left")
+    with page(PHONE):
+        assert "\n" in plot().get_title(loc="left")
+    plt.close("all")

@@ -1,87 +1,32 @@
 """All figures in one place: ``from fishlib import figures``, then ``figures.plot_*``.
 
-Every ``plot_*`` takes arrays or tables, draws in one style, and returns its axes; every
-``explore_*`` returns a picture with sliders. The functions live in files of their own, one a
-subject.
+Every ``plot_*`` takes arrays or tables, draws in one style, and returns its axes; an empty table
+becomes the sentence that says why it is empty. Every ``explore_*`` returns a picture with sliders.
+A file is loaded when one of its names is first used.
 """
 
-from fishlib.figures.alarms import plot_alarm_raster, plot_study_comparison, plot_warning_curve
-from fishlib.figures.explore import explore_film, explore_labels, explore_threshold
-from fishlib.figures.frames import (
-    plot_augmentation,
-    plot_chase_strip,
-    plot_clip,
-    plot_difference,
-    plot_flips,
-    plot_frames,
-    render_forecast_film,
-)
-from fishlib.figures.network_schematics import plot_convlstm_cell, plot_tensor_flow
-from fishlib.figures.schematics import plot_pipeline, plot_task_timeline
-from fishlib.figures.series import (
-    plot_autocorrelation,
-    plot_label_anatomy,
-    plot_label_timeline,
-    plot_motion,
-    plot_motion_distribution,
-    plot_onset_anatomy,
-    plot_run_lengths,
-    plot_split,
-)
-from fishlib.figures.skill import (
-    plot_auc_by_lead,
-    plot_differences,
-    plot_equal_level,
-    plot_forecast_histogram,
-    plot_forest,
-    plot_precision_recall,
-    plot_reliability,
-    plot_roc,
-    plot_roc_and_precision,
-    plot_share_of_limit,
-    plot_threshold_curves,
-    plot_training_history,
-)
-from fishlib.figures.style import forecaster_styles, use_style
+from importlib import import_module
 
-__all__ = [
-    "explore_film",
-    "explore_labels",
-    "explore_threshold",
-    "forecaster_styles",
-    "plot_alarm_raster",
-    "plot_auc_by_lead",
-    "plot_augmentation",
-    "plot_autocorrelation",
-    "plot_chase_strip",
-    "plot_clip",
-    "plot_convlstm_cell",
-    "plot_difference",
-    "plot_differences",
-    "plot_equal_level",
-    "plot_flips",
-    "plot_forecast_histogram",
-    "plot_forest",
-    "plot_frames",
-    "plot_label_anatomy",
-    "plot_label_timeline",
-    "plot_motion",
-    "plot_motion_distribution",
-    "plot_onset_anatomy",
-    "plot_pipeline",
-    "plot_precision_recall",
-    "plot_reliability",
-    "plot_roc",
-    "plot_roc_and_precision",
-    "plot_run_lengths",
-    "plot_share_of_limit",
-    "plot_split",
-    "plot_study_comparison",
-    "plot_task_timeline",
-    "plot_tensor_flow",
-    "plot_threshold_curves",
-    "plot_training_history",
-    "plot_warning_curve",
+_FILES = {
+    "alarms": "plot_alarm_raster plot_study_comparison plot_warning_curve",
+    "explore": "explore_film explore_labels explore_threshold",
+    "frames": "plot_chase_strip plot_clip plot_difference plot_flips plot_frames plot_moments "
     "render_forecast_film",
-    "use_style",
-]
+    "series": "plot_autocorrelation plot_label_anatomy plot_label_timeline plot_motion "
+    "plot_onset_anatomy plot_run_lengths plot_split",
+    "skill": "plot_auc_by_lead plot_differences plot_forecast_histogram plot_forest "
+    "plot_reliability plot_roc plot_share_of_limit plot_training_history",
+    "style": "forecaster_styles page use_style",
+}
+_HOME = {name: file for file, names in _FILES.items() for name in names.split()}
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"fishlib.figures has no {name}; it has: {', '.join(__all__)}.")
+    return getattr(import_module(f"fishlib.figures.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

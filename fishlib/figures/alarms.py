@@ -6,22 +6,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from fishlib.figures.series import draw_forecast_line, frame_window, time_and_height
-from fishlib.figures.skill import CHANCE, line_style
-from fishlib.figures.style import (
-    BURST_COLOR,
-    FAINT,
-    INK,
-    SPEED_COLOR,
-    SPEED_LABEL,
-    SPEED_SCALE,
-    TIME_LABEL,
-    forecaster_styles,
-    legend_beside,
-    new_axes,
-    new_figure,
-    styled,
-)
+from fishlib.figures import series, style
+from fishlib.figures.style import BURST_COLOR, FAINT, INK, TIME_LABEL, new_figure, styled
 
 
 @styled
@@ -48,39 +34,29 @@ def plot_alarm_raster(
     -------
     array of two Axes
     """
-    window = frame_window(motion, start, stop)
-    height = 3.0 + 0.34 * len(alarms)
-    ratios = (2.4, 0.34 * len(alarms))
-    _, axes = new_figure(2, 1, height=height, sharex=True, height_ratios=ratios)
-    x, y = time_and_height(motion, fps, window)
-    axes[0].plot(x, y, color=SPEED_COLOR, lw=1.3)
-    styles = forecaster_styles(alarms)
+    window = series.frame_window(motion, start, stop)
+    rows = 0.34 * len(alarms)
+    _, axes = new_figure(2, 1, 3.0 + rows, sharex=True, height_ratios=(2.4, rows))
+    series.plot_motion(motion, fps, window.start, window.stop, ax=axes[0]).set_xlabel("")
+    styles = style.forecaster_styles(alarms)
     for row, (name, frames) in enumerate(alarms.items()):
-        seconds = np.asarray(frames) / fps
-        color = styles[name]["color"]
+        seconds, color = np.asarray(frames) / fps, styles[name]["color"]
         axes[1].barh(row, horizon / fps, left=seconds, height=0.5, color=color, alpha=0.3, lw=0)
         axes[1].plot(seconds, np.full(len(seconds), row), "s", ms=6, color=color)
-    dashes = {"color": BURST_COLOR, "lw": 1.1, "ls": (0, (4, 3)), "zorder": 0}
-    for i, onset in enumerate(_inside(onsets, window)):
-        axes[0].axvline(onset / fps, label="_" * bool(i) + "onset", **dashes)
-        axes[1].axvline(onset / fps, **dashes)
-    if len(_inside(onsets, window)):
-        axes[0].legend(loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0.2)
-    axes[0].set(ylabel=SPEED_LABEL, ylim=(0, None))
+    onsets = series.within([] if onsets is None else onsets, window)
+    for ax in axes:
+        series.mark_onsets(ax, onsets / fps)
+    if len(onsets):
+        style.legend_above(axes[0], 1)
     axes[1].set(xlabel=TIME_LABEL, yticks=range(len(alarms)), yticklabels=list(alarms))
-    axes[1].set(ylim=(len(alarms) - 0.4, -0.6), xlim=(x[0], x[-1]))
+    axes[1].set(ylim=(len(alarms) - 0.4, -0.6))
     axes[1].tick_params(axis="y", length=0)
     return axes
 
 
-def _inside(frames: np.ndarray | None, window: slice) -> np.ndarray:
-    frames = np.asarray([] if frames is None else frames)
-    return frames[(frames >= window.start) & (frames < window.stop)]
-
-
 @styled
 def plot_warning_curve(
-    curves: Mapping[str, pd.DataFrame | tuple[np.ndarray, np.ndarray]],
+    curves: Mapping[str, pd.DataFrame],
     points: Mapping[str, Mapping[str, float]] | None = None,
     ax: Axes | None = None,
 ) -> Axes:
@@ -88,31 +64,23 @@ def plot_warning_curve(
 
     Parameters
     ----------
-    curves : mapping of name -> DataFrame, or pair of arrays
+    curves : mapping of name -> DataFrame
         Columns ``time_in_warning`` and ``sensitivity``, both in [0, 1], a row a threshold, as
-        :func:`fishlib.evaluation.alarm_curves.alarm_curve` returns; or the two as a pair. Random
-        alarms lie on the diagonal.
+        :func:`fishlib.evaluation.alarms.alarm_curve` returns. Random alarms lie on the diagonal.
     points : mapping of name -> mapping, optional
         The same two numbers at the threshold chosen on validation, as
         :func:`fishlib.evaluation.alarms.alarm_scores` returns.
     """
-    ax = new_axes(ax, height=4.2, width=7.6)
-    styles = forecaster_styles(curves)
+    columns, styles = ["time_in_warning", "sensitivity"], style.forecaster_styles(curves)
+    ax = style.unit_square(ax, "Time in warning (share of the film)", "Onsets warned of (share)")
     for name, curve in curves.items():
-        if isinstance(curve, pd.DataFrame):
-            curve = curve["time_in_warning"], curve["sensitivity"]
-        points_of = np.array([[0, 0], *sorted(zip(*curve, strict=True)), [1, 1]])
-        ax.plot(*points_of.T, label=name, **line_style(styles[name]))
+        inner = curve[columns].sort_values(columns).to_numpy()
+        ax.plot(*np.vstack([[0, 0], inner, [1, 1]]).T, label=name, **style.line_style(styles[name]))
     for name, point in (points or {}).items():
-        style, at = styles[name], (point["time_in_warning"], point["sensitivity"])
-        ax.plot(*at, style["marker"], color=style["color"], ms=10, mec="white")
-    ax.plot([0, 1], [0, 1], label="alarms at random", **CHANCE)
-    ticks = np.linspace(0, 1, 6)
-    ax.set(xlabel="Time in warning (share of the film)", ylabel="Onsets warned of (share)")
-    ax.set(xlim=(0, 1), ylim=(0, 1.01), xticks=ticks, yticks=ticks)
-    ax.set_aspect("equal", anchor="W")
-    ax.grid(True)
-    legend_beside(ax)
+        look = {"color": styles[name]["color"], "ms": 10, "mec": "white"}
+        ax.plot(*(point[column] for column in columns), styles[name]["marker"], **look)
+    ax.plot([0, 1], [0, 1], label="alarms at random", **style.CHANCE)
+    style.legend_beside(ax)
     return ax
 
 
@@ -137,43 +105,48 @@ def plot_study_comparison(
     thresholds : mapping of name -> float
         A square stands above every frame whose forecast is at least its threshold.
     zoom : two frames
-        Stretch enlarged on the right, shaded on the left.
+        Stretch enlarged on the right (below on a narrow page), shaded on the left.
 
     Returns
     -------
     array (forecasters, 2) of Axes
     """
-    fig, axes = new_figure(len(forecasts), 2, height=1.0 + 1.75 * len(forecasts), sharey=True,
-                           sharex="col", width_ratios=(2.6, 1), squeeze=False)  # fmt: skip
-    top = np.max(motion[start:stop]) * SPEED_SCALE
+    n, narrow = len(forecasts), style.is_narrow()
+    shape = {"width_ratios": (1,)} if narrow else {"width_ratios": (2.6, 1), "sharex": "col"}
+    rows, columns = (2 * n, 1) if narrow else (n, 2)
+    _, axes = new_figure(rows, columns, 1 + 1.75 * rows, squeeze=False, sharey=True, **shape)
+    axes = axes.reshape(n, 2)
     for row, (name, p) in zip(axes, forecasts.items(), strict=True):
-        for ax, (first, last) in zip(row, ((start, stop), zoom), strict=True):
-            window = frame_window(motion, first, last)
-            called = np.asarray(p)[window] >= thresholds[name]
-            colors = _draw_row(ax, motion, np.asarray(label)[window], p, called, fps, window, top)
+        for ax, stretch in zip(
+            row, (series.frame_window(motion, start, stop), slice(*zoom)), strict=True
+        ):
+            called = np.asarray(p)[stretch] >= thresholds[name]
+            colors = _draw_calls(ax, motion, np.asarray(label), p, called, fps, stretch)
         row[0].axvspan(zoom[0] / fps, zoom[1] / fps, color=FAINT, lw=0, zorder=0)
-        row[0].set_ylabel("Motion ỹ (10⁻³)")
-        row[0].set_title(f"{name}, called at p ≥ {thresholds[name]:.2f}", fontsize=10.5)
-    axes[0, 1].set_title("shaded stretch", fontsize=10.5, weight="normal")
+        row[0].set_title(f"{name}, called at p ≥ {thresholds[name]:.2f}")
+        if narrow or row[0] is axes[0, 0]:
+            row[1].set_title("shaded stretch", weight="normal")
     for ax in axes[-1]:
         ax.set_xlabel(TIME_LABEL)
-    bar = fig.colorbar(colors, ax=axes, pad=0.012, aspect=30)
-    bar.set_label("Forecast p")
-    bar.outline.set_visible(False)
-    handles, texts = axes[0, 0].get_legend_handles_labels()
-    fig.legend(handles, texts, loc="outside lower center", ncols=2)
+    for ax in axes[:, : 1 + narrow].ravel():
+        ax.set_ylabel("Motion ỹ (10⁻³)")
+    axes[0, 0].set_ylim(0, 1.3e3 * np.max(motion[start:stop]))
+    style.color_bar(colors, axes, "Forecast p")
+    style.legend_below(axes[0, 0])
     return axes
 
 
-def _draw_row(ax, motion, label, p, called, fps, window, top):
-    """One forecaster's panel; returns the coloured line, for the colour bar."""
-    x, y = time_and_height(motion, fps, window)
-    colors = draw_forecast_line(ax, x, y, np.asarray(p, float)[window], lw=1.8)
-    positive = label == 1
-    ax.plot(x[positive], y[positive], "o", ms=4, color=BURST_COLOR, mec="white", mew=0.4,
-            label="label 1: burst within the horizon")  # fmt: skip
+def _draw_calls(ax, motion, label, p, called, fps, stretch):
+    """One forecaster on one stretch; returns the coloured line, for the colour bar."""
+    x, y = series.time_and_height(motion, fps, stretch)
+    colors = series.draw_forecast_line(ax, x, y, np.asarray(p, float)[stretch], lw=1.8)
+    positive = label[stretch] == 1
+    dots = {"color": BURST_COLOR, "mec": "white", "mew": 0.4, "ms": 4}
+    text = "label 1: burst within the horizon"
+    ax.plot(x[positive], y[positive], "o", label=text, **dots)
+    squares = {"color": INK, "ms": 2.8, "label": "called by p"}
     ax.plot(
-        x[called], np.full(called.sum(), 1.1 * top), "s", ms=2.8, color=INK, label="called by p"
+        x[called], np.full(called.sum(), 0.96), "s", transform=ax.get_xaxis_transform(), **squares
     )
-    ax.set(xlim=(x[0], x[-1]), ylim=(0, 1.2 * top))
+    ax.set_xlim(x[0], x[-1])
     return colors

@@ -1,8 +1,7 @@
 """Figures to turn by hand: what a label asks, what a threshold costs, a film with its forecast."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from io import BytesIO
 
 import cv2
 import ipywidgets
@@ -10,16 +9,17 @@ import matplotlib.pyplot as plt
 import numpy as np
 from IPython import get_ipython
 from IPython.display import Image, display
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from sklearn.metrics import roc_curve
 
 from fishlib.evaluation.alarms import raise_alarms
 from fishlib.evaluation.scores import confusion_rates, rank_scores
+from fishlib.figures import series, style
 from fishlib.figures.frames import forecast_painter
-from fishlib.figures.series import plot_label_timeline
-from fishlib.figures.skill import defined_frames, plot_roc
-from fishlib.figures.style import BURST_COLOR, figure_of, forecaster_styles, new_figure, styled
-from fishlib.forecasters.rules import level
+from fishlib.figures.skill import defined_frames
+from fishlib.figures.style import INK, MUTED, styled
 from fishlib.motion import runs_of
 from fishlib.questions import label_bursts
 
@@ -88,6 +88,7 @@ def _with_player(control: ipywidgets.Widget) -> ipywidgets.Widget:
 _WIDE = {"style": {"description_width": "210px"}, "layout": ipywidgets.Layout(width="640px")}
 
 
+@styled
 def explore_labels(
     motion: np.ndarray, fps: float = 30.0, start: int = 0, seconds: float = 30.0, **options
 ) -> Explorer:
@@ -100,21 +101,24 @@ def explore_labels(
     Parameters
     ----------
     motion : float array (T,)
-        Motion proxy.
     start : int
         First frame shown.
     """
     motion = np.asarray(motion, float)
-    stop = min(start + int(seconds * fps), len(motion))
+    window = series.frame_window(motion, start, start + int(seconds * fps))
+    ax = series.plot_motion(motion, fps, window.start, window.stop)
+    marks = series.LabelMarks(ax, motion, fps, window)
+    style.legend_above(ax, 2)
+    title = ax.set_title("two\nlines", fontsize="small")
+    picture = MovingPicture(ax, [marks.positive, marks.unknown, marks.dots, title])
 
-    @styled
     def draw(low_fraction: float, min_range: float, horizon: int) -> bytes:
         label = label_bursts(motion, horizon, min_range * 1e-3, low_fraction)
-        ax = plot_label_timeline(motion, label, fps, start, stop)
-        ax.set_title(_label_summary(label, motion, fps), fontsize=10.5, pad=26)
-        return as_png(ax)
+        marks.show(label)
+        title.set_text(_label_summary(label, motion, fps))
+        return picture.png()
 
-    top = max(2 * float(np.ptp(motion[:stop])) * 1e3, 0.1)
+    top = max(2 * float(np.ptp(motion[: window.stop])) * 1e3, 0.1)
     controls = {
         "low_fraction": _slider("b, share of the range called low", 0.1, 0.0, 0.5, 0.02),
         "min_range": _slider("c, smallest range (10⁻³)", min(1.0, top), 0.0, top, top / 50),
@@ -129,13 +133,15 @@ def _label_summary(label: np.ndarray, motion: np.ndarray, fps: float) -> str:
     share = np.mean(label[label >= 0])
     if not 0 < share < 1:
         return f"{share:.0%} of frames positive: there is nothing to tell apart"
-    kept, scored = defined_frames(label, {"level": level(motion)})
+    before = np.append(np.nan, -motion[:-1])
+    kept, scored = defined_frames(label, {"level": before})
     length = float(np.median(np.diff(runs, axis=1) + 1))
     auc = rank_scores(kept, scored["level"])["auc"]
     text = f"{share:.1%} of frames positive in {len(runs)} runs (median {length / fps:.2f} s)"
-    return f"{text}   ·   AUC of −ỹ[t − 1]: {auc:.3f}"
+    return f"{text}\nAUC of −ỹ[t − 1]: {auc:.3f}"
 
 
+@styled
 def explore_threshold(
     label: np.ndarray,
     forecast: np.ndarray,
@@ -145,6 +151,8 @@ def explore_threshold(
     seconds: float = 30.0,
     name: str = "forecast",
     horizon: int = 45,
+    threshold: float | None = None,
+    onsets: np.ndarray | None = None,
     **options,
 ) -> Explorer:
     """A slider on the threshold: a point moves on the ROC, alarms come and go under the motion.
@@ -152,66 +160,96 @@ def explore_threshold(
     Parameters
     ----------
     label, forecast, motion : arrays (T,)
-        Label 1, 0, -1; forecast, NaN where not defined; motion proxy.
+        Label 1, 0, -1; forecast, NaN where not defined; motion ỹ.
     start : int
         First frame of the stretch shown on the right.
+    threshold : float, optional
+        The one chosen on validation: where the slider starts, marked beside the best one of the
+        frames drawn; None starts at that one.
+    onsets : int array, optional
+        Frames of the onsets: alarms that warn of none are drawn grey, and both are counted.
     """
     kept, scored = defined_frames(label, {name: forecast})
-    defined = scored[name]
-    window = slice(start, min(start + int(seconds * fps), len(motion)))
-    best = _best_threshold(kept, defined)
+    p, color = scored[name], style.forecaster_styles([name])[name]["color"]
+    window = series.frame_window(motion, start, start + int(seconds * fps))
+    shape = (2, 1, 8.6) if style.is_narrow() else (1, 2, 4.3)
+    _, (roc, trace) = style.new_figure(*shape, width_ratios=(1, 1.7)[: shape[1]])
+    fpr, tpr, cuts = roc_curve(kept, p)
+    best = float(cuts[1 + np.argmax((tpr - fpr)[1:])])
+    first = best if threshold is None else threshold
+    style.unit_square(roc, "False positive rate", "True positive rate").plot(fpr, tpr, color=color)
+    roc.plot([0, 1], [0, 1], **style.CHANCE)
+    for cut, mark, text in (
+        (first, "P", "where the slider starts"),
+        (best, "X", "best in hindsight"),
+    ):
+        rates, look = confusion_rates(kept, p, cut), {"ms": 9, "mec": "white", "ls": ""}
+        roc.plot(rates["fpr"], rates["tpr"], mark, color=INK, label=f"{text}: {cut:.3g}", **look)
+    ring = {"ms": 13, "mfc": "none", "mew": 2, "mec": color, "ls": "", "zorder": 5}
+    (point,) = roc.plot([0], [0], "o", label="threshold of the slider", **ring)
+    series.plot_motion(motion, fps, window.start, window.stop, ax=trace)
+    series.LabelMarks(trace, motion, fps, window).show(np.asarray(label))
+    onsets = None if onsets is None else series.within(onsets, window)
+    marks = _AlarmMarks(trace, color, onsets, horizon, fps)
+    style.legend_below(roc, trace)
+    titles = [ax.set_title(" ") for ax in (roc, trace)]
+    picture = MovingPicture(roc, [marks.bars, marks.squares, point, *titles])
 
     def draw(threshold: float) -> bytes:
-        rates = confusion_rates(kept, defined, threshold)
-        return as_png(_draw_threshold(label, forecast, motion, fps, window, name, horizon, rates))
+        rates = confusion_rates(kept, p, threshold)
+        found = marks.show(series.within(raise_alarms(forecast, threshold, horizon), window))
+        point.set_data([rates["fpr"]], [rates["tpr"]])
+        titles[0].set_text(f"TPR {rates['tpr']:.2f}, FPR {rates['fpr']:.2f}")
+        titles[1].set_text(f"p ≥ {threshold:.3g}: {found}")
+        return picture.png()
 
-    low, high = np.quantile(defined, [0.001, 0.999])
-    slider = _slider("threshold", best, low, high, (high - low) / 200, readout_format=".3g")
+    low, high = np.quantile(np.append(p, first), [0.001, 0.999])
+    slider = _slider("threshold", first, low, high, (high - low) / 200, readout_format=".3g")
     alt = "Left: ROC curve with the point of the threshold. Right: motion with the alarms below."
     return Explorer(draw, {"threshold": slider}, alt, **options)
 
 
-def _best_threshold(label: np.ndarray, forecast: np.ndarray) -> float:
-    fpr, tpr, thresholds = roc_curve(label, forecast)
-    return float(thresholds[1:][np.argmax((tpr - fpr)[1:])])
+class _AlarmMarks:
+    """A row of alarms below a trace: a square each and a bar over what it covers; onsets if known.
+
+    Frames are those of the film; grey alarms are followed by no onset.
+    """
+
+    def __init__(self, ax: Axes, color: str, onsets: np.ndarray | None, horizon: int, fps: float):
+        self.onsets, self.color, self.horizon, self.fps = onsets, color, horizon, fps
+        floor, text = ax.get_ylim()[0], f"alarm, and the {horizon / fps:g} s it covers"
+        self.at = 1.5 * floor
+        ax.set(ylim=(2.1 * floor, None), yticks=[y for y in ax.get_yticks() if y >= 0])
+        self.bars = ax.hlines([], 0, 0, alpha=0.35, lw=11, capstyle="butt")
+        if onsets is not None:
+            text += " (grey: false)"
+            series.mark_onsets(ax, onsets / fps)
+        self.squares = ax.scatter([], [], marker="s", color=color, label=text)
+
+    def show(self, alarms: np.ndarray) -> str:
+        """Move the marks to the alarms (n,); what they found, in words."""
+        hit, found = np.ones(len(alarms), bool), f"{len(alarms)} alarms in this stretch"
+        if self.onsets is not None:
+            lead = self.onsets - alarms[:, None]  # (alarms, onsets)
+            warned = (lead > 0) & (lead <= self.horizon)
+            hit, caught = warned.any(axis=1), warned.any(axis=0)
+            found = f"{caught.sum()} of {len(caught)} onsets, {(~hit).sum()} false alarms"
+        ends = np.stack([alarms, alarms + self.horizon], axis=1)[..., None] / self.fps
+        bars = np.concatenate([ends, np.full_like(ends, self.at)], axis=2)  # (alarms, 2 ends, 2)
+        self.bars.set_segments(bars)
+        self.squares.set_offsets(bars[:, 0])
+        for marks in (self.squares, self.bars):
+            marks.set_color(np.where(hit, self.color, MUTED))
+        return found
 
 
 @styled
-def _draw_threshold(label, forecast, motion, fps, window, name, horizon, rates) -> np.ndarray:
-    """ROC with the point on the left; motion, dots and alarms on the right."""
-    _, axes = new_figure(1, 2, height=3.9, width_ratios=(1, 1.7))
-    plot_roc(label, {name: forecast}, ax=axes[0]).get_legend().remove()
-    color = forecaster_styles([name])[name]["color"]
-    axes[0].plot(rates["fpr"], rates["tpr"], "o", ms=11, color=color, mec="white", zorder=5)
-    axes[0].set_xlabel("False positive rate")
-    axes[0].set_ylabel("True positive rate")
-    plot_label_timeline(motion, label, fps, window.start, window.stop, ax=axes[1])
-    axes[1].get_legend().remove()
-    alarms = raise_alarms(forecast, rates["threshold"], horizon)
-    alarms = alarms[(alarms >= window.start) & (alarms < window.stop)]
-    floor = axes[1].get_ylim()[0] / 2
-    at, size = 2.6 * floor, -1.1 * floor
-    axes[1].barh(at, horizon / fps, size, alarms / fps, color=color, alpha=0.35, lw=0)
-    axes[1].plot(alarms / fps, np.full(len(alarms), at), "s", ms=6, color=color)
-    axes[1].set(ylim=(3.5 * floor, None), yticks=[y for y in axes[1].get_yticks() if y >= 0])
-    beside = {"xycoords": axes[1].get_yaxis_transform(), "va": "center", "size": 9.5}
-    axes[1].annotate("label 1", (1.01, floor), color=BURST_COLOR, **beside)
-    axes[1].annotate("alarms", (1.01, at), color=color, **beside)
-    per_minute = len(alarms) / (window.stop - window.start) * fps * 60
-    axes[0].set_title(f"TPR {rates['tpr']:.2f}, FPR {rates['fpr']:.2f}", fontsize=10.5)
-    axes[1].set_title(
-        f"p ≥ {rates['threshold']:.3g}: {per_minute:.0f} alarms a minute", fontsize=10.5
-    )
-    return axes
-
-
 def explore_film(
     frames: np.ndarray,
     forecast: np.ndarray,
     motion: np.ndarray,
     fps: float = 30.0,
     threshold: float = 0.5,
-    label: np.ndarray | None = None,
     name: str = "forecast",
     **options,
 ) -> Explorer:
@@ -224,10 +262,10 @@ def explore_film(
     forecast : float array (T,)
         Probability in [0, 1], NaN where not defined.
     """
-    paint = forecast_painter(frames, fps, motion, {name: forecast}, threshold, label)
+    paint = forecast_painter(frames, fps, motion, {name: forecast}, threshold)
 
     def draw(frame: int) -> bytes:
-        return cv2.imencode(".png", cv2.cvtColor(paint(frame), cv2.COLOR_RGB2BGR))[1].tobytes()
+        return _as_png(paint(frame))
 
     first = int(np.nanargmax(forecast)) if np.isfinite(forecast).any() else 0
     slider = ipywidgets.IntSlider(first, 0, len(frames) - 1, description="frame", **_WIDE)
@@ -238,14 +276,37 @@ def explore_film(
 
 def _slider(text: str, value: float, low: float, high: float, step: float, **format) -> object:
     kind = ipywidgets.IntSlider if isinstance(value, int) else ipywidgets.FloatSlider
-    look = {"description": text, "continuous_update": False} | _WIDE | format
+    look = {"description": text} | _WIDE | format
     return kind(value=value, min=low, max=high, step=step, **look)
 
 
-def as_png(axes: Axes | np.ndarray) -> bytes:
-    """The figure of the axes as PNG bytes; it is closed, so that no cell shows it twice."""
-    file = BytesIO()
-    figure = figure_of(axes)
-    figure.savefig(file, format="png")
-    plt.close(figure)
-    return file.getvalue()
+class MovingPicture:
+    """A figure of which few artists move: the rest is drawn once, so that a slider can be dragged.
+
+    Parameters
+    ----------
+    axes : Axes
+        One of the figure's; the figure is closed, so that no cell shows it twice.
+    moving : sequence of artists
+    """
+
+    def __init__(self, axes: Axes, moving: Sequence[Artist] = ()) -> None:
+        figure, self.moving = style.figure_of(axes), moving
+        plt.close(figure)
+        for artist in moving:
+            artist.set_animated(True)
+        self.canvas = FigureCanvasAgg(figure)
+        self.canvas.draw()
+        self.still = self.canvas.copy_from_bbox(figure.bbox)
+
+    def png(self) -> bytes:
+        """The figure as it is now."""
+        self.canvas.restore_region(self.still)
+        for artist in self.moving:
+            artist.axes.draw_artist(artist)
+        return _as_png(np.asarray(self.canvas.buffer_rgba())[..., :3])
+
+
+def _as_png(picture: np.ndarray) -> bytes:
+    """PNG of an RGB picture, uint8 (height, width, 3)."""
+    return cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1].tobytes()

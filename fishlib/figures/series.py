@@ -1,34 +1,22 @@
-"""The motion proxy ỹ against time, with the label and the forecast on it, and the splits."""
+"""The motion ỹ against time with its label, the parts of a film, and how the motion varies."""
 
 from collections.abc import Mapping
 
 import numpy as np
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import Normalize
-from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
-from fishlib.figures.style import (
-    BURST_COLOR,
-    FAINT,
-    FORECAST_COLORS,
-    FUTURE_COLOR,
-    INK,
-    MUTED,
-    PAST_COLOR,
-    SPEED_COLOR,
-    SPEED_LABEL,
-    SPEED_SCALE,
-    TIME_LABEL,
-    forecaster_styles,
-    legend_beside,
-    new_axes,
-    styled,
-)
+from fishlib.figures import style
+from fishlib.figures.style import BURST_COLOR, INK, MOTION_SCALE, PAST_COLOR, new_axes, styled
 from fishlib.motion import autocorrelation, runs_of
+from fishlib.questions import is_burst, is_rise
 
-SPLIT_COLORS = {"train": "#52606D", "validation": PAST_COLOR, "test": FUTURE_COLOR}
+PAST_SHOWN = 60
+"""Frames drawn before the one whose label is explained."""
+PART_COLORS = {"train": style.MOTION_COLOR, "validation": PAST_COLOR, "test": style.FUTURE_COLOR}
 
 
 @styled
@@ -41,18 +29,19 @@ def plot_motion(
     forecast: np.ndarray | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Trace of the motion proxy over a window of frames.
+    """Trace of the motion over a window of frames.
 
     Parameters
     ----------
     motion : float array (T,)
-        Motion proxy, as a share of the grey range.
+        Motion ỹ, as a share of the grey range.
     fps : float
         Frames a second; the x axis is in seconds of the film.
     start, stop : int
         First frame drawn and the one after the last; ``stop=None`` draws to the end.
     label : int array (T,), optional
-        Positive frames (1) become dots on the trace; stretches not labelled (-1) are shaded.
+        Positive frames (1) become dots on the trace and a red strip below it; stretches that are
+        not labelled (-1) a grey one.
     forecast : float array (T,), optional
         Colours the trace from calm blue (0) to red (1); grey where it is NaN.
 
@@ -60,20 +49,24 @@ def plot_motion(
     -------
     Axes
     """
-    ax = new_axes(ax, height=3.0)
+    ax = new_axes(ax, height=3.0 if label is None else 3.2)
     window = frame_window(motion, start, stop)
     seconds, height = time_and_height(motion, fps, window)
+    top = 1.08 * max(height.max(), 1e-9)
+    ax.set(
+        xlabel=style.TIME_LABEL,
+        ylabel=style.MOTION_LABEL,
+        xlim=(seconds[0], seconds[-1]),
+        ylim=(0, top),
+    )
     if forecast is None:
-        ax.plot(seconds, height, color=SPEED_COLOR, lw=1.4)
+        ax.plot(seconds, height, color=style.MOTION_COLOR, lw=1.4)
     else:
         colors = draw_forecast_line(ax, seconds, height, np.asarray(forecast, float)[window])
-        bar = ax.figure.colorbar(colors, ax=ax, pad=0.015, aspect=14)
-        bar.set_label("Forecast p", size=10.5)
-        bar.outline.set_visible(False)
+        style.color_bar(colors, ax, "Forecast p")
     if label is not None:
-        mark_label(ax, seconds, height, np.asarray(label)[window])
-    ax.set(xlabel=TIME_LABEL, ylabel=SPEED_LABEL, xlim=(seconds[0], seconds[-1]))
-    ax.set_ylim(0, 1.08 * max(height.max(), 1e-9))
+        LabelMarks(ax, motion, fps, window).show(np.asarray(label))
+        style.legend_above(ax, 2)
     return ax
 
 
@@ -88,10 +81,16 @@ def frame_window(motion: np.ndarray, start: int, stop: int | None) -> slice:
     return slice(start, stop)
 
 
+def within(frames: np.ndarray, window: slice) -> np.ndarray:
+    """The frame numbers (n,) that lie in the window."""
+    frames = np.asarray(frames, int)
+    return frames[(frames >= window.start) & (frames < window.stop)]
+
+
 def time_and_height(motion: np.ndarray, fps: float, window: slice) -> tuple[np.ndarray, np.ndarray]:
     """Seconds of the film, and motion in 10⁻³ of the grey range, at the frames of the window."""
     frames = np.arange(window.start, window.stop)
-    return frames / fps, np.asarray(motion, float)[window] * SPEED_SCALE
+    return frames / fps, np.asarray(motion, float)[window] * MOTION_SCALE
 
 
 def draw_forecast_line(
@@ -100,29 +99,49 @@ def draw_forecast_line(
     """Line whose segments are coloured by the forecast in [0, 1] at their left end."""
     points = np.column_stack([x, y])
     segments = np.stack([points[:-1], points[1:]], axis=1)  # (n - 1, 2 ends, 2)
-    colors = FORECAST_COLORS.with_extremes(bad=FAINT)
+    colors = style.FORECAST_COLORS.with_extremes(bad=style.FAINT)
     lines = LineCollection(segments, cmap=colors, norm=Normalize(0, 1), lw=lw, capstyle="round")
     lines.set_array(np.ma.masked_invalid(forecast[:-1]))
     return ax.add_collection(lines)
 
 
-def mark_label(ax: Axes, x: np.ndarray, y: np.ndarray, label: np.ndarray) -> None:
-    """Dots on the positive frames, shade over the frames not labelled, legend above the axes."""
-    positive = label == 1
-    ax.plot(
-        x[positive],
-        y[positive],
-        "o",
-        ms=4.5,
-        color=BURST_COLOR,
-        mec="white",
-        mew=0.5,
-        label="label 1: burst within the horizon",
-        zorder=4,
-    )
-    for run, (first, last) in enumerate(runs_of(label == -1)):
-        ax.axvspan(x[first], x[last], color=FAINT, lw=0, label="_" * bool(run) + "not labelled")
-    ax.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0.2)
+def mark_onsets(ax: Axes, seconds: np.ndarray) -> None:
+    """Dashed lines at the onsets, over the whole height of the axes."""
+    look = {"color": BURST_COLOR, "lw": 1.1, "ls": style.DASHED, "zorder": 0, "label": "onset"}
+    ax.vlines(seconds, 0, 1, transform=ax.get_xaxis_transform(), **look)
+
+
+class LabelMarks:
+    """A label on a trace: dots on its positive frames, a strip below it red where 1, grey where -1.
+
+    Parameters
+    ----------
+    ax : Axes
+        With the trace of the motion drawn; room for the strip is made below 0.
+    motion : float array (T,)
+    window : slice
+        Frames of the trace.
+    """
+
+    def __init__(self, ax: Axes, motion: np.ndarray, fps: float, window: slice) -> None:
+        self.window, top = window, ax.get_ylim()[1]
+        self.x, self.y = time_and_height(motion, fps, window)
+        self.floor = -0.065 * top
+        ax.set_ylim(2 * self.floor, top)
+        dots = {"color": BURST_COLOR, "mec": "white", "mew": 0.5, "zorder": 4, "ls": ""}
+        text = "label 1: burst within the horizon"
+        (self.dots,) = ax.plot([], [], "o", ms=4.5, label=text, **dots)
+        strip = {"lw": 6, "capstyle": "butt"}
+        self.positive = ax.hlines([], 0, 0, color=BURST_COLOR, **strip)
+        self.unknown = ax.hlines([], 0, 0, color="#B8C0CA", label="grey: not labelled", **strip)
+
+    def show(self, label: np.ndarray) -> None:
+        """Move the marks to a label (T,) of 1, 0 and -1."""
+        label = label[self.window]
+        self.dots.set_data(self.x[label == 1], self.y[label == 1])
+        for strip, value in ((self.positive, 1), (self.unknown, -1)):
+            runs = self.x[runs_of(label == value)].reshape(-1, 2, 1)
+            strip.set_segments(np.concatenate([runs, np.full_like(runs, self.floor)], axis=2))
 
 
 @styled
@@ -140,54 +159,36 @@ def plot_label_timeline(
     ----------
     motion : float array (T,)
     label : int array (T,)
-        1, 0 or -1 (shaded).
+        1, 0 or -1 (grey in the strip).
     """
-    ax = new_axes(ax, height=3.2)
-    window = frame_window(motion, start, stop)
-    x, y = time_and_height(motion, fps, window)
-    part = np.asarray(label)[window]
-    ax.plot(x, y, color=SPEED_COLOR, lw=1.3)
-    mark_label(ax, x, y, part)
-    floor = -0.07 * y.max()
-    for first, last in runs_of(part == 1):
-        ax.plot([x[first], x[last]], [floor, floor], lw=6, color=BURST_COLOR, solid_capstyle="butt")
-    ax.set(xlabel=TIME_LABEL, ylabel=SPEED_LABEL, xlim=(x[0], x[-1]))
-    ax.set_ylim(2 * floor, 1.08 * y.max())
-    return ax
+    return plot_motion(motion, fps, start, stop, label, ax=ax)
 
 
 @styled
 def plot_split(
-    motion: np.ndarray, splits: Mapping[str, slice], fps: float = 30.0, ax: Axes | None = None
+    motion: np.ndarray, parts: Mapping[str, slice], fps: float = 30.0, ax: Axes | None = None
 ) -> Axes:
-    """The whole film's motion, smoothed over up to 10 s, on the spans of its splits.
+    """The whole film's motion, smoothed over up to 10 s, on the spans of its parts.
 
     Parameters
     ----------
     motion : float array (T,)
-        Motion proxy of the whole film.
-    splits : mapping of name -> slice
-        As ``fishlib.labels.split_frames`` returns; the gaps between them are the embargo.
+        Motion ỹ of the whole film.
+    parts : mapping of name -> slice
+        Train, validation and test; the gaps between them are the embargo.
     """
     ax = new_axes(ax, height=2.8)
     width = int(np.clip(len(motion) // 30, 1, 10 * fps))
-    smooth = np.convolve(motion, np.ones(width) / width, mode="valid") * SPEED_SCALE
+    smooth = np.convolve(motion, np.ones(width) / width, mode="valid") * MOTION_SCALE
     minutes = np.arange(len(motion)) / fps / 60
     ax.plot(minutes[width // 2 :][: len(smooth)], smooth, color=INK, lw=1.1)
-    for name, part in splits.items():
+    for name, part in parts.items():
         start, stop = part.start / fps / 60, part.stop / fps / 60
         text = f"{name}, {part.stop - part.start:,} frames"
-        ax.axvspan(start, stop, color=SPLIT_COLORS[name], alpha=0.15, lw=0, label=text)
-    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=len(splits), borderaxespad=0.2)
-    ax.set(xlabel="Time (min)", ylabel=SPEED_LABEL, xlim=(0, minutes[-1]), ylim=(0, None))
+        ax.axvspan(start, stop, color=PART_COLORS[name], alpha=0.15, lw=0, label=text)
+    ax.set(xlabel="Time (min)", ylabel=style.MOTION_LABEL, xlim=(0, minutes[-1]), ylim=(0, None))
+    style.legend_above(ax, len(parts))
     return ax
-
-
-HALOED = {
-    "textcoords": "offset points",
-    "size": 10,
-    "path_effects": [withStroke(linewidth=3, foreground="white")],
-}
 
 
 @styled
@@ -198,7 +199,6 @@ def plot_label_anatomy(
     min_range: float = 1e-3,
     low_fraction: float = 0.1,
     fps: float = 30.0,
-    past: int = 60,
     ax: Axes | None = None,
 ) -> Axes:
     """Why frame t carries its label: range of the motion ahead, and the low band it must be in.
@@ -206,70 +206,29 @@ def plot_label_anatomy(
     Parameters
     ----------
     motion : float array (T,)
-        Motion proxy.
     t : int
         The frame asked about.
     horizon, min_range, low_fraction
-        As in :func:`fishlib.labels.label_bursts`.
-    past : int
-        Frames shown before t.
+        As in :func:`fishlib.questions.label_bursts`.
     """
-    window, low, high = _look_ahead(motion, t, horizon, past)
-    ax = new_axes(ax, height=3.9)
-    x, y = (np.arange(window.start, window.stop) - t) / fps, motion[window] * SPEED_SCALE
-    spread, wide = high - low, bool(high - low >= min_range * SPEED_SCALE)
-    band = low + low_fraction * spread
-    calm = bool(motion[t] * SPEED_SCALE <= band)
-    _shade_future(ax, horizon / fps)
-    ax.fill_between([0, horizon / fps], low, band, color=PAST_COLOR, alpha=0.22, lw=0)
-    ax.plot(x, y, color=SPEED_COLOR, lw=1.6)
-    ax.hlines([low, high], 0, horizon / fps, color=MUTED, lw=0.9, ls=(0, (4, 3)))
-    _draw_range(ax, horizon / fps, low, high, min_range, wide)
-    ax.plot(
-        0,
-        motion[t] * SPEED_SCALE,
-        "o",
-        ms=9,
-        mec="white",
-        mew=1.2,
-        zorder=5,
-        color=BURST_COLOR if wide and calm else INK,
-    )
-    _write_verdict(ax, t, wide, calm, low_fraction)
-    ax.set(xlabel=f"Time from frame {t} (s)", ylabel=SPEED_LABEL, ylim=(0, 1.12 * y.max()))
-    ax.set_xlim(x[0], horizon / fps * 1.5)
-    return ax
-
-
-def _look_ahead(motion: np.ndarray, t: int, horizon: int, past: int) -> tuple[slice, float, float]:
-    if not 0 <= t < len(motion) - horizon:
-        raise ValueError(
-            f"Frame {t} has no {horizon} frames after it in a film of {len(motion)} frames: choose "
-            f"t from 0 to {len(motion) - horizon - 1}."
-        )
-    ahead = np.asarray(motion[t : t + horizon + 1]) * SPEED_SCALE
-    return slice(max(t - past, 0), t + horizon + 1), float(ahead.min()), float(ahead.max())
-
-
-def _draw_range(
-    ax: Axes, end: float, low: float, high: float, min_range: float, wide: bool
-) -> None:
-    """Arrow from the minimum to the maximum ahead, just after the horizon."""
-    x = end * 1.04
-    ax.annotate("", (x, high), (x, low), arrowprops={"arrowstyle": "<->", "color": INK, "lw": 1.4})
+    ax, ahead = _draw_around(ax, motion, t, horizon, fps)
+    now, low, high, c = ahead[0], ahead.min(), ahead.max(), min_range * MOTION_SCALE
+    end, band = horizon / fps, low + low_fraction * (high - low)
+    calm, wide = bool(now <= band), bool(high - low >= c)
+    positive = int(is_burst(ahead, c, low_fraction))
+    color = BURST_COLOR if positive else INK
+    ax.fill_between([0, end], low, band, color=PAST_COLOR, alpha=0.22, lw=0)
+    ax.hlines([low, high], 0, end, color=style.MUTED, lw=0.9, ls=style.DASHED)
+    ax.plot(0, now, "o", ms=9, mec="white", mew=1.2, zorder=5, color=color)
     sign = "≥" if wide else "<"
-    text = f"range R = {high - low:.2f}\n{sign} c = {min_range * SPEED_SCALE:.2f}"
-    ax.annotate(text, (x, (low + high) / 2), (7, 0), textcoords="offset points", va="center")
-
-
-def _write_verdict(ax: Axes, t: int, wide: bool, calm: bool, low_fraction: float) -> None:
-    tick = {True: "yes", False: "no"}
-    answer = (
-        f"label {int(wide and calm)}:  "
-        f"low now (lowest {low_fraction:.0%} of R)? {tick[calm]}   ·   "
-        f"wide range ahead (R ≥ c)? {tick[wide]}"
+    _draw_arrow(ax, end, low, high, f"range R = {high - low:.2f}\n{sign} c = {c:.2f}")
+    word = {True: "yes", False: "no"}
+    ax.set_title(
+        f"label {positive}:  low now (lowest {low_fraction:.0%} of R)? {word[calm]}   ·   "
+        f"wide range ahead (R ≥ c)? {word[wide]}",
+        color=color,
     )
-    ax.set_title(answer, color=BURST_COLOR if wide and calm else INK, fontsize=11)
+    return ax
 
 
 @styled
@@ -281,7 +240,6 @@ def plot_onset_anatomy(
     min_rise: float = 1e-3,
     width: int = 5,
     fps: float = 30.0,
-    past: int = 60,
     ax: Axes | None = None,
 ) -> Axes:
     """Why frame t counts as an onset from calm, or not, or is not asked at all.
@@ -293,94 +251,66 @@ def plot_onset_anatomy(
     ----------
     motion : float array (T,)
     calm_level : float
-        In the unit of ``motion``; see :func:`fishlib.labels.label_onsets`.
+        In the unit of ``motion``; see :func:`fishlib.questions.label_onsets`.
     """
-    window, _, _ = _look_ahead(motion, t, horizon, past)
     if t < width:
         raise ValueError(f"Frame {t} has no {width} frames before it: choose t from {width} on.")
-    ax = new_axes(ax, height=3.9)
-    x, y = (np.arange(window.start, window.stop) - t) / fps, motion[window] * SPEED_SCALE
-    recent = float(np.mean(motion[t - width : t])) * SPEED_SCALE
-    means = np.convolve(motion[t : t + horizon + 1], np.ones(width) / width, "valid") * SPEED_SCALE
-    at, peak = int(means.argmax()), float(means.max())
-    _shade_future(ax, horizon / fps)
-    ax.hlines(calm_level * SPEED_SCALE, x[0], x[-1], color=PAST_COLOR, lw=1.2, ls=(0, (5, 3)))
-    ax.plot(x, y, color=SPEED_COLOR, lw=1.6)
+    ax, ahead = _draw_around(ax, motion, t, horizon, fps)
+    recent, level = np.array([np.mean(motion[t - width : t]), calm_level]) * MOTION_SCALE
+    means = np.convolve(ahead, np.ones(width) / width, "valid")
+    at, peak, end, c = means.argmax() / fps, means.max(), horizon / fps, min_rise * MOTION_SCALE
+    ax.axhline(level, color=PAST_COLOR, lw=1.2, ls=style.DASHED)
     ax.plot([-width / fps, -1 / fps], [recent] * 2, color=PAST_COLOR, lw=5)
-    ax.plot([at / fps, (at + width - 1) / fps], [peak] * 2, color=BURST_COLOR, lw=5)
-    asked, rises = recent <= calm_level * SPEED_SCALE, peak - recent >= min_rise * SPEED_SCALE
-    _draw_rise(ax, horizon / fps, at / fps, recent, peak, width)
-    verdict = f"onset label {int(rises)}" if asked else "not asked: the fish are not calm"
-    title = f"{verdict}   (rise {peak - recent:.2f}, c = {min_rise * SPEED_SCALE:.2f})"
-    ax.set_title(title, color=BURST_COLOR if asked and rises else INK, fontsize=11)
-    ax.annotate("calm level", (x[0], calm_level * SPEED_SCALE), (2, 4), color=PAST_COLOR, **HALOED)
-    ax.set(xlabel=f"Time from frame {t} (s)", ylabel=SPEED_LABEL, ylim=(0, 1.12 * y.max()))
-    ax.set_xlim(x[0], horizon / fps * 1.5)
+    ax.plot([at, at + (width - 1) / fps], [peak] * 2, color=BURST_COLOR, lw=5)
+    _draw_arrow(ax, end, recent, peak, "rise")
+    colors = [PAST_COLOR, BURST_COLOR]
+    ax.hlines([recent, peak], [0, at], 1.04 * end, colors=colors, lw=0.9, ls=style.DASHED)
+    texts = (f"s: mean of the\nlast {width} frames", f"highest {width}-frame\nmean ahead")
+    for text, y, down, color in zip(texts, (recent, peak), (-8, 0), colors, strict=True):
+        ax.annotate(text, (1.04 * end, y), (7, down), color=color, va="center", **_NOTE)
+    left = ax.get_xlim()[0]
+    ax.annotate("calm level", (left, level), (2, 4), color=PAST_COLOR, **_NOTE)
+    asked, rises = recent <= level, int(is_rise(ahead, recent, c, width))
+    verdict = f"onset label {rises}" if asked else "not asked: the fish are not calm"
+    color = BURST_COLOR if asked and rises else INK
+    ax.set_title(f"{verdict}   (rise {peak - recent:.2f}, c = {c:.2f})", color=color)
     return ax
 
 
-def _shade_future(ax: Axes, end: float) -> None:
-    ax.axvspan(0, end, color=FUTURE_COLOR, alpha=0.07, lw=0)
-    top = {"xy": (0, 1), "xycoords": ax.get_xaxis_transform(), "va": "top", "size": 9.5}
-    offset = {"textcoords": "offset points"}
-    ax.annotate("past", xytext=(-6, -3), ha="right", color=MUTED, **top, **offset)
-    ax.annotate(f"next {end:g} s", xytext=(6, -3), color=FUTURE_COLOR, **top, **offset)
+_NOTE = {"textcoords": "offset points", "fontsize": "small"}
 
 
-def _draw_rise(ax: Axes, end: float, at: float, recent: float, peak: float, width: int) -> None:
-    """Arrow from the recent mean to the highest mean ahead, just after the horizon."""
-    x = end * 1.04
-    ax.hlines([recent, peak], [0, at], x, colors=[PAST_COLOR, BURST_COLOR], lw=0.9, ls=(0, (4, 3)))
-    ax.annotate("", (x, peak), (x, recent), arrowprops={"arrowstyle": "<->", "color": INK})
-    beside = {"textcoords": "offset points", "va": "center", "size": 10}
-    ax.annotate("rise", (x, (peak + recent) / 2), (7, 0), **beside)
-    ax.annotate(
-        f"highest {width}-frame\nmean ahead", (x, peak), (7, 0), color=BURST_COLOR, **beside
-    )
-    ax.annotate(
-        f"s: mean of the\nlast {width} frames", (x, recent), (7, -8), color=PAST_COLOR, **beside
-    )
-
-
-@styled
-def plot_motion_distribution(
-    groups: Mapping[str, np.ndarray], level: float | None = None, ax: Axes | None = None
-) -> Axes:
-    """Densities of the motion proxy, one outline a group (a split, a film, a class).
-
-    Parameters
-    ----------
-    groups : mapping of name -> float array
-        Motion proxies to compare; NaN are left out.
-    level : float, optional
-        Marked by a vertical line, for instance the level below which a frame is calm.
-    """
-    ax = new_axes(ax, height=3.2)
-    heights = {k: np.asarray(v)[np.isfinite(v)] * SPEED_SCALE for k, v in groups.items()}
-    top = max(np.quantile(v, 0.999) for v in heights.values())
-    colors = _group_colors(heights)
-    for name, values in heights.items():
-        ax.hist(
-            values,
-            bins=np.linspace(0, top, 61),
-            density=True,
-            histtype="stepfilled",
-            lw=1.8,
-            ec=colors[name],
-            fc=(colors[name], 0.12),
-            label=name,
+def _draw_around(
+    ax: Axes | None, motion: np.ndarray, t: int, horizon: int, fps: float
+) -> tuple[Axes, np.ndarray]:
+    """The motion around frame t with its future shaded; and the motion from t to t + horizon."""
+    if not 0 <= t < len(motion) - horizon:
+        raise ValueError(
+            f"Frame {t} has no {horizon} frames after it in a film of {len(motion)} frames: choose "
+            f"t from 0 to {len(motion) - horizon - 1}."
         )
-    if level is not None:
-        ax.axvline(level * SPEED_SCALE, color=INK, lw=1.2, ls=(0, (4, 2)), label="calm level")
-    ax.set(xlabel=SPEED_LABEL, ylabel="Density (per 10⁻³)", xlim=(0, top))
-    legend_beside(ax)
-    return ax
+    ax, end = new_axes(ax, height=3.9), horizon / fps
+    x, y = time_and_height(motion, fps, slice(max(t - PAST_SHOWN, 0), t + horizon + 1))
+    ax.plot(x - t / fps, y, color=style.MOTION_COLOR, lw=1.6)
+    ax.axvspan(0, end, color=style.FUTURE_COLOR, alpha=0.07, lw=0)
+    top = {"xy": (0, 1), "xycoords": ax.get_xaxis_transform(), "va": "top"}
+    ax.annotate("past", xytext=(-6, -3), ha="right", color=style.MUTED, **top, **_NOTE)
+    ax.annotate(f"next {end:g} s", xytext=(6, -3), color=style.FUTURE_COLOR, **top, **_NOTE)
+    ax.set(xlabel=f"Time from frame {t} (s)", ylabel=style.MOTION_LABEL, ylim=(0, 1.12 * y.max()))
+    ax.set_xlim(x[0] - t / fps, end * 1.5)
+    return ax, y[-horizon - 1 :]
 
 
-def _group_colors(groups: Mapping[str, np.ndarray]) -> dict[str, str]:
-    spare = {n: s["color"] for n, s in forecaster_styles(groups).items()}
-    cycle = [SPEED_COLOR, PAST_COLOR, FUTURE_COLOR, BURST_COLOR, *spare.values()]
-    return {n: SPLIT_COLORS.get(n, cycle[i]) for i, n in enumerate(groups)}
+def _draw_arrow(ax: Axes, end: float, low: float, high: float, text: str) -> None:
+    """Double arrow from low to high just after the horizon, with a text at its middle."""
+    look = {"arrowstyle": "<->", "color": INK, "lw": 1.4}
+    ax.annotate("", (1.04 * end, high), (1.04 * end, low), arrowprops=look)
+    ax.annotate(text, (1.04 * end, (low + high) / 2), (7, 0), va="center", **_NOTE)
+
+
+def _group_colors(groups: Mapping[str, np.ndarray]) -> list[str]:
+    cycle = [*PART_COLORS.values(), BURST_COLOR]
+    return [PART_COLORS.get(name, cycle[i % 4]) for i, name in enumerate(groups)]
 
 
 @styled
@@ -388,7 +318,7 @@ def plot_autocorrelation(
     groups: Mapping[str, np.ndarray],
     fps: float = 30.0,
     max_seconds: float = 6.0,
-    horizon: int | None = 45,
+    horizon: int = 45,
     ax: Axes | None = None,
 ) -> Axes:
     """How long a series resembles its own past: autocorrelation against the lag in seconds.
@@ -397,20 +327,18 @@ def plot_autocorrelation(
     ----------
     groups : mapping of name -> float array (T,)
         Series to compare, each finite.
-    horizon : int, optional
+    horizon : int
         Frames of the forecast's horizon, shaded.
     """
     ax = new_axes(ax, height=3.2)
-    colors = _group_colors(groups)
-    for name, series in groups.items():
+    for (name, series), color in zip(groups.items(), _group_colors(groups), strict=True):
         n_lags = min(int(max_seconds * fps), len(series) - 1)
         lags = np.arange(n_lags + 1) / fps
-        ax.plot(lags, autocorrelation(series, n_lags), color=colors[name], label=name)
-    if horizon is not None:
-        ax.axvspan(0, horizon / fps, color=FAINT, lw=0, label=f"horizon, {horizon} frames")
-    ax.axhline(0, color=MUTED, lw=0.8)
+        ax.plot(lags, autocorrelation(series, n_lags), color=color, label=name)
+    ax.axvspan(0, horizon / fps, color=style.FAINT, lw=0, label=f"horizon, {horizon} frames")
+    ax.axhline(0, color=style.MUTED, lw=0.8)
     ax.set(xlabel="Lag (s)", ylabel="Autocorrelation (–1 to 1)", xlim=(0, max_seconds))
-    legend_beside(ax)
+    style.legend_beside(ax)
     return ax
 
 
@@ -421,16 +349,16 @@ def plot_run_lengths(label: np.ndarray, fps: float = 30.0, ax: Axes | None = Non
     Parameters
     ----------
     label : int array (T,)
-        1, 0 or -1.
+        1, 0 or -1. Without a positive frame the axes say so.
     """
+    runs = runs_of(np.asarray(label) == 1)
+    if len(runs) == 0:
+        raise style.NothingToDraw("The label has no positive frame, so it has no runs to show.")
     ax = new_axes(ax, height=3.2)
-    first, last = runs_of(np.asarray(label) == 1).T
-    if len(first) == 0:
-        raise ValueError("The label has no positive frame, so it has no runs to show.")
-    lengths = last - first + 1
-    ax.hist(lengths, np.arange(0.5, lengths.max() + 1), color=BURST_COLOR, ec="white", lw=0.4)
+    lengths = np.diff(runs).ravel() + 1
+    sns.histplot(x=lengths, discrete=True, color=BURST_COLOR, alpha=1, edgecolor="white", ax=ax)
     median = np.median(lengths)
-    ax.axvline(median, color=INK, lw=1.4, ls=(0, (4, 2)))
+    ax.axvline(median, color=INK, lw=1.4, ls=style.DASHED)
     text = f"dashed: median {median:g} frames = {median / fps:.2f} s\n{len(lengths)} runs"
     ax.annotate(text, (0.98, 0.95), xycoords="axes fraction", ha="right", va="top")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))

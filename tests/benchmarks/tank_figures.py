@@ -5,31 +5,20 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import seaborn as sns
 from matplotlib.axes import Axes
 from scipy.signal import welch
 
-from fishlib.figures.series import plot_autocorrelation, plot_motion_distribution
-from fishlib.figures.style import (
-    BURST_COLOR,
-    FUTURE_COLOR,
-    INK,
-    PAST_COLOR,
-    SPEED_COLOR,
-    SPEED_SCALE,
-    blank,
-    dress,
-    figure_of,
-    legend_beside,
-    new_axes,
-    new_figure,
-    styled,
-)
+from fishlib.figures import style
+from fishlib.figures.frames import draw_rings, draw_strip
+from fishlib.figures.series import plot_autocorrelation
+from fishlib.figures.style import MOTION_SCALE, legend_beside, new_axes, new_figure, styled
 from fishlib.motion import measure_motion
 from fishlib.published import load_frames, load_series
 from fishlib.tank import Film, simulate_film
 from fishlib.tank.state import TankConfig
 
-COLORS = (SPEED_COLOR, PAST_COLOR, FUTURE_COLOR, BURST_COLOR)
+COLORS = (style.MOTION_COLOR, style.PAST_COLOR, style.FUTURE_COLOR, style.BURST_COLOR)
 
 
 @styled
@@ -48,9 +37,29 @@ def plot_spectrum(
     ax = new_axes(ax, height=3.2)
     for color, (name, series) in zip(COLORS, groups.items(), strict=False):
         length = min(1024, len(series))
-        frequency, power = welch(np.asarray(series) * SPEED_SCALE, fps, nperseg=length)
+        frequency, power = welch(np.asarray(series) * MOTION_SCALE, fps, nperseg=length)
         ax.loglog(frequency[1:], power[1:], color=color, label=name)
     ax.set(xlabel="Frequency (Hz)", ylabel="Power (10⁻⁶ / Hz)")
+    legend_beside(ax)
+    return ax
+
+
+@styled
+def plot_motion_distribution(groups: Mapping[str, np.ndarray], ax: Axes | None = None) -> Axes:
+    """Densities of the motion, one outline a group.
+
+    Parameters
+    ----------
+    groups : mapping of name -> float array
+        Motion ỹ to compare, each finite.
+    """
+    ax = new_axes(ax, height=3.2)
+    top = MOTION_SCALE * max(np.quantile(series, 0.999) for series in groups.values())
+    for color, (name, series) in zip(COLORS, groups.items(), strict=False):
+        look = {"stat": "density", "element": "step", "alpha": 0.15, "edgecolor": color, "lw": 1.7}
+        values, bins = np.asarray(series) * MOTION_SCALE, np.linspace(0, top, 61)
+        sns.histplot(x=values, bins=bins, color=color, label=name, ax=ax, **look)
+    ax.set(xlabel=style.MOTION_LABEL, ylabel="Density (per 10⁻³)", xlim=(0, top))
     legend_beside(ax)
     return ax
 
@@ -146,31 +155,19 @@ def plot_chase(film: Film, start: int, n_pictures: int = 8, every: int = 12) -> 
         raise ValueError(f"No chase begins at frame {start}: choose one of film.tracks.chases.")
     if shown[0] < 0 or shown[-1] >= len(film.frames):
         raise ValueError(f"The strip runs from frame {shown[0]} to {shown[-1]}, outside the film.")
-    _, axes = new_figure(3, n_pictures // 2, height=5.6)
-    pair = chases.loc[start, ["chaser", "victim"]]
-    for ax, frame in zip(axes[:2].ravel(), shown, strict=True):
-        _draw_picture(ax, film, frame, start, pair)
-    grid = axes[2, 0].get_gridspec()
-    for ax in axes[2]:
-        ax.remove()
-    below = dress(axes[0, 0].figure.add_subplot(grid[2, :]))
-    time = np.arange(shown[0], shown[-1] + 1)
-    below.plot(
-        (time - start) / 30, SPEED_SCALE * measure_motion(film.frames)[time], color=SPEED_COLOR
-    )
-    below.axvline(0, color=INK, lw=1.2, ls=(0, (4, 2)))
-    below.set(xlabel="Time from the start of the chase (s)", ylabel="Motion ỹ (10⁻³)")
-    return np.append(axes[:2].ravel(), below)
-
-
-def _draw_picture(ax: Axes, film: Film, frame: int, start: int, pair) -> None:
-    """One brightened picture with a ring around chaser and victim."""
+    pair = chases.loc[start, ["chaser", "victim"]].to_list()
+    frames = np.minimum(film.frames[shown] * (255 / 160), 255)  # brightened
+    titles = [f"{(frame - start) / 30:+.1f} s" for frame in shown]
+    axes = draw_strip(frames, titles, n_pictures // 2, below=2.2)
     scale = film.frames.shape[2] / film.config.width
-    blank(ax).imshow(film.frames[frame], vmin=0, vmax=160, interpolation="none")
-    for color, fish in zip((BURST_COLOR, PAST_COLOR), pair, strict=True):
-        x, y = scale * film.tracks.position[frame, fish]
-        ax.plot(x, y, "o", ms=20, mfc="none", mec=color, mew=1.6)
-    ax.set_title(f"{(frame - start) / 30:+.1f} s", fontsize=10, loc="left")
+    for ax, frame in zip(axes, shown, strict=False):
+        draw_rings(ax, scale * film.tracks.position[frame, pair], film.frames.shape[1] / 12)
+    time = np.arange(shown[0], shown[-1] + 1)
+    motion = MOTION_SCALE * measure_motion(film.frames)[time]
+    axes[-1].plot((time - start) / 30, motion, color=style.MOTION_COLOR)
+    axes[-1].axvline(0, color=style.INK, lw=1.2, ls=style.DASHED)
+    axes[-1].set(xlabel="Time from the start of the chase (s)", ylabel="Motion ỹ (10⁻³)")
+    return axes
 
 
 def save_tank_figures(folder: Path, seed: int = 0, n_frames: int = 18000) -> list[Path]:
@@ -194,5 +191,10 @@ def save_tank_figures(folder: Path, seed: int = 0, n_frames: int = 18000) -> lis
     }
     paths = [Path(folder) / f"{name}.png" for name in figures]
     for path, axes in zip(paths, figures.values(), strict=True):
-        figure_of(axes).savefig(path)
+        style.figure_of(axes).savefig(path)
     return paths
+
+
+if __name__ == "__main__":
+    FOLDER = Path(__file__).resolve().parents[2] / "figures"
+    print(*save_tank_figures(FOLDER), sep="\n")

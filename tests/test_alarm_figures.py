@@ -6,8 +6,9 @@ import pandas as pd
 import pytest
 
 from fishlib.figures.alarms import plot_alarm_raster, plot_study_comparison, plot_warning_curve
+from fishlib.figures.style import page
 
-SPEED = 1e-3 + 1e-4 * np.random.default_rng(0).random(600)
+MOTION = 1e-3 + 1e-4 * np.random.default_rng(0).random(600)
 
 
 @pytest.fixture(autouse=True)
@@ -17,22 +18,20 @@ def _close_figures():
 
 
 def test_raster_bars_cover_the_horizon():
-    axes = plot_alarm_raster(SPEED, {"level": [30, 300]}, fps=30, onsets=[60, 599], stop=500)
+    axes = plot_alarm_raster(MOTION, {"level": [30, 300]}, fps=30, onsets=[60, 599], stop=500)
     bars = [(bar.get_x(), bar.get_width()) for bar in axes[1].patches]
     assert bars == [(1.0, 1.5), (10.0, 1.5)]
-    onsets = [line for line in axes[0].get_lines() if list(line.get_xdata()) == [2.0, 2.0]]
-    assert len(onsets) == 1
+    for ax in axes:
+        (dashes,) = ax.collections
+        assert [segment[0, 0] for segment in dashes.get_segments()] == [2.0]
 
 
 def test_raster_without_onsets_has_no_legend():
-    assert plot_alarm_raster(SPEED, {"level": [30]})[0].get_legend() is None
+    assert plot_alarm_raster(MOTION, {"level": [30]})[0].get_legend() is None
 
 
-CURVE = pd.DataFrame({"time_in_warning": [0.5, 0.2], "sensitivity": [0.8, 0.4]})
-
-
-@pytest.mark.parametrize("curve", [CURVE, tuple(CURVE.to_numpy().T)], ids=["table", "pair"])
-def test_warning_curve_is_closed_at_both_corners(curve):
+def test_warning_curve_is_closed_at_both_corners():
+    curve = pd.DataFrame({"time_in_warning": [0.5, 0.2], "sensitivity": [0.8, 0.4]})
     point = {"level": {"time_in_warning": 0.5, "sensitivity": 0.8}}
     line, dot, diagonal = plot_warning_curve({"level": curve}, point).get_lines()
     np.testing.assert_allclose(line.get_xdata(), [0, 0.2, 0.5, 1])
@@ -41,14 +40,16 @@ def test_warning_curve_is_closed_at_both_corners(curve):
     assert list(diagonal.get_xdata()) == [0, 1]
 
 
-def test_squares_stand_above_the_called_frames_only():
+@pytest.mark.parametrize("width", [9.0, 3.9])
+def test_squares_stand_above_the_called_frames_only(width):
     forecast = np.full(600, 0.2)
     forecast[[10, 11, 350]] = 0.9
     forecast[:5] = np.nan
     label = (forecast > 0.5).astype(int)
-    axes = plot_study_comparison(
-        SPEED, label, {"CNN": forecast}, {"CNN": 0.5}, fps=1, stop=500, zoom=(300, 400)
-    )
+    data = MOTION, label, {"CNN": forecast}, {"CNN": 0.5}
+    with page(width):
+        axes = plot_study_comparison(*data, fps=1, stop=500, zoom=(300, 400))
+    assert axes.shape == (1, 2)
     whole, part = ([line for line in ax.get_lines() if line.get_marker() == "s"] for ax in axes[0])
     np.testing.assert_allclose(whole[0].get_xdata(), [10, 11, 350])
     np.testing.assert_allclose(part[0].get_xdata(), [350])
