@@ -126,6 +126,7 @@ class Verdict:
     def _test(self) -> dict[str, np.ndarray]:
         """The forecasts on the test part, NaN elsewhere, float64 (T,)."""
         self._asked("test")
+        self._asked("test")
         inside = np.zeros(len(self.question), bool)
         inside[self.parts["test"]] = True
         return {name: np.where(inside, p, np.nan) for name, p in self.forecasts.items()}
@@ -180,7 +181,12 @@ class Verdict:
 
     @cached_property
     def cuts(self) -> dict[str, float]:
-        """The threshold of highest Youden's J, chosen on validation; on test without one there."""
+        """The threshold of highest Youden's J, chosen on validation; on test without one there.
+
+        Empty where the film was not split.
+        """
+        if self.parts is None:
+            return {}
         here = [name for name in self.forecasts if name not in self._chosen]
         best = {name: choose_thresholds(self._judged, self.forecasts[name]) for name in here}
         rules = {**self._chosen, **best}

@@ -166,7 +166,7 @@ def plot_label_timeline(
 
 @styled
 def plot_split(
-    motion: np.ndarray, parts: Mapping[str, slice], fps: float = 30.0, ax: Axes | None = None
+    motion: np.ndarray, parts: Mapping[str, slice] | None, fps: float = 30.0, ax: Axes | None = None
 ) -> Axes:
     """The whole film's motion, smoothed over up to 10 s, on the spans of its parts.
 
@@ -175,8 +175,13 @@ def plot_split(
     motion : float array (T,)
         Motion ỹ of the whole film.
     parts : mapping of name -> slice
-        Train, validation and test; the gaps between them are the embargo.
+        Train, validation and test; the gaps between them are the embargo. None draws why.
     """
+    if not parts:
+        raise style.NothingToDraw(
+            f"{len(motion) / fps / 60:.1f} minutes of film are too short to be split into a part "
+            "to train on, one to choose on and one to judge on."
+        )
     ax = new_axes(ax, height=2.8)
     width = int(np.clip(len(motion) // 30, 1, 10 * fps))
     smooth = np.convolve(motion, np.ones(width) / width, mode="valid") * MOTION_SCALE

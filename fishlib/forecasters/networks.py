@@ -76,6 +76,11 @@ class Plan:
         """The clips the network reads."""
         return time_channels(self.n_slices, self.channels) if self.n_slices else motion_channels()
 
+    def build(self, size: tuple[int, int]) -> keras.Model:
+        """The network, untrained, for frames of a size (height, width)."""
+        n_slices, channels = self.layout.shape
+        return NETWORKS[self.network]((n_slices, *size, channels))
+
 
 @keras.saving.register_keras_serializable("fishlib")
 def _cross_entropy(label, probability):
@@ -144,10 +149,9 @@ class Network:
             shuffle=True, max_samples=plan.steps_per_epoch * plan.batch_size or None, **common,
         )  # fmt: skip
         validation = ClipDataset(frames, question, parts["validation"], batch_size=128, **common)
-        n_slices, channels = plan.layout.shape
 
         def build():
-            return NETWORKS[plan.network]((n_slices, *frames.shape[1:], channels))
+            return plan.build(frames.shape[1:])
 
         def optimizer():
             rate = plan.learning_rate

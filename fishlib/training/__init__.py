@@ -221,6 +221,7 @@ def _require_both_classes(name: str, data) -> None:
         )
 
 
+EMPTY_HISTORY = pd.DataFrame(columns=["name", "epoch", "loss", "val_loss"])
 SEEN = ("frames", "motion", "fps", "name", "pieces")
 """What a forecaster sees of a recording when it is fitted."""
 
@@ -263,7 +264,7 @@ class Fitted:
             for name, one in self._named().items()
             if getattr(one, "history", None) is not None
         ]
-        return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+        return pd.concat(tables, ignore_index=True) if tables else EMPTY_HISTORY
 
     @property
     def parameters(self) -> dict[str, int]:
