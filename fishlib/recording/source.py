@@ -169,5 +169,6 @@ def check_length(source: Source, n_frames: int, min_seconds: float, where: str =
         raise ValueError(
             f"{source.path} has {n_frames} frames ({n_frames / source.fps:.1f} s at "
             f"{source.fps:g} fps){where}, but a forecast and its answer need {needed} "
-            f"({min_seconds:g} s: the window it looks back on and the horizon it looks ahead): use a longer film."
+            f"({min_seconds:g} s: the window it looks back on and the horizon it looks ahead): "
+            "use a longer film."
         )
