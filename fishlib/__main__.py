@@ -12,7 +12,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Parse the command line and run one command; returns the exit code."""
     parser = argparse.ArgumentParser(prog="fishlib", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    for add in (_add_run, _add_watch, _add_step):
+    for add in (_add_run, _add_watch, _add_cache, _add_step):
         add(commands)
     given = sys.argv[1:] if arguments is None else arguments
     chosen = parser.parse_args([_as_path(word) for word in given])
@@ -101,6 +101,30 @@ def _watch(chosen: argparse.Namespace) -> int:
 
     written = watch(chosen.film, chosen.model, threshold=chosen.threshold, out=chosen.out)
     print(f"Done. {written}" if written else "Done.")
+    return 0
+
+
+def _add_cache(commands) -> None:
+    cache = commands.add_parser(
+        "cache", help="show the prepared films that are kept, or clear them"
+    )
+    cache.add_argument("--clear", action="store_true", help="remove them, oldest first")
+    cache.add_argument("--keep", type=float, default=0.0, metavar="GB", help="but keep so much")
+    cache.set_defaults(call=_cache)
+
+
+def _cache(chosen: argparse.Namespace) -> int:
+    from fishlib.files import cache_folder
+    from fishlib.pipeline.cache import clear_cache, list_cache
+
+    table = clear_cache(chosen.keep) if chosen.clear else list_cache()
+    for row in table.itertuples():
+        busy = "  in use" if row.in_use else ""
+        print(f"{row.megabytes:9.1f} MB  {row.last_used:%Y-%m-%d %H:%M}  {row.name}{busy}")
+    done = "removed from" if chosen.clear else "in"
+    print(
+        f"{len(table)} prepared films, {table['megabytes'].sum():.1f} MB, {done} {cache_folder()}"
+    )
     return 0
 
 

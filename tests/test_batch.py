@@ -2,11 +2,15 @@
 
 import json
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import joblib
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 
 from fishlib import files
@@ -107,6 +111,27 @@ def test_a_process_that_dies_is_reported(tmp_path, films):
     assert "process" in table["error"][0]
 
 
+def hang(run, parameters, notebooks, progress):
+    """Tells its process, then never ends by itself."""
+    with open(parameters["source"] + ".pipe", "w") as pipe:
+        pipe.write(str(os.getpid()))
+    signal.pause()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes and signals of Unix")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGKILL"])
+def test_the_processes_of_a_stopped_batch_end_with_it(tmp_path, films, name):
+    for film in films[:2]:
+        os.mkfifo(film + ".pipe")
+    code = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import test_batch; "
+    code += f"test_batch.run_films({films[:2]}, {str(tmp_path)!r}, jobs=2, execute=test_batch.hang)"
+    with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL) as started:
+        processes = [psutil.Process(int(Path(film + ".pipe").read_text())) for film in films[:2]]
+        started.send_signal(signal.Signals[name])
+        psutil.wait_procs(processes)
+    assert started.returncode != 0
+
+
 def test_a_missing_film_is_a_row_of_the_table(tmp_path, films):
     table = run_films([*films[:1], tmp_path / "no.mp4"], tmp_path / "out", execute=pretend,
                       progress=False)  # fmt: skip
@@ -176,6 +201,16 @@ def test_a_name_that_exists_is_that_film_whatever_is_in_it(tmp_path, monkeypatch
     (run,) = (tmp_path / "out").glob("*/")
     assert not set('<>:"|?*{}[]\n\\') & set(run.name)
     assert run.name[0] not in "-. "
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems' names are all Unicode")
+def test_a_name_that_is_no_utf_8_is_refused_in_a_sentence(tmp_path):
+    film = os.fsdecode(os.fsencode(tmp_path) + b"/f\xfcr.avi")
+    Path(film).touch()
+    table = run_films([film], tmp_path / "out", execute=pretend, progress=False)
+    assert table["status"].tolist() == ["failed"]
+    assert "has a name that is no UTF-8: give the film another name" in table["error"][0]
+    assert (tmp_path / "out" / "summary.csv").exists()
 
 
 def test_a_folder_is_named_by_itself(tmp_path, monkeypatch):

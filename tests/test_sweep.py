@@ -31,9 +31,8 @@ def pretend(run, parameters, notebooks, html, progress):
         network = parameters.get("network", "motion_convlstm")
         if network == "visionary_serenity" and parameters["seed"] == 1:
             raise ValueError("out of fish.\nmore of it")
-        name = {"motion_convlstm": "ConvLSTM"}.get(network, network)
-        scores = {name: {"auc": {"value": auc_of(parameters), "low": 0.0}}}
-        metrics = {"05_evaluation": {"onsets": {"scores": scores}}}
+        scores = {"ConvLSTM": {"auc": {"value": auc_of(parameters), "low": 0.0}}}
+        metrics = {"05_evaluation": {"onset": {"scores": scores}}}
         (run / "metrics.json").write_text(json.dumps(metrics))
     (run / f"{notebook}.ipynb").write_text("{}")
 

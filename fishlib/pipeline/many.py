@@ -97,9 +97,14 @@ def source_of(film: str | Path) -> str:
     ------
     FileNotFoundError
         There is no such film.
+    ValueError
+        Its name is no UTF-8, and cannot be written into a notebook.
     """
     if Path(film).exists():
-        return os.path.abspath(film)
+        path = os.path.abspath(film)
+        if any("\ud800" <= letter <= "\udfff" for letter in path):  # bytes that are no letter
+            raise ValueError(f"{film!a} has a name that is no UTF-8: give the film another name.")
+        return path
     if film == "simulated":
         return film
     raise FileNotFoundError(f"{film} does not exist: give the path of a film or frame folder.")
@@ -298,7 +303,9 @@ def write_summary(out_dir: Path, outcomes: Sequence[dict]) -> pd.DataFrame:
     rows = [{**outcome, **run_numbers(Path(outcome["run_dir"]))} for outcome in outcomes]
     table = pd.DataFrame(rows)
     out_dir.mkdir(parents=True, exist_ok=True)
-    write_atomically(out_dir / "summary.csv", lambda path: table.to_csv(path, index=False))
+    write_atomically(
+        out_dir / "summary.csv", lambda path: table.to_csv(path, index=False, errors="replace")
+    )
     return table
 
 

@@ -45,8 +45,8 @@ CHANGES = {
 """One change each against the default in small, and what it is in words."""
 AUC_ONLY = {"n_resamples": 100, "n_shifts": 99, "oracle_frames": 20, "n_rollouts": 4}
 """Parameters of the evaluation: of each run one AUC is wanted, its spread comes from the seeds."""
-NAMES = {"motion_convlstm": "ConvLSTM", "motion_cnn": "CNN"}
-"""How the evaluation calls our own networks; the study's keep their names."""
+NETWORK = "ConvLSTM"
+"""How notebook 04 calls the network of a set."""
 
 
 def run_sweep(
@@ -83,11 +83,9 @@ def run_sweep(
     outcomes: dict[str, dict] = {}
     for outcome in run_each(tasks, NOTEBOOKS[1:], without_pages, jobs, progress):
         outcomes[outcome["run_dir"]] = outcome
-        table = pd.DataFrame([
-            {"name": name, "seed": seed, **_outcome(outcomes[str(run)], chosen)}
-            for (name, seed), run, chosen in zip(keys, runs, given, strict=True)
-            if str(run) in outcomes
-        ])  # fmt: skip
+        done = {key: outcomes.get(str(run)) for key, run in zip(keys, runs, strict=True)}
+        rows = [{"name": n, "seed": s, **_outcome(o)} for (n, s), o in done.items() if o]
+        table = pd.DataFrame(rows)
         write_tables(table, out)
     return table
 
@@ -96,15 +94,12 @@ def _without_pages(execute: Execute, run, parameters: dict, notebooks, progress)
     execute(run, parameters, notebooks=notebooks, html=False, progress=progress)
 
 
-def _outcome(outcome: dict, parameters: dict) -> dict:
+def _outcome(outcome: dict) -> dict:
     auc = np.nan
     if outcome["status"] != "failed":
         metrics = Path(outcome["run_dir"], "metrics.json").read_text(encoding="utf-8")
-        network = parameters.get("network", "motion_convlstm")
-        scores = json.loads(metrics)["05_evaluation"]["onsets"]["scores"]
-        auc = scores[NAMES.get(network, network)]["auc"]["value"]
-    told = {name: outcome[name] for name in ("status", "error", "run_dir")}
-    return {"auc": auc, **told}
+        auc = json.loads(metrics)["05_evaluation"]["onset"]["scores"][NETWORK]["auc"]["value"]
+    return {"auc": auc} | {name: outcome[name] for name in ("status", "error", "run_dir")}
 
 
 def summarise(table: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
@@ -142,7 +137,7 @@ def write_tables(table: pd.DataFrame, out: Path) -> None:
     write_atomically(out / "runs.csv", lambda path: table.to_csv(path, index=False))
     write_atomically(out / "sets.csv", lambda path: sets.to_csv(path, index=False))
     words = "ROC-AUC of onset from calm: mean over seeds, 95 % t-interval (0.5 = chance)"
-    figure = figure_of(plot_forest(sets, xlabel=words))
+    figure = figure_of(plot_forest(sets.rename(columns={"auc": "value"}), xlabel=words))
     write_atomically(out / "sweep.png", figure.savefig)
     plt.close(figure)
 
