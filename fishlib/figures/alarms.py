@@ -71,6 +71,9 @@ def plot_warning_curve(
         The same two numbers at the threshold chosen on validation, as
         :func:`fishlib.evaluation.alarms.alarm_scores` returns.
     """
+    for curve in curves.values():
+        if curve.empty:
+            return style.draw_reason(ax, curve)
     columns, styles = ["time_in_warning", "sensitivity"], style.forecaster_styles(curves)
     ax = style.unit_square(ax, "Time in warning (share of the film)", "Onsets warned of (share)")
     for name, curve in curves.items():

@@ -17,7 +17,7 @@ from sklearn.metrics import roc_curve
 from fishlib.evaluation.alarms import raise_alarms
 from fishlib.evaluation.scores import confusion_rates, rank_scores
 from fishlib.figures import series, style
-from fishlib.figures.frames import forecast_painter
+from fishlib.figures.frames import ForecastPainter
 from fishlib.figures.skill import defined_frames
 from fishlib.figures.style import INK, MUTED, styled
 from fishlib.motion import runs_of
@@ -262,7 +262,7 @@ def explore_film(
     forecast : float array (T,)
         Probability in [0, 1], NaN where not defined.
     """
-    paint = forecast_painter(frames, fps, motion, {name: forecast}, threshold)
+    paint = ForecastPainter(frames, fps, motion, {name: forecast}, threshold)
 
     def draw(frame: int) -> bytes:
         return _as_png(paint(frame))

@@ -9,6 +9,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import Normalize
 from matplotlib.ticker import MaxNLocator
 
+from fishlib.evaluation.scores import NothingToJudge
 from fishlib.figures import style
 from fishlib.figures.style import BURST_COLOR, INK, MOTION_SCALE, PAST_COLOR, new_axes, styled
 from fishlib.motion import autocorrelation, runs_of
@@ -174,14 +175,12 @@ def plot_split(
     ----------
     motion : float array (T,)
         Motion ỹ of the whole film.
-    parts : mapping of name -> slice
+    parts : mapping of name -> slice, or None
         Train, validation and test; the gaps between them are the embargo. None draws why.
     """
     if not parts:
-        raise style.NothingToDraw(
-            f"{len(motion) / fps / 60:.1f} minutes of film are too short to be split into a part "
-            "to train on, one to choose on and one to judge on."
-        )
+        minutes = f"{len(motion) / fps / 60:.1f} minutes of film are too short to be split."
+        raise NothingToJudge(minutes)
     ax = new_axes(ax, height=2.8)
     width = int(np.clip(len(motion) // 30, 1, 10 * fps))
     smooth = np.convolve(motion, np.ones(width) / width, mode="valid") * MOTION_SCALE
@@ -358,7 +357,7 @@ def plot_run_lengths(label: np.ndarray, fps: float = 30.0, ax: Axes | None = Non
     """
     runs = runs_of(np.asarray(label) == 1)
     if len(runs) == 0:
-        raise style.NothingToDraw("The label has no positive frame, so it has no runs to show.")
+        raise NothingToJudge("The label has no positive frame, so it has no runs to show.")
     ax = new_axes(ax, height=3.2)
     lengths = np.diff(runs).ravel() + 1
     sns.histplot(x=lengths, discrete=True, color=BURST_COLOR, alpha=1, edgecolor="white", ax=ax)

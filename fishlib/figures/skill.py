@@ -22,12 +22,7 @@ from fishlib.figures.style import CHANCE, DASHED, INK, MUTED, legend_beside, new
 def defined_frames(
     label: np.ndarray, forecasts: Mapping[str, np.ndarray]
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Label and forecasts on the frames of :func:`fishlib.evaluation.scores.comparable_frames`.
-
-    Where the label has one class only, the figure says so.
-    """
-    if len(np.unique(label[label >= 0])) < 2:
-        raise style.NothingToDraw("All labelled frames are of one class: no skill can be shown.")
+    """Label and forecasts on the frames of :func:`fishlib.evaluation.scores.comparable_frames`."""
     frames = scores.comparable_frames(label, forecasts)
     return np.asarray(label)[frames], {k: np.asarray(p)[frames] for k, p in forecasts.items()}
 

@@ -21,6 +21,8 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure
 
+from fishlib.evaluation.scores import NothingToJudge
+
 INK = "#1F2933"
 MUTED = "#5F6B7A"
 FAINT = "#E4E7EB"
@@ -156,15 +158,11 @@ def is_narrow() -> bool:
     return _PAGE["width"] < 6
 
 
-class NothingToDraw(Exception):
-    """Raised within a plot function: its sentence is drawn in place of the figure."""
-
-
 def styled(plot: Callable) -> Callable:
     """Decorator: run a plot function under ``STYLE`` and leave matplotlib's settings untouched.
 
     Where one of its first two arguments is an empty table, mapping or array, or the function raises
-    :class:`NothingToDraw`, the reason is drawn instead.
+    ``NothingToJudge``, the reason is drawn instead.
     """
 
     @wraps(plot)
@@ -180,7 +178,7 @@ def styled(plot: Callable) -> Callable:
             if is_narrow() and isinstance(axes, Axes | np.ndarray):
                 _wrap_texts(figure_of(axes))
             return axes
-        except NothingToDraw as reason:
+        except NothingToJudge as reason:
             return draw_reason(kwargs.get("ax"), str(reason))
         finally:
             mpl.rcParams.update(kept)

@@ -142,7 +142,7 @@ def write_tables(table: pd.DataFrame, out: Path) -> None:
     write_atomically(out / "runs.csv", lambda path: table.to_csv(path, index=False))
     write_atomically(out / "sets.csv", lambda path: sets.to_csv(path, index=False))
     words = "ROC-AUC of onset from calm: mean over seeds, 95 % t-interval (0.5 = chance)"
-    figure = figure_of(plot_forest(sets, xlabel=words))
+    figure = figure_of(plot_forest(sets.rename(columns={"auc": "value"}), xlabel=words))
     write_atomically(out / "sweep.png", figure.savefig)
     plt.close(figure)
 
