@@ -24,13 +24,24 @@ def show_frame(ax: Axes, frame: np.ndarray, title: str | None = None, **kwargs) 
     return blank(ax)
 
 
-def draw_strip(
-    frames: np.ndarray, titles: Sequence[str] | None, columns: int, below: float = 0.0
+@styled
+def plot_frames(
+    frames: np.ndarray, titles: Sequence[str] | None = None, columns: int = 6, below: float = 0.0
 ) -> np.ndarray:
-    """New figure of frames (n, H, W) in rows of ``columns``, half as many on a narrow page.
+    """Frames side by side, in rows of ``columns``, half as many on a narrow page.
 
-    Returns the n axes, and, with ``below`` > 0, one more as wide as the page and ``below`` inches
-    high under them.
+    Parameters
+    ----------
+    frames : uint8 array (n, H, W)
+        Few frames; all are drawn, in one grey scale from 0 to 255.
+    titles : sequence of n str, optional
+        Text above each frame, for instance its time.
+    below : float
+        Height, inches, of one more axes under the frames, as wide as the page; 0: none.
+
+    Returns
+    -------
+    array of n Axes, or n + 1
     """
     frames = np.asarray(frames)
     if frames.ndim != 3:
@@ -48,26 +59,6 @@ def draw_strip(
     if below:
         axes.append(style.dress(fig.add_subplot(grid[-1, :])))
     return np.array(axes)
-
-
-@styled
-def plot_frames(
-    frames: np.ndarray, titles: Sequence[str] | None = None, columns: int = 6
-) -> np.ndarray:
-    """Frames side by side, in rows of ``columns``.
-
-    Parameters
-    ----------
-    frames : uint8 array (n, H, W)
-        Few frames; all are drawn, in one grey scale from 0 to 255.
-    titles : sequence of n str, optional
-        Text above each frame, for instance its time.
-
-    Returns
-    -------
-    array of n Axes
-    """
-    return draw_strip(frames, titles, columns)
 
 
 @styled
@@ -94,7 +85,7 @@ def plot_moments(
     -------
     array of n Axes
     """
-    axes = draw_strip(frames, [f"{t:.1f} s" for t in times], columns)
+    axes = plot_frames(frames, [f"{t:.1f} s" for t in times], columns)
     if places is not None and ids is not None:
         for ax, of_frame in zip(axes, places, strict=True):
             draw_rings(ax, of_frame[list(ids)], radius=frames.shape[1] / 12)
@@ -129,7 +120,7 @@ def plot_chase_strip(
     """
     window = frame_window(motion, start, stop)
     shown = np.linspace(window.start, window.stop - 1, n_frames).astype(int)
-    axes = draw_strip(frames[shown], [f"{t / fps:.2f} s" for t in shown], n_frames, below=2.6)
+    axes = plot_frames(frames[shown], [f"{t / fps:.2f} s" for t in shown], n_frames, below=2.6)
     x, y = time_and_height(motion, fps, window)
     heights, trace = y[shown - window.start], axes[-1]
     trace.plot(x, y, color=MOTION_COLOR)
@@ -159,7 +150,7 @@ def plot_difference(before: np.ndarray, after: np.ndarray, t: int | None = None)
     change = np.abs(np.asarray(after, float) - np.asarray(before, float))
     now, soon = ("t", "t + 1") if t is None else (str(t), str(t + 1))
     titles = [f"frame {now}", f"frame {soon}", f"|frame {soon} − frame {now}|"]
-    axes = draw_strip([before, after, change], titles, columns=3)
+    axes = plot_frames([before, after, change], titles, columns=3)
     picture = axes[2].images[0]
     picture.set(cmap=CHANGE_COLORS, clim=(0, max(change.max(), 1)))
     axes[2].spines[:].set(visible=True, color=FAINT)
@@ -201,9 +192,8 @@ def plot_clip(
     if offsets is None:
         offsets = (np.arange(n_slices * channels) + 1 - n_slices * channels).reshape(n_slices, -1)
     panel = (style.page_width() - 0.9) / max(channels, 3) * height / width
-    _, axes = style.new_figure(
-        len(slices), channels, (panel + 0.27) * len(slices) + 0.1, squeeze=False
-    )
+    tall = (panel + 0.27) * len(slices) + 0.1
+    _, axes = style.new_figure(len(slices), channels, tall, squeeze=False)
     for k, column in enumerate(axes.T):
         colors = _channel_colors(clip[..., k])
         for ax, i in zip(column, slices, strict=True):
@@ -242,7 +232,7 @@ def plot_flips(frame: np.ndarray) -> np.ndarray:
     """
     grey = np.asarray(frame) if np.asarray(frame).dtype == np.uint8 else 255 * np.asarray(frame)
     flips = [grey, grey[:, ::-1], grey[::-1], grey[::-1, ::-1]]
-    return draw_strip(flips, ["as filmed", "left–right", "up–down", "both"], columns=4)
+    return plot_frames(flips, ["as filmed", "left–right", "up–down", "both"], columns=4)
 
 
 FONT = cv2.FONT_HERSHEY_SIMPLEX

@@ -146,14 +146,7 @@ class LabelMarks:
 
 
 @styled
-def plot_label_timeline(
-    motion: np.ndarray,
-    label: np.ndarray,
-    fps: float = 30.0,
-    start: int = 0,
-    stop: int | None = None,
-    ax: Axes | None = None,
-) -> Axes:
+def plot_label_timeline(motion: np.ndarray, label: np.ndarray, *window, **options) -> Axes:
     """Motion with its label: dots on the positive frames and a strip of the label below.
 
     Parameters
@@ -161,8 +154,10 @@ def plot_label_timeline(
     motion : float array (T,)
     label : int array (T,)
         1, 0 or -1 (grey in the strip).
+    *window, **options
+        ``fps``, ``start``, ``stop`` and more, as for :func:`plot_motion`.
     """
-    return plot_motion(motion, fps, start, stop, label, ax=ax)
+    return plot_motion(motion, *window, label=label, **options)
 
 
 @styled
@@ -226,12 +221,10 @@ def plot_label_anatomy(
     ax.plot(0, now, "o", ms=9, mec="white", mew=1.2, zorder=5, color=color)
     sign = "≥" if wide else "<"
     _draw_arrow(ax, end, low, high, f"range R = {high - low:.2f}\n{sign} c = {c:.2f}")
-    word = {True: "yes", False: "no"}
-    ax.set_title(
-        f"label {positive}:  low now (lowest {low_fraction:.0%} of R)? {word[calm]}   ·   "
-        f"wide range ahead (R ≥ c)? {word[wide]}",
-        color=color,
-    )
+    answer = {True: "yes", False: "no"}
+    low_now = f"low now (lowest {low_fraction:.0%} of R)? {answer[calm]}"
+    text = f"label {positive}:  {low_now}   ·   wide range ahead (R ≥ c)? {answer[wide]}"
+    ax.set_title(text, color=color)
     return ax
 
 
@@ -319,13 +312,9 @@ def _group_colors(groups: Mapping[str, np.ndarray]) -> list[str]:
 
 @styled
 def plot_autocorrelation(
-    groups: Mapping[str, np.ndarray],
-    fps: float = 30.0,
-    max_seconds: float = 6.0,
-    horizon: int = 45,
-    ax: Axes | None = None,
+    groups: Mapping[str, np.ndarray], fps: float = 30.0, horizon: int = 45, ax: Axes | None = None
 ) -> Axes:
-    """How long a series resembles its own past: autocorrelation against the lag in seconds.
+    """How long a series resembles its own past: autocorrelation up to a lag of 6 s.
 
     Parameters
     ----------
@@ -336,12 +325,12 @@ def plot_autocorrelation(
     """
     ax = new_axes(ax, height=3.2)
     for (name, series), color in zip(groups.items(), _group_colors(groups), strict=True):
-        n_lags = min(int(max_seconds * fps), len(series) - 1)
+        n_lags = min(int(6 * fps), len(series) - 1)
         lags = np.arange(n_lags + 1) / fps
         ax.plot(lags, autocorrelation(series, n_lags), color=color, label=name)
     ax.axvspan(0, horizon / fps, color=style.FAINT, lw=0, label=f"horizon, {horizon} frames")
     ax.axhline(0, color=style.MUTED, lw=0.8)
-    ax.set(xlabel="Lag (s)", ylabel="Autocorrelation (–1 to 1)", xlim=(0, max_seconds))
+    ax.set(xlabel="Lag (s)", ylabel="Autocorrelation (–1 to 1)", xlim=(0, 6))
     style.legend_beside(ax)
     return ax
 

@@ -83,7 +83,6 @@ FAMILIES = {
     family: {"color": color, "linestyle": line, "marker": marker}
     for family, color, line, marker, _ in _FAMILIES
 }
-_UNKNOWN = {"color": MUTED, "linestyle": "-", "marker": "d"}
 
 
 def forecaster_family(name: str) -> str | None:
@@ -110,7 +109,7 @@ def forecaster_styles(names: Iterable[str]) -> dict[str, dict]:
     seen = set()
     for name in names:
         family = forecaster_family(name)
-        styles[name] = dict(FAMILIES.get(family, _UNKNOWN))
+        styles[name] = dict(FAMILIES.get(family, {"color": MUTED, "linestyle": "-", "marker": "d"}))
         if family and family in seen:
             color = lighten(styles[name]["color"], 0.3)
             styles[name] |= {"color": color, "linestyle": ":"}
