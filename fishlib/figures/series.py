@@ -174,8 +174,7 @@ def plot_split(
         Train, validation and test; the gaps between them are the embargo. None draws why.
     """
     if not parts:
-        minutes = f"{len(motion) / fps / 60:.1f} minutes of film are too short to be split."
-        raise NothingToJudge(minutes)
+        raise NothingToJudge(f"{len(motion) / fps / 60:.1f} minutes are too short to be split.")
     ax = new_axes(ax, height=2.8)
     width = int(np.clip(len(motion) // 30, 1, 10 * fps))
     smooth = np.convolve(motion, np.ones(width) / width, mode="valid") * MOTION_SCALE
