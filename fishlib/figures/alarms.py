@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from fishlib.figures import series, style
-from fishlib.figures.style import BURST_COLOR, FAINT, INK, TIME_LABEL, new_figure, styled
+from fishlib.figures.style import FAINT, INK, TIME_LABEL, new_figure, styled
 
 
 @styled
@@ -71,6 +71,9 @@ def plot_warning_curve(
         The same two numbers at the threshold chosen on validation, as
         :func:`fishlib.evaluation.alarms.alarm_scores` returns.
     """
+    for curve in curves.values():
+        if curve.empty:
+            return style.draw_reason(ax, curve)
     columns, styles = ["time_in_warning", "sensitivity"], style.forecaster_styles(curves)
     ax = style.unit_square(ax, "Time in warning (share of the film)", "Onsets warned of (share)")
     for name, curve in curves.items():
@@ -115,38 +118,27 @@ def plot_study_comparison(
     shape = {"width_ratios": (1,)} if narrow else {"width_ratios": (2.6, 1), "sharex": "col"}
     rows, columns = (2 * n, 1) if narrow else (n, 2)
     _, axes = new_figure(rows, columns, 1 + 1.75 * rows, squeeze=False, sharey=True, **shape)
-    axes = axes.reshape(n, 2)
+    axes, stretches = axes.reshape(n, 2), (series.frame_window(motion, start, stop), slice(*zoom))
+    dots = {"color": style.BURST_COLOR, "mec": "white", "mew": 0.4, "ms": 4}
     for row, (name, p) in zip(axes, forecasts.items(), strict=True):
-        for ax, stretch in zip(
-            row, (series.frame_window(motion, start, stop), slice(*zoom)), strict=True
-        ):
-            called = np.asarray(p)[stretch] >= thresholds[name]
-            colors = _draw_calls(ax, motion, np.asarray(label), p, called, fps, stretch)
+        for ax, stretch in zip(row, stretches, strict=True):
+            x, y = series.time_and_height(motion, fps, stretch)
+            shown = np.asarray(p, float)[stretch]
+            colors = series.draw_forecast_line(ax, x, y, shown, lw=1.8)
+            ones, called = np.asarray(label)[stretch] == 1, x[shown >= thresholds[name]]
+            ax.plot(x[ones], y[ones], "o", label="label 1: burst within the horizon", **dots)
+            high = {"transform": ax.get_xaxis_transform(), "color": INK, "ms": 2.8}
+            ax.plot(called, np.full(len(called), 0.96), "s", label="called by p", **high)
+            ax.set_xlim(x[0], x[-1])
         row[0].axvspan(zoom[0] / fps, zoom[1] / fps, color=FAINT, lw=0, zorder=0)
         row[0].set_title(f"{name}, called at p ≥ {thresholds[name]:.2f}")
         if narrow or row[0] is axes[0, 0]:
             row[1].set_title("shaded stretch", weight="normal")
+        for ax in row[: 1 + narrow]:
+            ax.set_ylabel("Motion ỹ (10⁻³)")
     for ax in axes[-1]:
         ax.set_xlabel(TIME_LABEL)
-    for ax in axes[:, : 1 + narrow].ravel():
-        ax.set_ylabel("Motion ỹ (10⁻³)")
     axes[0, 0].set_ylim(0, 1.3e3 * np.max(motion[start:stop]))
     style.color_bar(colors, axes, "Forecast p")
     style.legend_below(axes[0, 0])
     return axes
-
-
-def _draw_calls(ax, motion, label, p, called, fps, stretch):
-    """One forecaster on one stretch; returns the coloured line, for the colour bar."""
-    x, y = series.time_and_height(motion, fps, stretch)
-    colors = series.draw_forecast_line(ax, x, y, np.asarray(p, float)[stretch], lw=1.8)
-    positive = label[stretch] == 1
-    dots = {"color": BURST_COLOR, "mec": "white", "mew": 0.4, "ms": 4}
-    text = "label 1: burst within the horizon"
-    ax.plot(x[positive], y[positive], "o", label=text, **dots)
-    squares = {"color": INK, "ms": 2.8, "label": "called by p"}
-    ax.plot(
-        x[called], np.full(called.sum(), 0.96), "s", transform=ax.get_xaxis_transform(), **squares
-    )
-    ax.set_xlim(x[0], x[-1])
-    return colors

@@ -7,6 +7,7 @@ import cv2
 import ipywidgets
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from IPython import get_ipython
 from IPython.display import Image, display
 from matplotlib.artist import Artist
@@ -17,11 +18,14 @@ from sklearn.metrics import roc_curve
 from fishlib.evaluation.alarms import raise_alarms
 from fishlib.evaluation.scores import confusion_rates, rank_scores
 from fishlib.figures import series, style
-from fishlib.figures.frames import forecast_painter
+from fishlib.figures.frames import ForecastPainter
 from fishlib.figures.skill import defined_frames
 from fishlib.figures.style import INK, MUTED, styled
 from fishlib.motion import runs_of
 from fishlib.questions import label_bursts
+
+SECONDS = 30
+"""Length of the stretch of motion that is shown."""
 
 
 @dataclass
@@ -69,10 +73,8 @@ def is_live() -> bool:
 
     JupyterLab, Colab and VS Code say so with every cell they send; papermill and nbconvert do not.
     """
-    shell = get_ipython()
-    if shell is None or not hasattr(shell, "kernel"):
-        return False
-    return bool(shell.kernel.get_parent("shell").get("content", {}).get("allow_stdin", False))
+    kernel = getattr(get_ipython(), "kernel", None)
+    return bool(kernel and kernel.get_parent("shell").get("content", {}).get("allow_stdin"))
 
 
 def _with_player(control: ipywidgets.Widget) -> ipywidgets.Widget:
@@ -90,11 +92,15 @@ _WIDE = {"style": {"description_width": "210px"}, "layout": ipywidgets.Layout(wi
 
 @styled
 def explore_labels(
-    motion: np.ndarray, fps: float = 30.0, start: int = 0, seconds: float = 30.0, **options
+    motion: np.ndarray,
+    fps: float = 30.0,
+    start: int = 0,
+    pieces: pd.DataFrame | None = None,
+    **options,
 ) -> Explorer:
     """Sliders on the three numbers of the label: b, c and h.
 
-    The picture: ``seconds`` of the motion with its positive frames. Its title: share of positive
+    The picture: 30 s of the motion with its positive frames. Its title: share of positive
     frames and their runs in the whole series, and the AUC of minus the last motion, all of which
     change with the sliders.
 
@@ -103,9 +109,10 @@ def explore_labels(
     motion : float array (T,)
     start : int
         First frame shown.
+    pieces : DataFrame, optional
+        ``film``, ``start``, ``stop``: no label looks across a border.
     """
-    motion = np.asarray(motion, float)
-    window = series.frame_window(motion, start, start + int(seconds * fps))
+    window = series.frame_window(motion, start, start + int(SECONDS * fps))
     ax = series.plot_motion(motion, fps, window.start, window.stop)
     marks = series.LabelMarks(ax, motion, fps, window)
     style.legend_above(ax, 2)
@@ -113,7 +120,7 @@ def explore_labels(
     picture = MovingPicture(ax, [marks.positive, marks.unknown, marks.dots, title])
 
     def draw(low_fraction: float, min_range: float, horizon: int) -> bytes:
-        label = label_bursts(motion, horizon, min_range * 1e-3, low_fraction)
+        label = label_bursts(motion, horizon, min_range * 1e-3, low_fraction, pieces=pieces)
         marks.show(label)
         title.set_text(_label_summary(label, motion, fps))
         return picture.png()
@@ -133,11 +140,9 @@ def _label_summary(label: np.ndarray, motion: np.ndarray, fps: float) -> str:
     share = np.mean(label[label >= 0])
     if not 0 < share < 1:
         return f"{share:.0%} of frames positive: there is nothing to tell apart"
-    before = np.append(np.nan, -motion[:-1])
-    kept, scored = defined_frames(label, {"level": before})
-    length = float(np.median(np.diff(runs, axis=1) + 1))
-    auc = rank_scores(kept, scored["level"])["auc"]
-    text = f"{share:.1%} of frames positive in {len(runs)} runs (median {length / fps:.2f} s)"
+    kept, scored = defined_frames(label, {"level": np.append(np.nan, -motion[:-1])})
+    auc, length = rank_scores(kept, scored["level"])["auc"], np.median(np.diff(runs) + 1) / fps
+    text = f"{share:.1%} of frames positive in {len(runs)} runs (median {length:.2f} s)"
     return f"{text}\nAUC of −ỹ[t − 1]: {auc:.3f}"
 
 
@@ -148,7 +153,6 @@ def explore_threshold(
     motion: np.ndarray,
     fps: float = 30.0,
     start: int = 0,
-    seconds: float = 30.0,
     name: str = "forecast",
     horizon: int = 45,
     threshold: float | None = None,
@@ -162,7 +166,7 @@ def explore_threshold(
     label, forecast, motion : arrays (T,)
         Label 1, 0, -1; forecast, NaN where not defined; motion ỹ.
     start : int
-        First frame of the stretch shown on the right.
+        First frame of the 30 s shown on the right.
     threshold : float, optional
         The one chosen on validation: where the slider starts, marked beside the best one of the
         frames drawn; None starts at that one.
@@ -171,7 +175,7 @@ def explore_threshold(
     """
     kept, scored = defined_frames(label, {name: forecast})
     p, color = scored[name], style.forecaster_styles([name])[name]["color"]
-    window = series.frame_window(motion, start, start + int(seconds * fps))
+    window = series.frame_window(motion, start, start + int(SECONDS * fps))
     shape = (2, 1, 8.6) if style.is_narrow() else (1, 2, 4.3)
     _, (roc, trace) = style.new_figure(*shape, width_ratios=(1, 1.7)[: shape[1]])
     fpr, tpr, cuts = roc_curve(kept, p)
@@ -262,7 +266,7 @@ def explore_film(
     forecast : float array (T,)
         Probability in [0, 1], NaN where not defined.
     """
-    paint = forecast_painter(frames, fps, motion, {name: forecast}, threshold)
+    paint = ForecastPainter(frames, fps, motion, {name: forecast}, threshold)
 
     def draw(frame: int) -> bytes:
         return _as_png(paint(frame))

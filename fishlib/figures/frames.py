@@ -1,6 +1,6 @@
 """Frames of a film as pictures: strips, a difference, clips, and a film with its forecast drawn."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import cv2
 import matplotlib.pyplot as plt
@@ -24,13 +24,24 @@ def show_frame(ax: Axes, frame: np.ndarray, title: str | None = None, **kwargs) 
     return blank(ax)
 
 
-def draw_strip(
-    frames: np.ndarray, titles: Sequence[str] | None, columns: int, below: float = 0.0
+@styled
+def plot_frames(
+    frames: np.ndarray, titles: Sequence[str] | None = None, columns: int = 6, below: float = 0.0
 ) -> np.ndarray:
-    """New figure of frames (n, H, W) in rows of ``columns``, half as many on a narrow page.
+    """Frames side by side, in rows of ``columns``, half as many on a narrow page.
 
-    Returns the n axes, and, with ``below`` > 0, one more as wide as the page and ``below`` inches
-    high under them.
+    Parameters
+    ----------
+    frames : uint8 array (n, H, W)
+        Few frames; all are drawn, in one grey scale from 0 to 255.
+    titles : sequence of n str, optional
+        Text above each frame, for instance its time.
+    below : float
+        Height, inches, of one more axes under the frames, as wide as the page; 0: none.
+
+    Returns
+    -------
+    array of n Axes, or n + 1
     """
     frames = np.asarray(frames)
     if frames.ndim != 3:
@@ -48,26 +59,6 @@ def draw_strip(
     if below:
         axes.append(style.dress(fig.add_subplot(grid[-1, :])))
     return np.array(axes)
-
-
-@styled
-def plot_frames(
-    frames: np.ndarray, titles: Sequence[str] | None = None, columns: int = 6
-) -> np.ndarray:
-    """Frames side by side, in rows of ``columns``.
-
-    Parameters
-    ----------
-    frames : uint8 array (n, H, W)
-        Few frames; all are drawn, in one grey scale from 0 to 255.
-    titles : sequence of n str, optional
-        Text above each frame, for instance its time.
-
-    Returns
-    -------
-    array of n Axes
-    """
-    return draw_strip(frames, titles, columns)
 
 
 @styled
@@ -94,7 +85,7 @@ def plot_moments(
     -------
     array of n Axes
     """
-    axes = draw_strip(frames, [f"{t:.1f} s" for t in times], columns)
+    axes = plot_frames(frames, [f"{t:.1f} s" for t in times], columns)
     if places is not None and ids is not None:
         for ax, of_frame in zip(axes, places, strict=True):
             draw_rings(ax, of_frame[list(ids)], radius=frames.shape[1] / 12)
@@ -129,7 +120,7 @@ def plot_chase_strip(
     """
     window = frame_window(motion, start, stop)
     shown = np.linspace(window.start, window.stop - 1, n_frames).astype(int)
-    axes = draw_strip(frames[shown], [f"{t / fps:.2f} s" for t in shown], n_frames, below=2.6)
+    axes = plot_frames(frames[shown], [f"{t / fps:.2f} s" for t in shown], n_frames, below=2.6)
     x, y = time_and_height(motion, fps, window)
     heights, trace = y[shown - window.start], axes[-1]
     trace.plot(x, y, color=MOTION_COLOR)
@@ -159,7 +150,7 @@ def plot_difference(before: np.ndarray, after: np.ndarray, t: int | None = None)
     change = np.abs(np.asarray(after, float) - np.asarray(before, float))
     now, soon = ("t", "t + 1") if t is None else (str(t), str(t + 1))
     titles = [f"frame {now}", f"frame {soon}", f"|frame {soon} − frame {now}|"]
-    axes = draw_strip([before, after, change], titles, columns=3)
+    axes = plot_frames([before, after, change], titles, columns=3)
     picture = axes[2].images[0]
     picture.set(cmap=CHANGE_COLORS, clim=(0, max(change.max(), 1)))
     axes[2].spines[:].set(visible=True, color=FAINT)
@@ -201,9 +192,8 @@ def plot_clip(
     if offsets is None:
         offsets = (np.arange(n_slices * channels) + 1 - n_slices * channels).reshape(n_slices, -1)
     panel = (style.page_width() - 0.9) / max(channels, 3) * height / width
-    _, axes = style.new_figure(
-        len(slices), channels, (panel + 0.27) * len(slices) + 0.1, squeeze=False
-    )
+    tall = (panel + 0.27) * len(slices) + 0.1
+    _, axes = style.new_figure(len(slices), channels, tall, squeeze=False)
     for k, column in enumerate(axes.T):
         colors = _channel_colors(clip[..., k])
         for ax, i in zip(column, slices, strict=True):
@@ -242,7 +232,7 @@ def plot_flips(frame: np.ndarray) -> np.ndarray:
     """
     grey = np.asarray(frame) if np.asarray(frame).dtype == np.uint8 else 255 * np.asarray(frame)
     flips = [grey, grey[:, ::-1], grey[::-1], grey[::-1, ::-1]]
-    return draw_strip(flips, ["as filmed", "left–right", "up–down", "both"], columns=4)
+    return plot_frames(flips, ["as filmed", "left–right", "up–down", "both"], columns=4)
 
 
 FONT = cv2.FONT_HERSHEY_SIMPLEX
@@ -256,26 +246,18 @@ def render_forecast_film(frames: np.ndarray, fps: float, *series, **options) -> 
     Parameters
     ----------
     frames, fps, *series, **options
-        As for :func:`forecast_painter`.
+        As for :class:`ForecastPainter`.
 
     Returns
     -------
     uint8 array (T, height, width, 3)
         RGB; height and width are even, as video codecs ask.
     """
-    paint = forecast_painter(frames, fps, *series, **options)
+    paint = ForecastPainter(frames, fps, *series, **options)
     return np.stack([paint(t) for t in range(len(frames))])
 
 
-def forecast_painter(
-    frames: np.ndarray,
-    fps: float,
-    motion: np.ndarray,
-    forecasts: Mapping[str, np.ndarray],
-    threshold: float | Mapping[str, float],
-    seconds: float = 6.0,
-    width: int = 480,
-) -> Callable[[int], np.ndarray]:
+class ForecastPainter:
     """Function t -> frame t with motion, forecasts and alarms drawn under it, uint8 RGB.
 
     Nothing drawn at frame t was known only later: the trace ends at motion[t - 1], and the bars are
@@ -302,83 +284,70 @@ def forecast_painter(
     ValueError
         If a series is not as long as the film.
     """
-    for name, values in {"motion": motion, **forecasts}.items():
-        if len(values) != len(frames):
-            raise ValueError(
-                f"{name} has {len(values)} values for {len(frames)} frames: cut film and series to "
-                "the same stretch."
-            )
-    width -= width % 2
-    if not isinstance(threshold, Mapping):
-        threshold = dict.fromkeys(forecasts, threshold)
-    tall = round(frames.shape[1] * width / frames.shape[2])
-    page = _draw_page(tall, width, forecasts, threshold)
-    heights = _trace_heights(np.asarray(motion, float), tall)
 
-    def paint(t: int) -> np.ndarray:
-        picture = page.copy()
-        grey = cv2.resize(frames[t], (width, tall), interpolation=cv2.INTER_LINEAR)
-        picture[:tall] = grey[..., None]
-        _write(picture, f"{t / fps:.1f} s", (10, 22), (255, 255, 255))
-        _draw_trace(picture, heights, t, seconds * fps)
-        _draw_bars(picture, {k: float(p[t]) for k, p in forecasts.items()}, threshold, tall + TRACE)
+    def __init__(
+        self,
+        frames: np.ndarray,
+        fps: float,
+        motion: np.ndarray,
+        forecasts: Mapping[str, np.ndarray],
+        threshold: float | Mapping[str, float],
+        seconds: float = 6.0,
+        width: int = 480,
+    ) -> None:
+        for name, values in {"motion": motion, **forecasts}.items():
+            if len(values) != len(frames):
+                raise ValueError(
+                    f"{name} has {len(values)} values for {len(frames)} frames: cut film and "
+                    "series to the same stretch."
+                )
+        self.frames, self.fps, self.forecasts, self.span = frames, fps, forecasts, seconds * fps
+        one = not isinstance(threshold, Mapping)
+        self.threshold = dict.fromkeys(forecasts, threshold) if one else threshold
+        self.width = width - width % 2
+        self.tall = round(frames.shape[1] * self.width / frames.shape[2])
+        motion = np.asarray(motion, float)
+        share = motion / max(np.nanmax(motion), 1e-12)
+        self.heights = self.tall + 10 + (TRACE - 34) * (1 - share)  # px in the picture
+        widths = [cv2.getTextSize(_ascii(name), FONT, 0.45, 1)[0][0] for name in forecasts]
+        self.ends = MARGIN + max(widths, default=0) + 14, self.width - 46  # of the bars
+        self.page = self._draw_page()
+
+    def _draw_page(self) -> np.ndarray:
+        """All that stays the same from frame to frame, uint8 (height, width, 3)."""
+        height = self.tall + TRACE + ROW * len(self.forecasts) + 8
+        page = np.full((height + height % 2, self.width, 3), 255, np.uint8)
+        base, (left, right) = self.tall + TRACE - 20, self.ends
+        cv2.line(page, (MARGIN, base), (self.width - MARGIN, base), _rgb(FAINT), 1)
+        _write(page, "motion", (MARGIN, base + 14), _rgb(MUTED), 0.42)
+        _write(page, "now", (self.width - MARGIN - 28, base + 14), _rgb(MUTED), 0.42)
+        for row, name in enumerate(self.forecasts):
+            y = self.tall + TRACE + row * ROW
+            _write(page, _ascii(name), (MARGIN, y + 18), _rgb(INK), 0.45)
+            page[y + 5 : y + 23, left:right] = _rgb(FAINT)
+            tick = round(left + self.threshold[name] * (right - left))
+            page[y + 1 : y + 27, tick - 1 : tick + 1] = _rgb(INK)
+        return page
+
+    def __call__(self, t: int) -> np.ndarray:
+        """The picture of frame t, uint8 (height, width, 3)."""
+        picture, size = self.page.copy(), (self.width, self.tall)
+        grey = cv2.resize(self.frames[t], size, interpolation=cv2.INTER_LINEAR)
+        picture[: self.tall] = grey[..., None]
+        _write(picture, f"{t / self.fps:.1f} s", (10, 22), (255, 255, 255))
+        shown = np.arange(max(0, t - int(self.span)), t)
+        x = self.width - MARGIN - (t - shown) / self.span * (self.width - 2 * MARGIN)
+        line = np.column_stack([x, self.heights[shown]])
+        fixed = np.round(line * 16).astype(np.int32)[:, None]  # four bits behind the point
+        cv2.polylines(picture, [fixed], False, _rgb(MOTION_COLOR), 2, cv2.LINE_AA, shift=4)
+        styles, (left, right) = style.forecaster_styles(self.forecasts), self.ends
+        for row, (name, p) in enumerate(self.forecasts.items()):
+            y = self.tall + TRACE + row * ROW
+            end = round(left + np.clip(np.nan_to_num(p[t]), 0, 1) * (right - left))
+            picture[y + 5 : y + 23, left:end] = _rgb(styles[name]["color"])
+            light = _rgb(BURST_COLOR if p[t] >= self.threshold[name] else FAINT)
+            cv2.circle(picture, (right + 24, y + 14), 9, light, -1, cv2.LINE_AA)
         return picture
-
-    return paint
-
-
-def _draw_page(
-    tall: int, width: int, names: Mapping[str, np.ndarray], thresholds: Mapping[str, float]
-) -> np.ndarray:
-    """All that stays the same from frame to frame, uint8 (height, width, 3)."""
-    height = tall + TRACE + ROW * len(names) + 8
-    page = np.full((height + height % 2, width, 3), 255, np.uint8)
-    base = tall + TRACE - 20
-    cv2.line(page, (MARGIN, base), (width - MARGIN, base), _rgb(FAINT), 1)
-    _write(page, "motion", (MARGIN, base + 14), _rgb(MUTED), 0.42)
-    _write(page, "now", (width - MARGIN - 28, base + 14), _rgb(MUTED), 0.42)
-    left, right = _bar_ends(width, names)
-    for row, name in enumerate(names):
-        y = tall + TRACE + row * ROW
-        _write(page, _ascii(name), (MARGIN, y + 18), _rgb(INK), 0.45)
-        page[y + 5 : y + 23, left:right] = _rgb(FAINT)
-        tick = round(left + thresholds[name] * (right - left))
-        page[y + 1 : y + 27, tick - 1 : tick + 1] = _rgb(INK)
-    return page
-
-
-def _bar_ends(width: int, names: Iterable[str]) -> tuple[int, int]:
-    """Left and right end of the bars: between the longest name and the lights."""
-    longest = max((cv2.getTextSize(_ascii(n), FONT, 0.45, 1)[0][0] for n in names), default=0)
-    return MARGIN + longest + 14, width - 46
-
-
-def _trace_heights(motion: np.ndarray, tall: int) -> np.ndarray:
-    """Height in the picture of each value of the motion, px, its maximum at the top."""
-    return tall + 10 + (TRACE - 34) * (1 - motion / max(np.nanmax(motion), 1e-12))
-
-
-def _draw_trace(picture: np.ndarray, heights: np.ndarray, t: int, span: float) -> None:
-    """The motion known at frame t, over the last ``span`` frames; now is at the right edge."""
-    left, right = MARGIN, picture.shape[1] - MARGIN
-    shown = np.arange(max(0, t - int(span)), t)
-    line = np.column_stack([right - (t - shown) / span * (right - left), heights[shown]])
-    fixed = np.round(line * 16).astype(np.int32)[:, None]  # four bits behind the point
-    cv2.polylines(picture, [fixed], False, _rgb(MOTION_COLOR), 2, cv2.LINE_AA, shift=4)
-
-
-def _draw_bars(
-    picture: np.ndarray, now: Mapping[str, float], thresholds: Mapping[str, float], top: int
-) -> None:
-    """A row a forecaster: probability bar, and a light that is on at the threshold and above."""
-    left, right = _bar_ends(picture.shape[1], now)
-    styles = style.forecaster_styles(now)
-    for row, (name, p) in enumerate(now.items()):
-        y = top + row * ROW
-        end = left if np.isnan(p) else round(left + min(max(p, 0.0), 1.0) * (right - left))
-        picture[y + 5 : y + 23, left:end] = _rgb(styles[name]["color"])
-        light = _rgb(BURST_COLOR if p >= thresholds[name] else FAINT)
-        cv2.circle(picture, (right + 24, y + 14), 9, light, -1, cv2.LINE_AA)
 
 
 def _write(picture: np.ndarray, text: str, at: tuple[int, int], color, scale: float = 0.55) -> None:

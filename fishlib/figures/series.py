@@ -9,6 +9,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import Normalize
 from matplotlib.ticker import MaxNLocator
 
+from fishlib.evaluation.scores import NothingToJudge
 from fishlib.figures import style
 from fishlib.figures.style import BURST_COLOR, INK, MOTION_SCALE, PAST_COLOR, new_axes, styled
 from fishlib.motion import autocorrelation, runs_of
@@ -145,14 +146,7 @@ class LabelMarks:
 
 
 @styled
-def plot_label_timeline(
-    motion: np.ndarray,
-    label: np.ndarray,
-    fps: float = 30.0,
-    start: int = 0,
-    stop: int | None = None,
-    ax: Axes | None = None,
-) -> Axes:
+def plot_label_timeline(motion: np.ndarray, label: np.ndarray, *window, **options) -> Axes:
     """Motion with its label: dots on the positive frames and a strip of the label below.
 
     Parameters
@@ -160,8 +154,10 @@ def plot_label_timeline(
     motion : float array (T,)
     label : int array (T,)
         1, 0 or -1 (grey in the strip).
+    *window, **options
+        ``fps``, ``start``, ``stop`` and more, as for :func:`plot_motion`.
     """
-    return plot_motion(motion, fps, start, stop, label, ax=ax)
+    return plot_motion(motion, *window, label=label, **options)
 
 
 @styled
@@ -174,14 +170,11 @@ def plot_split(
     ----------
     motion : float array (T,)
         Motion ỹ of the whole film.
-    parts : mapping of name -> slice
+    parts : mapping of name -> slice, or None
         Train, validation and test; the gaps between them are the embargo. None draws why.
     """
     if not parts:
-        raise style.NothingToDraw(
-            f"{len(motion) / fps / 60:.1f} minutes of film are too short to be split into a part "
-            "to train on, one to choose on and one to judge on."
-        )
+        raise NothingToJudge(f"{len(motion) / fps / 60:.1f} minutes are too short to be split.")
     ax = new_axes(ax, height=2.8)
     width = int(np.clip(len(motion) // 30, 1, 10 * fps))
     smooth = np.convolve(motion, np.ones(width) / width, mode="valid") * MOTION_SCALE
@@ -227,12 +220,10 @@ def plot_label_anatomy(
     ax.plot(0, now, "o", ms=9, mec="white", mew=1.2, zorder=5, color=color)
     sign = "≥" if wide else "<"
     _draw_arrow(ax, end, low, high, f"range R = {high - low:.2f}\n{sign} c = {c:.2f}")
-    word = {True: "yes", False: "no"}
-    ax.set_title(
-        f"label {positive}:  low now (lowest {low_fraction:.0%} of R)? {word[calm]}   ·   "
-        f"wide range ahead (R ≥ c)? {word[wide]}",
-        color=color,
-    )
+    answer = {True: "yes", False: "no"}
+    low_now = f"low now (lowest {low_fraction:.0%} of R)? {answer[calm]}"
+    text = f"label {positive}:  {low_now}   ·   wide range ahead (R ≥ c)? {answer[wide]}"
+    ax.set_title(text, color=color)
     return ax
 
 
@@ -320,13 +311,9 @@ def _group_colors(groups: Mapping[str, np.ndarray]) -> list[str]:
 
 @styled
 def plot_autocorrelation(
-    groups: Mapping[str, np.ndarray],
-    fps: float = 30.0,
-    max_seconds: float = 6.0,
-    horizon: int = 45,
-    ax: Axes | None = None,
+    groups: Mapping[str, np.ndarray], fps: float = 30.0, horizon: int = 45, ax: Axes | None = None
 ) -> Axes:
-    """How long a series resembles its own past: autocorrelation against the lag in seconds.
+    """How long a series resembles its own past: autocorrelation up to a lag of 6 s.
 
     Parameters
     ----------
@@ -337,12 +324,12 @@ def plot_autocorrelation(
     """
     ax = new_axes(ax, height=3.2)
     for (name, series), color in zip(groups.items(), _group_colors(groups), strict=True):
-        n_lags = min(int(max_seconds * fps), len(series) - 1)
+        n_lags = min(int(6 * fps), len(series) - 1)
         lags = np.arange(n_lags + 1) / fps
         ax.plot(lags, autocorrelation(series, n_lags), color=color, label=name)
     ax.axvspan(0, horizon / fps, color=style.FAINT, lw=0, label=f"horizon, {horizon} frames")
     ax.axhline(0, color=style.MUTED, lw=0.8)
-    ax.set(xlabel="Lag (s)", ylabel="Autocorrelation (–1 to 1)", xlim=(0, max_seconds))
+    ax.set(xlabel="Lag (s)", ylabel="Autocorrelation (–1 to 1)", xlim=(0, 6))
     style.legend_beside(ax)
     return ax
 
@@ -358,7 +345,7 @@ def plot_run_lengths(label: np.ndarray, fps: float = 30.0, ax: Axes | None = Non
     """
     runs = runs_of(np.asarray(label) == 1)
     if len(runs) == 0:
-        raise style.NothingToDraw("The label has no positive frame, so it has no runs to show.")
+        raise NothingToJudge("The label has no positive frame, so it has no runs to show.")
     ax = new_axes(ax, height=3.2)
     lengths = np.diff(runs).ravel() + 1
     sns.histplot(x=lengths, discrete=True, color=BURST_COLOR, alpha=1, edgecolor="white", ax=ax)

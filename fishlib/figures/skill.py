@@ -22,12 +22,7 @@ from fishlib.figures.style import CHANCE, DASHED, INK, MUTED, legend_beside, new
 def defined_frames(
     label: np.ndarray, forecasts: Mapping[str, np.ndarray]
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Label and forecasts on the frames of :func:`fishlib.evaluation.scores.comparable_frames`.
-
-    Where the label has one class only, the figure says so.
-    """
-    if len(np.unique(label[label >= 0])) < 2:
-        raise style.NothingToDraw("All labelled frames are of one class: no skill can be shown.")
+    """Label and forecasts on the frames of :func:`fishlib.evaluation.scores.comparable_frames`."""
     frames = scores.comparable_frames(label, forecasts)
     return np.asarray(label)[frames], {k: np.asarray(p)[frames] for k, p in forecasts.items()}
 
@@ -229,9 +224,9 @@ def plot_share_of_limit(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     table : DataFrame
         ``name``, ``value`` (the share), ``low``, ``high``.
     """
-    styles = style.forecaster_styles(table["name"])
+    looks = list(style.forecaster_styles(table["name"]).values())
     xlabel = "Share of the way from the best model of the motion to the oracle"
-    ax = _draw_rows(ax, table, [styles[name] for name in table["name"]], ".0%", xlabel)
+    ax = _draw_rows(ax, table, looks, ".0%", xlabel)
     ax.axvline(0, color=INK, lw=1)
     ax.axvline(1, color=INK, lw=1, ls=DASHED)
     ax.xaxis.set_major_formatter(PercentFormatter(1))
@@ -249,8 +244,8 @@ def _draw_rows(
     ax = new_axes(ax, height=1.1 + 0.42 * n)
     rows, colors = [f"row {i}" for i in range(n)], [look["color"] for look in looks]
     points = {"palette": colors, "markers": [look["marker"] for look in looks], "legend": False}
-    ax.hlines(range(n), table["low"], table["high"], colors=colors, lw=3, alpha=0.45)
     sns.pointplot(x=table["value"], y=rows, hue=rows, errorbar=None, ls="", ax=ax, **points)
+    ax.hlines(range(n), table["low"], table["high"], colors=colors, lw=3, alpha=0.45)
     ax.set(yticks=range(n), yticklabels=[] if narrow else table["name"], ylim=(n - 0.4, -0.6))
     ax.set(xlabel=xlabel, ylabel="")
     paper = {"fc": "white", "ec": "none", "pad": 0.5}

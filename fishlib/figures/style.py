@@ -21,6 +21,8 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure
 
+from fishlib.evaluation.scores import NothingToJudge
+
 INK = "#1F2933"
 MUTED = "#5F6B7A"
 FAINT = "#E4E7EB"
@@ -81,7 +83,6 @@ FAMILIES = {
     family: {"color": color, "linestyle": line, "marker": marker}
     for family, color, line, marker, _ in _FAMILIES
 }
-_UNKNOWN = {"color": MUTED, "linestyle": "-", "marker": "d"}
 
 
 def forecaster_family(name: str) -> str | None:
@@ -108,7 +109,7 @@ def forecaster_styles(names: Iterable[str]) -> dict[str, dict]:
     seen = set()
     for name in names:
         family = forecaster_family(name)
-        styles[name] = dict(FAMILIES.get(family, _UNKNOWN))
+        styles[name] = dict(FAMILIES.get(family, {"color": MUTED, "linestyle": "-", "marker": "d"}))
         if family and family in seen:
             color = lighten(styles[name]["color"], 0.3)
             styles[name] |= {"color": color, "linestyle": ":"}
@@ -156,15 +157,11 @@ def is_narrow() -> bool:
     return _PAGE["width"] < 6
 
 
-class NothingToDraw(Exception):
-    """Raised within a plot function: its sentence is drawn in place of the figure."""
-
-
 def styled(plot: Callable) -> Callable:
     """Decorator: run a plot function under ``STYLE`` and leave matplotlib's settings untouched.
 
     Where one of its first two arguments is an empty table, mapping or array, or the function raises
-    :class:`NothingToDraw`, the reason is drawn instead.
+    ``NothingToJudge``, the reason is drawn instead.
     """
 
     @wraps(plot)
@@ -180,7 +177,7 @@ def styled(plot: Callable) -> Callable:
             if is_narrow() and isinstance(axes, Axes | np.ndarray):
                 _wrap_texts(figure_of(axes))
             return axes
-        except NothingToDraw as reason:
+        except NothingToJudge as reason:
             return draw_reason(kwargs.get("ax"), str(reason))
         finally:
             mpl.rcParams.update(kept)

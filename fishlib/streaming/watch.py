@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.backends import BackendFilter, backend_registry
 from tqdm import tqdm
 
-from fishlib.figures.frames import forecast_painter
+from fishlib.figures.frames import ForecastPainter
 from fishlib.models import load_network
 from fishlib.motion import measure_motion
 from fishlib.preparation import Preparation, suggest_preparation
@@ -63,7 +63,7 @@ class Forecaster(Protocol):
 
 
 class _Latest:
-    """A film of which only the newest frame is kept: what `forecast_painter` draws at t."""
+    """A film of which only the newest frame is kept: what `ForecastPainter` draws at t."""
 
     def __init__(self, frame: np.ndarray, n_frames: int) -> None:
         self.frame, self.shape = frame, (n_frames, *frame.shape)
@@ -119,7 +119,7 @@ def live_pictures(
         known = seen.results()
         series = {"forecast": known["forecast"]}
         film = _Latest(frame, t + 1)
-        yield forecast_painter(film, fps, known["motion"], series, threshold)(t)
+        yield ForecastPainter(film, fps, known["motion"], series, threshold)(t)
 
 
 def watch(

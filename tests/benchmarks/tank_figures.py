@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from scipy.signal import welch
 
 from fishlib.figures import style
-from fishlib.figures.frames import draw_rings, draw_strip
+from fishlib.figures.frames import draw_rings, plot_frames
 from fishlib.figures.series import plot_autocorrelation
 from fishlib.figures.style import MOTION_SCALE, legend_beside, new_axes, new_figure, styled
 from fishlib.motion import measure_motion
@@ -158,7 +158,7 @@ def plot_chase(film: Film, start: int, n_pictures: int = 8, every: int = 12) -> 
     pair = chases.loc[start, ["chaser", "victim"]].to_list()
     frames = np.minimum(film.frames[shown] * (255 / 160), 255)  # brightened
     titles = [f"{(frame - start) / 30:+.1f} s" for frame in shown]
-    axes = draw_strip(frames, titles, n_pictures // 2, below=2.2)
+    axes = plot_frames(frames, titles, n_pictures // 2, below=2.2)
     scale = film.frames.shape[2] / film.config.width
     for ax, frame in zip(axes, shown, strict=False):
         draw_rings(ax, scale * film.tracks.position[frame, pair], film.frames.shape[1] / 12)
