@@ -262,14 +262,11 @@ class Verdict:
 
         Forecasts that can be judged on neither have none.
         """
-        try:
-            chosen, judged = self._chosen, self._judged
-        except NothingToJudge:
-            chosen, judged = self._chosen if self.parts else {}, None
-        if judged is not None:
-            others = [name for name in self.forecasts if name not in chosen]
-            chosen = chosen | {n: choose_thresholds(judged, self.forecasts[n]) for n in others}
-        return {name: rules["max_youden"] for name, rules in chosen.items()}
+        rules = self._chosen if self.parts else {}
+        if len(self.scores):
+            here = {n: p for n, p in self.forecasts.items() if n not in rules}
+            rules = rules | {n: choose_thresholds(self._judged, p) for n, p in here.items()}
+        return {name: of_one["max_youden"] for name, of_one in rules.items()}
 
     @cached_property
     def _estimates(self) -> Estimates:
