@@ -129,7 +129,6 @@ PARAMETERS = SHARED | {
     "learned": Parameter(str, choices=("onset", "burst")),
     "lstm_epochs": _COUNT_OR_NONE,
     "model": Parameter(str),
-    "n_resamples": Parameter(int, 20),
     "n_shifts": Parameter(int, 19),
     "block": _COUNT,
     "oracle_frames": _COUNT,

@@ -8,7 +8,6 @@ from fishlib.evaluation.alarms import (
     alarm_curve,
     alarm_scores,
     alarm_table,
-    covered_frames,
     curve_area,
     curve_thresholds,
     false_alarms,
@@ -16,8 +15,9 @@ from fishlib.evaluation.alarms import (
     watch,
     watched_frames,
 )
-from fishlib.evaluation.bootstrap import resample_counts
+from fishlib.evaluation.intervals import cut_blocks
 from fishlib.questions import find_onsets
+from fishlib.splits import whole
 
 
 def slow_alarms(forecast, threshold, horizon):
@@ -37,13 +37,17 @@ def test_alarms_equal_a_frame_by_frame_loop(threshold):
     assert raise_alarms(forecast, threshold, 7).tolist() == slow_alarms(forecast, threshold, 7)
 
 
-@pytest.mark.parametrize("min_lead", [0, 1, 3])
-def test_covered_frames_equal_their_definition(min_lead):
-    alarms = np.array([2, 9, 28])
-    expected = [
-        any(max(min_lead, 1) <= t - alarm <= 5 for alarm in alarms.tolist()) for t in range(30)
-    ]
-    assert covered_frames(alarms, 30, 5, min_lead).tolist() == expected
+@pytest.mark.parametrize("min_lead", [0, 1 / 30, 0.1])
+def test_what_alarms_cover_equals_their_definition(min_lead):
+    rng = np.random.default_rng(0)
+    forecast = rng.random(400)
+    forecast[rng.random(400) < 0.01] = np.nan
+    seen = watch(forecast, np.arange(0, 400, 7), 5)
+    alarms, first = slow_alarms(forecast, 0.8, 5), max(round(30 * min_lead), 1)
+    covered = np.array([any(first <= t - a <= 5 for a in alarms) for t in range(400)])
+    scores = alarm_scores(forecast, 0.8, seen, min_lead)
+    assert scores["time_in_warning"] == pytest.approx(covered[seen.watched].mean())
+    assert scores["sensitivity"] == pytest.approx(covered[seen.onsets].mean())
 
 
 @pytest.mark.parametrize("horizon", [1, 4, 5])
@@ -138,28 +142,31 @@ def test_thresholds_fall_and_span_the_forecast():
     assert thresholds[-1] == np.nanmin(forecast)
 
 
-def test_bootstrap_samples_equal_direct_counts_on_repeated_frames():
-    """The interval of few resamples spans the values counted by hand in each of them."""
+def test_scores_without_each_block_equal_counts_in_what_is_left():
     rng = np.random.default_rng(3)
     forecast = rng.random(1500)
-    seen = watch(forecast, np.sort(rng.choice(np.arange(45, 1500), 30, replace=False)), 45)
-    onsets = seen.onsets
-    table = alarm_table({"p": forecast}, onsets, {"p": 0.97}, min_leads=(0.25,), block=100,
-                        n_resamples=3, seed=5).set_index("score")  # fmt: skip
-    counts = np.vstack(list(resample_counts(1455, 100, 3, 5, batch=3)))
-    full = np.zeros((3, 1500))
-    full[:, 45:] = counts
-    alarms = [t for t in range(1500) if forecast[t] >= 0.97]
-    kept = [alarms[0]]
-    for t in alarms:
-        kept += [t] if t >= kept[-1] + 45 else []
-    covered = np.array([any(8 <= t - a <= 45 for a in kept) for t in range(1500)])
-    sensitivity = full[:, onsets[covered[onsets]]].sum(1) / full[:, onsets].sum(1)
-    in_warning = full[:, covered & seen.watched].sum(1) / full.sum(1)
-    for score, values in {"sensitivity": sensitivity, "time_in_warning": in_warning}.items():
-        ends = np.quantile(values, [0.025, 0.975])
-        assert table.loc[score, ["low", "high"]].tolist() == pytest.approx(list(ends), abs=1e-6)
-    assert table.loc["excess", "value"] == alarm_scores(forecast, 0.97, seen, 0.25)["excess"]
+    onsets = np.sort(rng.choice(np.arange(45, 1500), 60, replace=False))
+    seen = watch(forecast, onsets, 45)
+    blocks = cut_blocks(seen.watched, whole(1500), 150)
+    scores = alarm_scores(forecast, 0.97, seen, 0.25, blocks)
+    alarms = np.array(slow_alarms(forecast, 0.97, 45))
+    false = [a for a in alarms if a + 45 < 1500 and not np.any((onsets > a) & (onsets <= a + 45))]
+    block = np.r_[np.zeros(45, int), blocks.of]  # what is not watched belongs to the next that is
+    for k in range(-1, blocks.count):
+        left = alarms[block[alarms] != k]
+        covered = np.array([any(8 <= t - a <= 45 for a in left) for t in range(45, 1500)])
+        asked = onsets[block[onsets] != k]
+        caught = [any(8 <= o - a <= 45 for a in alarms) for o in asked]
+        watched = np.sum(blocks.of != k)
+        assert scores["time_in_warning"][k + 1] == pytest.approx(covered.sum() / watched)
+        assert scores["sensitivity"][k + 1] == pytest.approx(np.mean(caught))
+        minutes, mine = watched / 1800, np.sum(block[np.array(false)] != k)
+        assert scores["false_alarms_per_minute"][k + 1] == pytest.approx(mine / minutes)
+    table = alarm_table({"p": forecast}, onsets, {"p": 0.97}, min_leads=(0.25,), block=150)
+    row = table.set_index("score").loc["excess"]
+    assert row.value == alarm_scores(forecast, 0.97, seen, 0.25)["excess"]
+    assert row.low < row.value < row.high
+    assert row.blocks == 10
 
 
 def test_half_a_second_ahead_the_published_network_is_at_chance(published):
@@ -167,9 +174,9 @@ def test_half_a_second_ahead_the_published_network_is_at_chance(published):
     series = published.load_series("test")
     onsets = find_onsets(series["motion"]).onset.to_numpy()
     forecasts = {"convlstm": series["convlstm"], "baseline": series["baseline"]}
-    table = alarm_table(
-        forecasts, onsets, {"convlstm": 0.308, "baseline": 0.604}, n_resamples=200
-    ).set_index(["score", "min_lead_s", "name"])
+    table = alarm_table(forecasts, onsets, {"convlstm": 0.308, "baseline": 0.604}).set_index(
+        ["score", "min_lead_s", "name"]
+    )
     for name in forecasts:
         assert table.loc[("area", 0.0, name), "low"] > 0.5
         for lead in (0.5, 1.0):

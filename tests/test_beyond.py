@@ -1,7 +1,9 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.signal import lfilter
 from scipy.special import expit
+from scipy.stats import kstest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.pipeline import make_pipeline
@@ -12,6 +14,7 @@ from fishlib.evaluation.beyond import (
     lead_table,
     share_of_the_way,
     share_table,
+    shift_table,
     stacking_table,
 )
 from fishlib.motion import behind
@@ -40,7 +43,7 @@ def test_stacking_gain_equals_the_same_fits_by_hand():
             model = LogisticRegression(C=1e6).fit(x[fit, :k], label[fit])
             p = model.predict_proba(x[test, :k])[:, 1]
             losses[k] += log_loss(label[test], p, normalize=False) / 990
-    gain = gains(label, history, added, embargo=50, block=50, n_resamples=50)
+    gain = gains(label, history, added, embargo=50, block=50)
     assert gain.value["without"] == pytest.approx(losses[1])
     assert gain.value["with"] == pytest.approx(losses[2])
     assert gain.value["gain"] == pytest.approx(losses[1] - losses[2])
@@ -52,10 +55,10 @@ def gains(label, rival, added, **options):
 
 def test_a_second_cause_is_a_gain_and_noise_is_none():
     label, history, added = two_causes()
-    gain = gains(label, history, added, block=20, n_resamples=200).loc["gain"]
+    gain = gains(label, history, added, block=100).loc["gain"]
     assert 0 < gain.low < gain.value < gain.high
     noise = np.random.default_rng(9).normal(size=len(label))
-    none = gains(label, history, noise, block=20, n_resamples=200).loc["gain"]
+    none = gains(label, history, noise, block=100).loc["gain"]
     assert none.low < 0
     assert abs(none.value) < gain.value / 20
 
@@ -63,13 +66,13 @@ def test_a_second_cause_is_a_gain_and_noise_is_none():
 def test_halves_without_both_classes_are_refused():
     label, history, added = two_causes(1000)
     with pytest.raises(ValueError, match="one class"):
-        gains(label, history, added, embargo=500, block=50, n_resamples=2)
+        gains(label, history, added, embargo=500, block=50)
 
 
 def test_equal_level_counts_pairs_within_bins():
     label, history, added = two_causes(600)
     level = np.round(-history, 1)
-    table = equal_level_table(label, {"p": added}, level, 4, block=50, n_resamples=20)
+    table = equal_level_table(label, {"p": added}, level, 4, block=50)
     edges = np.quantile(level, [0.25, 0.5, 0.75])
     right = pairs = 0
     for k in range(4):
@@ -86,7 +89,7 @@ def test_equal_level_counts_pairs_within_bins():
 def test_a_copy_of_the_level_knows_nothing_beyond_it():
     label, history, _ = two_causes()
     forecasts = {"level": history, "a little later": 1.0 * np.round(history, 1)}
-    table = equal_level_table(label, forecasts, np.round(history, 2), 200, block=50, n_resamples=9)
+    table = equal_level_table(label, forecasts, np.round(history, 2), 200, block=50)
     assert table.value.tolist() == pytest.approx([0.5, 0.5], abs=0.03)
 
 
@@ -118,7 +121,7 @@ def test_a_lead_scores_an_earlier_forecast():
     rng = np.random.default_rng(0)
     label = (rng.random(900) < 0.3).astype(np.int8)
     forecast = np.r_[label[3:], 0, 0, 0] + rng.normal(size=900)  # knows the label 3 frames ahead
-    table = lead_table(label, {"p": forecast}, (0.0, 0.1, 0.2), block=100, n_resamples=50)
+    table = lead_table(label, {"p": forecast}, (0.0, 0.1, 0.2), block=100)
     expected = [roc_auc_score(label[6:], forecast[6 - k : 900 - k]) for k in (0, 3, 6)]
     assert table.value.tolist() == pytest.approx(expected)
     assert table.lead[table.value.argmax()] == 0.1
@@ -131,7 +134,7 @@ def test_published_forecasts_fade_with_the_lead(published):
     series = published.load_series("test")
     forecasts = {"convlstm": series["convlstm"], "level": np.append(np.nan, -series["motion"][:-1])}
     label = label_bursts(series["motion"])
-    table = lead_table(label, forecasts, n_resamples=100).set_index(["name", "lead"]).value
+    table = lead_table(label, forecasts).set_index(["name", "lead"]).value
     assert table["convlstm", 0.0] == pytest.approx(0.83, abs=0.01)
     for name in forecasts:
         assert table[name, 0.5] < 0.66
@@ -142,17 +145,71 @@ def test_no_forecast_is_held_back_across_a_border_of_pieces():
     rng = np.random.default_rng(0)
     label = rng.integers(0, 2, 900)
     forecast = rng.random(900)
-    pieces = pd.DataFrame({"film": ["a", "b"], "start": [0, 450], "stop": [450, 900]})
-    found = lead_table(label, {"p": forecast}, (0.2,), pieces=pieces, block=100, n_resamples=9)
+    pieces = pd.DataFrame({"film": ["a", "a"], "start": [0, 450], "stop": [450, 900]})
+    found = lead_table(label, {"p": forecast}, (0.2,), pieces=pieces, block=100)
     met = np.r_[6:450, 456:900]
     assert found.value[0] == pytest.approx(roc_auc_score(label[met], forecast[met - 6]))
 
 
 def test_shares_without_a_way_have_no_interval():
-    a = np.linspace(0.6, 0.7, 101)
-    samples = {"a": a, "b": a + 0.1, "c": a[::-1]}
-    estimates = {name: {"auc": (s.mean(), s), "frames": (9, s[:0])} for name, s in samples.items()}
+    a = np.linspace(0.6, 0.7, 11)
+    auc = {"a": a, "b": a + 0.1, "c": a[::-1], "level": np.nan}
+    estimates = {name: {"auc": one, "frames": 9} for name, one in auc.items()}
     table = share_table(estimates, "a", "b").set_index("name")
-    assert table.value.tolist() == pytest.approx([0, 1, 0])
-    assert table.loc["c", ["low", "high"]].tolist() == pytest.approx([-0.95, 0.95])
-    assert share_table(estimates, "a", "c")[["low", "high"]].isna().all(axis=None)
+    assert table.value.tolist() == pytest.approx([0, 1, 1])
+    assert table.loc[["a", "b"], "low"].tolist() == pytest.approx([0, 1])
+    none = share_table(estimates, "b", "a")
+    assert none[["value", "low", "high"]].isna().all(axis=None)
+
+
+def smooth_noise(rng, n_frames, memory=0.9):
+    """A stationary autoregressive series of unit variance."""
+    noise = rng.normal(0, np.sqrt(1 - memory**2), n_frames + 200)
+    return lfilter([1], [1, -memory], noise)[200:]
+
+
+def shifted(label, forecast, *options):
+    table = shift_table(label, {"p": forecast}, *options).set_index("score")
+    return table.value, table.loc["auc_by_chance"]
+
+
+def test_shifted_scores_equal_scikit_learn_on_rolled_series():
+    rng = np.random.default_rng(1)
+    label = rng.integers(-1, 2, 60)
+    label[[0, -1]] = 0, 1
+    forecast = np.round(rng.normal(label, 1), 1)
+    found, chance = shifted(label, forecast, 10_000, 5)
+    null = []
+    for shift in range(5, 56):
+        met = np.roll(label, -shift)
+        null.append(roc_auc_score(met[met >= 0], forecast[met >= 0]))
+    observed = roc_auc_score(label[label >= 0], forecast[label >= 0])
+    assert found["auc"] == pytest.approx(observed)
+    assert found["shifts"] == 51
+    assert found["p_value"] == pytest.approx((1 + sum(a >= observed for a in null)) / 52)
+    assert chance.high == pytest.approx(np.quantile(null, 0.975))
+
+
+def test_a_random_forecaster_gets_uniform_p_values():
+    p_values = []
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        label = (smooth_noise(rng, 2000) > 1).astype(int)
+        p_values.append(shifted(label, smooth_noise(rng, 2000), 199, 100, seed)[0]["p_value"])
+    assert kstest(p_values, "uniform").pvalue > 0.01
+    assert 0.01 <= np.mean(np.array(p_values) <= 0.05) <= 0.1
+
+
+def test_a_skilled_forecaster_is_told_from_chance():
+    rng = np.random.default_rng(0)
+    hidden = smooth_noise(rng, 3000)
+    forecast = hidden + rng.normal(0, 1, 3000)
+    forecast[:100] = np.nan
+    found, chance = shifted((hidden > 1).astype(int), forecast)
+    assert found["p_value"] == 1 / (1 + found["shifts"])
+    assert chance.low < 0.5 < chance.high < found["auc"]
+
+
+def test_a_series_too_short_to_shift_is_refused():
+    with pytest.raises(ValueError, match="too short to be shifted"):
+        shifted(np.arange(600) % 2, np.arange(600.0))

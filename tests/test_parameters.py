@@ -7,7 +7,7 @@ from fishlib.parameters import PARAMETERS, check_values, read_parameters
 
 NAN = float("nan")
 ABSURD = {
-    "epochs": 0, "batch_size": 0, "n_resamples": 0, "n_rollouts": 0, "oracle_frames": 0,
+    "epochs": 0, "batch_size": 0, "n_rollouts": 0, "oracle_frames": 0,
     "horizon_seconds": NAN, "past_seconds": NAN, "seed": "fish", "low_fraction": 7,
     "min_range": -1, "n_shifts": 0, "block": 0, "minutes": -3, "learning_rate": 0,
     "flips": 3, "anneal": "perhaps", "network": "convlstm", "height": 2.5, "lstm_epochs": True,

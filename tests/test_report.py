@@ -30,7 +30,7 @@ def metrics():
         "frames": 900,
         "positives": 90,
         "always_no_accuracy": 0.9,
-        "auc": number(0.8, 0.7, 0.9),
+        "auc": number(0.8, 0.7, 0.9) | {"blocks": 17},
         "average_precision": number(0.5, 0.4, 0.6),
         "brier_skill": number(-0.1, -0.2, 0.05),
         "max_youden_tpr": 0.81,
@@ -59,7 +59,6 @@ def metrics():
         "share_of_the_way": {"network": {"auc": number(0.4, 0.2, 0.6)}},
         "setting": {
             "block": 300,
-            "n_resamples": 1000,
             "base_rate": 0.134,
             "best_rival": None,
         },
@@ -84,6 +83,7 @@ def metrics():
         "| 7.0 [6.0, 8.0] | 40% [20%, 60%] |",
         "| level | – | – | – | – | – |",
         "not computed, leads: too short",
+        "Intervals: 95 %, leaving out each of 17 blocks.",
         "Fewer than three training seeds",
         "another group of fish",
     ],
@@ -135,10 +135,10 @@ def test_the_card_of_a_verdict_names_every_forecaster(verdict):
 @pytest.fixture(scope="module")
 def verdict():
     rng = np.random.default_rng(0)
-    label = rng.integers(0, 2, 4000)
-    forecasts = {"good": label + rng.normal(0, 1, 4000), "coin": rng.random(4000)}
-    parts = {"train": slice(0, 1400), "validation": slice(1400, 2800), "test": slice(2800, 4000)}
-    return evaluate(forecasts, label, parts, n_resamples=50, n_shifts=99, progress=False)
+    label = rng.integers(0, 2, 4800)
+    forecasts = {"good": label + rng.normal(0, 1, 4800), "coin": rng.random(4800)}
+    parts = {"train": slice(0, 1400), "validation": slice(1400, 2800), "test": slice(2800, 4800)}
+    return evaluate(forecasts, label, parts, n_shifts=99, progress=False)
 
 
 def test_the_headline_holds_the_scores_that_were_computed(verdict):
@@ -160,4 +160,4 @@ def test_a_score_without_an_interval_stands_alone(verdict):
 
 def test_a_headline_without_scores_gives_the_reason(verdict):
     nothing = evaluate(verdict.forecasts, verdict.question, None, progress=False)
-    assert "| q | – | 2.2 minutes of film are too short" in headline_table([("q", nothing, ["a"])])
+    assert "| q | – | 2.7 minutes of film are too short" in headline_table([("q", nothing, ["a"])])

@@ -1,21 +1,30 @@
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.special import expit
-from sklearn.metrics import accuracy_score, brier_score_loss, log_loss, roc_auc_score
+from sklearn.metrics import (
+    accuracy_score,
+    average_precision_score,
+    brier_score_loss,
+    log_loss,
+    roc_auc_score,
+)
 
+from fishlib.evaluation.intervals import cut_blocks
 from fishlib.evaluation.scores import (
     calibrate,
     choose_thresholds,
     comparable_frames,
     confusion_rates,
     corp_decomposition,
+    estimate_scores,
     is_probability,
-    probability_scores,
     reliability_curve,
     score_forecast,
     undo_class_weights,
 )
 from fishlib.questions import label_bursts
+from fishlib.splits import whole
 
 
 def test_published_table_on_the_published_frames(published):
@@ -124,7 +133,9 @@ def test_no_forecast_is_refused():
 
 def test_probability_scores_equal_scikit_learn(frames):
     label, forecast = frames
-    ours = probability_scores(label, forecast, base_rate=0.2)
+    ours = score_forecast(label, forecast, base_rate=0.2)
+    assert ours["auc"] == pytest.approx(roc_auc_score(label, forecast))
+    assert ours["average_precision"] == pytest.approx(average_precision_score(label, forecast))
     assert ours["brier"] == pytest.approx(brier_score_loss(label, forecast))
     assert ours["log_loss"] == pytest.approx(log_loss(label, forecast))
     constant = brier_score_loss(label, np.full(300, 0.2))
@@ -133,8 +144,37 @@ def test_probability_scores_equal_scikit_learn(frames):
 
 def test_a_score_outside_0_1_gets_no_probability_score(frames):
     label, forecast = frames
+    scores = score_forecast(label, -forecast)
     assert not is_probability(-forecast)
-    assert np.isnan(list(probability_scores(label, -forecast, 0.2).values())).all()
+    assert np.isnan([scores[key] for key in ("brier", "brier_skill", "log_loss")]).all()
+
+
+def test_every_score_without_a_block_is_the_score_of_the_frames_left(frames):
+    label, forecast = frames
+    chosen = {"base_rate": 0.2, "thresholds": {"rule": 0.4}}
+    blocks = cut_blocks(np.ones(300, bool), whole(300), 50)
+    found = estimate_scores(label, forecast, blocks, **chosen, calibrated=forecast**2)
+    kept = blocks.of != 2
+    left = score_forecast(label[kept], forecast[kept], **chosen, calibrated=forecast[kept] ** 2)
+    estimates = {score: one[3] for score, one in found.items() if np.ndim(one)}
+    assert estimates == pytest.approx({score: left[score] for score in estimates})
+    assert set(estimates) == {
+        "auc", "average_precision", "brier", "brier_skill", "log_loss", "calibrated_brier",
+        "calibrated_brier_skill", "calibrated_log_loss", "chosen_rule_accuracy",
+        "chosen_rule_youden", "chosen_rule_tpr", "chosen_rule_fpr",
+    }  # fmt: skip
+
+
+def test_with_several_films_the_headline_counts_pairs_within_films():
+    """A film with more bursts and a higher forecast lifts the pooled AUC alone."""
+    rng = np.random.default_rng(0)
+    label = (rng.random(4000) < np.repeat([0.1, 0.6], 2000)).astype(int)
+    forecast = rng.random(4000) + np.repeat([0, 1], 2000)
+    pieces = pd.DataFrame({"film": ["a", "b"], "start": [0, 2000], "stop": [2000, 4000]})
+    scores = estimate_scores(label, forecast, cut_blocks(np.ones(4000, bool), pieces))
+    assert scores["auc"][0] == pytest.approx(0.5, abs=0.03)
+    assert scores["auc_pooled"][0] == pytest.approx(roc_auc_score(label, forecast))
+    assert scores["auc_pooled"][0] > 0.7
 
 
 def test_thresholds_are_the_best_of_all(frames):

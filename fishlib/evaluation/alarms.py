@@ -6,16 +6,15 @@ A frame is watched if a forecast was defined on all ``horizon`` frames before it
 are counted over watched frames.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 from scipy.ndimage import minimum_filter1d
-from threadpoolctl import threadpool_limits
 
-from fishlib.evaluation.bootstrap import estimate_table, resample_counts
-from fishlib.evaluation.scores import NothingToJudge
+from fishlib.evaluation.intervals import Blocks, NothingToJudge, cut_blocks, estimate_table
 from fishlib.splits import by_piece, whole
 
 
@@ -44,21 +43,6 @@ def raise_alarms(forecast: np.ndarray, threshold: float, horizon: int = 45) -> n
     return loud[alarms]
 
 
-def covered_frames(
-    alarms: np.ndarray, n_frames: int, horizon: int = 45, min_lead: int = 0
-) -> np.ndarray:
-    """Whether an alarm was raised from ``horizon`` to ``min_lead`` frames before, bool (T,).
-
-    An alarm never covers its own frame: a ``min_lead`` of 0 counts as 1.
-    """
-    first = np.asarray(alarms, dtype=int) + max(min_lead, 1)
-    last = np.asarray(alarms, dtype=int) + horizon
-    edges = np.zeros(n_frames + 1)
-    np.add.at(edges, np.minimum(first, n_frames), 1)
-    np.add.at(edges, np.minimum(last + 1, n_frames), -1)
-    return np.cumsum(edges[:-1]) > 0
-
-
 def watched_frames(
     forecast: np.ndarray, horizon: int = 45, pieces: pd.DataFrame | None = None
 ) -> np.ndarray:
@@ -85,10 +69,15 @@ class Watch:
     horizon: int
     fps: float
 
+    @cached_property
+    def passed(self) -> np.ndarray:
+        """Watched frames before each frame, int (T + 1,)."""
+        return np.append(0, np.cumsum(self.watched))
+
     @property
     def minutes(self) -> float:
         """Time watched."""
-        return float(self.watched.sum() / self.fps / 60)
+        return float(self.passed[-1] / self.fps / 60)
 
 
 def watch(
@@ -148,8 +137,12 @@ def false_alarms(alarms: np.ndarray, seen: Watch) -> np.ndarray:
 
 
 def alarm_scores(
-    forecast: np.ndarray, threshold: float, seen: Watch, min_lead: float = 0.0
-) -> dict[str, float]:
+    forecast: np.ndarray,
+    threshold: float,
+    seen: Watch,
+    min_lead: float = 0.0,
+    blocks: Blocks | None = None,
+) -> dict[str, np.ndarray | float]:
     """Score the alarms of one threshold.
 
     Parameters
@@ -160,30 +153,55 @@ def alarm_scores(
         From :func:`watch`.
     min_lead : float
         Shortest warning that counts, in seconds.
+    blocks : Blocks, optional
+        Of the watched frames. What an alarm covers counts for the block it was raised in.
 
     Returns
     -------
     dict
         ``sensitivity`` (share of onsets caught), ``time_in_warning`` (share of watched frames
         covered), ``excess`` = sensitivity - time in warning, which is 0 on average for alarms
-        raised at random, ``false_alarms_per_minute``, ``median_lead_s`` (of the onsets caught;
-        NaN if none was), ``alarms``, ``onsets``.
+        raised at random, ``false_alarms_per_minute``: estimates if there are blocks, else floats.
+        ``median_lead_s`` (of the onsets caught; NaN if none was), ``alarms``, ``onsets``: numbers
+        without an interval.
     """
-    alarms = raise_alarms(forecast, threshold, seen.horizon)
-    covered = covered_frames(alarms, len(seen.watched), seen.horizon, round(min_lead * seen.fps))
-    caught = seen.onsets[covered[seen.onsets]]
-    leads = warning_leads(alarms, caught, seen)
-    sensitivity = float(covered[seen.onsets].mean())
-    in_warning = float(covered[seen.watched].mean())
+    watched = np.flatnonzero(seen.watched)
+    told = blocks or replace(Blocks.one(len(watched)), frames=watched)
+    scores = _score(raise_alarms(forecast, threshold, seen.horizon), seen, min_lead, told)
+    return scores if blocks else {k: float(np.atleast_1d(v)[0]) for k, v in scores.items()}
+
+
+def _score(
+    alarms: np.ndarray, seen: Watch, min_lead: float, blocks: Blocks
+) -> dict[str, np.ndarray | float]:
+    caught, in_warning = _cover(alarms, seen, min_lead)
+    frames, leads = blocks.totals(1.0), warning_leads(alarms, seen.onsets[caught], seen)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        sensitivity = blocks.totals(caught, seen.onsets) / blocks.totals(1.0, seen.onsets)
+        warned = blocks.totals(in_warning, alarms) / frames
+        false = blocks.totals(1.0, false_alarms(alarms, seen)) / (frames / seen.fps / 60)
     return {
         "sensitivity": sensitivity,
-        "time_in_warning": in_warning,
-        "excess": sensitivity - in_warning,
-        "false_alarms_per_minute": len(false_alarms(alarms, seen)) / seen.minutes,
+        "time_in_warning": warned,
+        "excess": sensitivity - warned,
+        "false_alarms_per_minute": false,
         "median_lead_s": float(np.median(leads)) if leads.size else float("nan"),
         "alarms": len(alarms),
         "onsets": len(seen.onsets),
     }
+
+
+def _cover(alarms: np.ndarray, seen: Watch, min_lead: float) -> tuple[np.ndarray, np.ndarray]:
+    """Whether each onset is caught, bool (n,), and the watched frames each alarm covers, int (m,).
+
+    Alarms are at least a horizon apart, so that no frame is covered twice.
+    """
+    first = max(round(min_lead * seen.fps), 1)
+    following = np.append(alarms, np.iinfo(int).max)
+    caught = following[np.searchsorted(alarms, seen.onsets - seen.horizon)] <= seen.onsets - first
+    ends = (np.minimum(alarms + k, len(seen.watched)) for k in (seen.horizon + 1, first))
+    last, start = (seen.passed[end] for end in ends)
+    return caught, np.maximum(last - start, 0)
 
 
 def warning_leads(alarms: np.ndarray, caught: np.ndarray, seen: Watch) -> np.ndarray:
@@ -193,8 +211,6 @@ def warning_leads(alarms: np.ndarray, caught: np.ndarray, seen: Watch) -> np.nda
 
 LEADS = (0.0, 0.25, 0.5, 1.0)
 """Minimum leads asked of a warning, in seconds."""
-AREA_RESAMPLES = 200
-"""Resamples behind the interval of the area, which takes every threshold."""
 
 
 def alarm_curve(
@@ -255,9 +271,9 @@ def alarm_table(
     fps: float = 30.0,
     min_leads: Sequence[float] = LEADS,
     pieces: pd.DataFrame | None = None,
-    **resampling,
+    block: int = 300,
 ) -> pd.DataFrame:
-    """Alarm scores of several forecasts on the same frames, with bootstrap intervals.
+    """Alarm scores of several forecasts on the same frames, with intervals.
 
     Parameters
     ----------
@@ -271,88 +287,32 @@ def alarm_table(
         As in :func:`watch`.
     min_leads : sequence of float
         Shortest warnings that count, in seconds.
-    **resampling
-        As in :func:`fishlib.evaluation.bootstrap.resample_counts`.
+    block : int
+        As in :func:`fishlib.evaluation.intervals.cut_blocks`.
 
     Returns
     -------
     DataFrame
-        Tidy: ``name``, ``min_lead_s``, ``score``, ``value``, ``low``, ``high``. The scores are
-        those of :func:`alarm_scores` that are not counts, and ``area``.
+        Tidy, by ``name`` and ``min_lead_s``. The scores are those of :func:`alarm_scores` but the
+        counts, and ``area`` (see :func:`curve_area`).
     """
-    seen = watch(np.sum(list(forecasts.values()), axis=0), onsets, horizon, fps, pieces)
-    frames = np.flatnonzero(seen.watched)
-    span = slice(frames[0], frames[-1] + 1)
-    jobs = {
-        (name, lead): _alarm_scorer(np.asarray(p, float), thresholds[name], seen, lead, span)
-        for name, p in forecasts.items()
-        for lead in min_leads
-    }
-    samples: dict[tuple, list] = {job: [] for job in jobs}
-    with threadpool_limits(1):  # the products are small: threads would wait for each other
-        for counts in resample_counts(span.stop - span.start, batch=32, **resampling):
-            weights = (counts * seen.watched[span]).astype(np.float32)
-            for job, scorer in jobs.items():
-                with_area = 32 * len(samples[job]) < AREA_RESAMPLES
-                samples[job].append(scorer(counts, weights, with_area))
+    seen = watch(sum(forecasts.values()), onsets, horizon, fps, pieces)
+    pieces = whole(len(seen.watched)) if pieces is None else pieces
+    blocks = cut_blocks(seen.watched, pieces, block)
     estimates = {}
-    for (name, lead), drawn in samples.items():
-        scores = alarm_scores(forecasts[name], thresholds[name], seen, lead)
-        curve = alarm_curve(forecasts[name], seen, lead)
-        scores["area"] = float(curve_area(curve.time_in_warning, curve.sensitivity))
-        estimates[name, lead] = {
-            score: (scores[score], np.concatenate([b[score] for b in drawn if score in b]))
-            for score in drawn[0]
-        }
+    for name, forecast in forecasts.items():
+        tried = [thresholds[name], *curve_thresholds(forecast)]
+        raised = [raise_alarms(forecast, threshold, horizon) for threshold in tried]
+        for lead in min_leads:
+            scores, *curve = (_score(alarms, seen, lead, blocks) for alarms in raised)
+            x, y = (
+                np.stack([one[score] for one in curve], axis=-1)
+                for score in ("time_in_warning", "sensitivity")
+            )
+            scores["area"] = curve_area(x, y)
+            counts = ("alarms", "onsets")
+            estimates[name, lead] = {k: v for k, v in scores.items() if k not in counts}
     return estimate_table(estimates, ("name", "min_lead_s"))
-
-
-def _alarm_scorer(
-    forecast: np.ndarray, threshold: float, seen: Watch, min_lead: float, span: slice
-) -> Callable[[np.ndarray, np.ndarray, bool], dict[str, np.ndarray]]:
-    """A function from counts of all frames and of watched ones (B, span) to scores (B,)."""
-    alarms = [
-        raise_alarms(forecast, t, seen.horizon) for t in (threshold, *curve_thresholds(forecast))
-    ]
-    first = round(min_lead * seen.fps)
-    covered = np.array([covered_frames(a, len(forecast), seen.horizon, first) for a in alarms])
-    caught = seen.onsets[covered[0, seen.onsets]]
-    leads = warning_leads(alarms[0], caught, seen)
-    false = false_alarms(alarms[0], seen) - span.start
-    onsets, caught = seen.onsets - span.start, caught - span.start
-    at_onset = covered[:, seen.onsets].astype(np.float32).T
-    covered = covered[:, span].astype(np.float32).T  # (frames, thresholds)
-
-    def scorer(counts: np.ndarray, weights: np.ndarray, area: bool) -> dict[str, np.ndarray]:
-        used = slice(None) if area else slice(1)
-        frames = weights.sum(axis=1)
-        in_warning = weights @ covered[:, used] / frames[:, None]
-        hits = counts[:, onsets].astype(np.float32)
-        with np.errstate(invalid="ignore"):
-            sensitivity = hits @ at_onset[:, used] / hits.sum(axis=1, keepdims=True)
-        minutes = frames / seen.fps / 60
-        scores = {
-            "sensitivity": sensitivity[:, 0],
-            "time_in_warning": in_warning[:, 0],
-            "excess": sensitivity[:, 0] - in_warning[:, 0],
-            "false_alarms_per_minute": counts[:, false].sum(axis=1) / minutes,
-            "median_lead_s": _weighted_median(leads, counts[:, caught]),
-        }
-        if area:
-            scores["area"] = curve_area(in_warning[:, 1:], sensitivity[:, 1:])
-        return scores
-
-    return scorer
-
-
-def _weighted_median(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Median of values (n,) under each row of weights (B, n); NaN without weight."""
-    if not values.size:
-        return np.full(len(weights), np.nan)
-    order = np.argsort(values)
-    passed = np.cumsum(weights[:, order], axis=1)
-    middle = np.argmax(passed >= passed[:, -1:] / 2, axis=1)
-    return np.where(passed[:, -1] > 0, values[order][middle], np.nan)
 
 
 def add_warnings(

@@ -1,26 +1,117 @@
-"""Does one forecast know anything that another, or the present level of motion, does not?"""
+"""Does a forecast know more than chance, than another, than the present level of motion?"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
 import numpy as np
 import pandas as pd
 from sklearn.linear_model import LogisticRegression
 
-from fishlib.evaluation.bootstrap import (
+from fishlib.evaluation.intervals import (
+    COLUMNS,
+    Blocks,
     Estimates,
-    ScoredFrames,
-    bootstrap_auc,
-    bootstrap_with,
+    NothingToJudge,
+    cut_blocks,
     estimate_table,
-    scored_frames,
-    weighted_mean,
+    row_of,
+    tidy,
 )
-from fishlib.evaluation.scores import NothingToJudge, frame_losses, is_probability, log_odds
+from fishlib.evaluation.scores import comparable_frames, frame_losses, is_probability, log_odds
 from fishlib.splits import by_piece, whole
 
+COMPARED = (
+    "auc",
+    "average_precision",
+    "brier_skill",
+    "log_loss",
+    "calibrated_brier_skill",
+    "calibrated_log_loss",
+)
+"""Scores of which differences are reported."""
 LEADS = (0.0, 0.1, 0.25, 0.5, 1.0, 1.5)
 """Seconds by which forecasts are held back."""
+
+
+def shift_table(
+    label: np.ndarray,
+    forecasts: Mapping[str, np.ndarray],
+    n_shifts: int = 999,
+    min_shift: int = 300,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Is the AUC more than chance? Circular shifts of each forecast against the labels.
+
+    A shifted forecast keeps its own rhythm and loses its relation to the labels. Shifts are drawn
+    without repetition from ``min_shift`` frames to the length less ``min_shift``.
+    p = (1 + #{shifted AUC >= AUC}) / (1 + #shifts).
+
+    Parameters
+    ----------
+    label : int array (T,)
+        1, 0, or -1 where not labelled.
+    forecasts : mapping of name -> float array (T,)
+        NaN where not defined.
+    n_shifts : int
+        All possible shifts are used if there are fewer.
+    min_shift : int
+        Smallest shift, in frames (300 = 10 s at 30 fps).
+    seed : int
+
+    Returns
+    -------
+    DataFrame
+        Tidy: ``auc`` (over all pairs), ``p_value``, ``shifts``, and ``auc_by_chance``: the median
+        and the middle 95 % of the shifted AUCs.
+
+    Raises
+    ------
+    NothingToJudge
+        If the series is too short for 19 shifts, with which p can reach 0.05.
+    """
+    rows = []
+    for name, forecast in forecasts.items():
+        judged = np.flatnonzero(comparable_frames(label, {name: forecast}))
+        span = slice(judged[0], judged[-1] + 1)
+        y, where = np.asarray(label)[span], np.flatnonzero(np.isfinite(forecast[span]))
+        possible = np.arange(min_shift, len(y) - min_shift + 1)
+        if len(possible) < 19:
+            raise NothingToJudge(
+                f"A stretch of {len(y)} frames is too short to be shifted by {min_shift} frames or "
+                "more: use a longer film, or a smaller min_shift."
+            )
+        drawn = np.random.default_rng(seed).permutation(possible)[:n_shifts]
+        observed, *null = _shifted_auc(y, where, np.asarray(forecast)[span][where], [0, *drawn])
+        null = np.array(null)[np.isfinite(null)]
+        p_value = (1 + np.sum(null >= observed)) / (1 + len(null))
+        low, middle, high = np.quantile(null, [0.025, 0.5, 0.975])
+        alone = {"auc": observed, "p_value": p_value, "shifts": len(null)}
+        rows += [(name, score, value, np.nan, np.nan, None) for score, value in alone.items()]
+        rows.append((name, "auc_by_chance", middle, low, high, None))
+    return tidy(rows)
+
+
+def _shifted_auc(
+    y: np.ndarray, where: np.ndarray, forecast: np.ndarray, shifts: list[int]
+) -> list[float]:
+    """AUC when the forecast of frame t meets the label of frame t + shift, around the end.
+
+    ``y`` int (T,) is 1, 0 or -1; ``forecast`` (n,) is that of the frames ``where`` (n,).
+    """
+    order = np.argsort(forecast, kind="stable")
+    ascending = forecast[order]
+    below = np.searchsorted(ascending, ascending, "left")
+    up_to = np.searchsorted(ascending, ascending, "right")
+    around = np.concatenate([y, y])
+    areas = []
+    for shift in shifts:
+        met = around[where[order] + shift]
+        passed = np.concatenate([[0], np.cumsum(met == 0)])  # negatives among the lowest k
+        positives = np.flatnonzero(met == 1)
+        right = passed[below[positives]] + passed[up_to[positives]]
+        pairs = 2 * len(positives) * passed[-1]
+        areas.append(right.sum() / pairs if pairs else np.nan)
+    return areas
 
 
 def stacking_table(
@@ -29,12 +120,13 @@ def stacking_table(
     added: Mapping[str, np.ndarray],
     *,
     embargo: int = 165,
-    **resampling,
+    pieces: pd.DataFrame | None = None,
+    block: int = 300,
 ) -> pd.DataFrame:
     """Log-loss gained by stacking each of some forecasts on a rival.
 
     A logistic regression on the log-odds of ``rival`` alone, and one on those of both, are
-    fitted on one half of the scored frames and scored on the other, both ways; frames of the
+    fitted on one half of the judged frames and scored on the other, both ways; frames of the
     fitted half that lie within ``embargo`` of the other are left out of the fit.
 
     Parameters
@@ -46,14 +138,14 @@ def stacking_table(
     added : mapping of name -> float array (T,)
     embargo : int
         Frames; window + horizon keeps one half's clips and labels out of the other.
-    **resampling
-        As in :func:`fishlib.evaluation.bootstrap.resample_counts`.
+    pieces, block
+        As in :func:`fishlib.evaluation.intervals.cut_blocks`.
 
     Returns
     -------
     DataFrame
-        ``name``, ``score``, ``value``, ``low``, ``high``; the scores are ``gain`` (nats a frame;
-        above 0 if it helps) and the log-losses ``without`` and ``with`` the added forecast.
+        Tidy; the scores are ``gain`` (nats a frame; above 0 if it helps) and the log-losses
+        ``without`` and ``with`` the added forecast.
 
     Raises
     ------
@@ -62,33 +154,31 @@ def stacking_table(
     """
     estimates = {}
     for name, forecast in added.items():
-        scored = scored_frames(label, {"rival": rival, "added": forecast})
-        without, both = _stacked_losses(scored, embargo)
-        gain = without - both
-        scorer = {"": lambda weights, gain=gain: {"gain": weighted_mean(weights, gain)}}
-        samples = bootstrap_with(scored, scorer, **resampling)[""]["gain"]
-        estimates[name] = {
-            "gain": (float(gain.mean()), samples),
-            "without": (float(without.mean()), np.empty(0)),
-            "with": (float(both.mean()), np.empty(0)),
-        }
+        blocks = blocks_of(label, {"rival": rival, "added": forecast}, pieces, block)
+        y = np.asarray(label)[blocks.frames]
+        x = np.column_stack([_as_odds(p[blocks.frames]) for p in (rival, forecast)])
+        without, both = map(blocks.mean, _stacked_losses(y, x, blocks.frames, embargo))
+        estimates[name] = {"gain": without - both, "without": without, "with": both}
     return estimate_table(estimates)
 
 
-def _stacked_losses(scored: ScoredFrames, embargo: int) -> tuple[np.ndarray, np.ndarray]:
-    """Log-loss of each frame, by models of the first forecast and of both."""
-    x = np.column_stack([_as_odds(p) for p in scored.forecasts.values()])
-    middle = scored.length / 2
-    losses = np.zeros((2, len(scored.at)))
+def _stacked_losses(y: np.ndarray, x: np.ndarray, frames: np.ndarray, embargo: int) -> np.ndarray:
+    """Log-loss of each frame (2, n), by models of the first column of x and of both."""
+    middle = (frames[0] + frames[-1] + 1) / 2
+    losses = np.zeros((2, len(y)))
     for early in (True, False):
-        fit = scored.at < middle - embargo if early else scored.at >= middle + embargo
-        test = scored.at >= middle if early else scored.at < middle
-        _require_both(scored.label[fit])
+        fit = frames < middle - embargo if early else frames >= middle + embargo
+        test = frames >= middle if early else frames < middle
+        if np.unique(y[fit]).size < 2:
+            raise NothingToJudge(
+                f"Half the judged frames, less the embargo, leave {fit.sum()} frames of one "
+                "class: too few to fit a stack on. Use a longer stretch of film."
+            )
         for used in (1, 2):
-            model = LogisticRegression(C=1e6).fit(x[fit, :used], scored.label[fit])
+            model = LogisticRegression(C=1e6).fit(x[fit, :used], y[fit])
             p = model.predict_proba(x[test, :used])[:, 1]
-            losses[used - 1, test] = frame_losses(scored.label[test], p)[1]
-    return losses[0], losses[1]
+            losses[used - 1, test] = frame_losses(y[test], p)[1]
+    return losses
 
 
 def _as_odds(forecast: np.ndarray) -> np.ndarray:
@@ -97,12 +187,15 @@ def _as_odds(forecast: np.ndarray) -> np.ndarray:
     return (forecast - forecast.mean()) / (forecast.std() or 1.0)
 
 
-def _require_both(label: np.ndarray) -> None:
-    if np.unique(label).size < 2:
-        raise NothingToJudge(
-            f"Half the scored frames, less the embargo, leave {label.size} frames of one class: "
-            "too few to fit a stack on. Use a longer stretch of film."
-        )
+def blocks_of(
+    label: np.ndarray,
+    forecasts: Mapping[str, np.ndarray],
+    pieces: pd.DataFrame | None = None,
+    block: int = 300,
+) -> Blocks:
+    """Blocks of the frames of :func:`fishlib.evaluation.scores.comparable_frames`."""
+    judged = comparable_frames(label, forecasts)
+    return cut_blocks(judged, whole(len(judged)) if pieces is None else pieces, block)
 
 
 def equal_level_table(
@@ -110,12 +203,13 @@ def equal_level_table(
     forecasts: Mapping[str, np.ndarray],
     level: np.ndarray,
     n_bins: int = 20,
-    **resampling,
+    pieces: pd.DataFrame | None = None,
+    block: int = 300,
 ) -> pd.DataFrame:
     """AUC among frames of about the same level: what a forecast knows beyond it.
 
     Frames are cut into bins of equal size by ``level``; the share of (positive, negative) pairs
-    in the right order is taken over the pairs within bins.
+    in the right order is taken over the pairs within bins, and within films.
 
     Parameters
     ----------
@@ -125,19 +219,20 @@ def equal_level_table(
     level : float array (T,)
         The last motion known at each frame, ``motion[t - 1]``.
     n_bins : int
-    **resampling
-        As in :func:`fishlib.evaluation.bootstrap.resample_counts`.
+    pieces, block
+        As in :func:`fishlib.evaluation.intervals.cut_blocks`.
 
     Returns
     -------
     DataFrame
-        ``name``, ``score`` (``auc``), ``value``, ``low``, ``high``.
+        Tidy; the score is ``auc``.
     """
-    scored = scored_frames(label, {**forecasts, " level": level})
-    levels = scored.forecasts.pop(" level")
+    blocks = blocks_of(label, {**forecasts, "the level": level}, pieces, block)
+    levels, y = level[blocks.frames], np.asarray(label)[blocks.frames]
     edges = np.quantile(levels, np.linspace(0, 1, n_bins + 1)[1:-1])
-    bins = np.searchsorted(edges, levels, "right")
-    return estimate_table(bootstrap_auc(scored, bins, **resampling))
+    strata = blocks.films * n_bins + np.searchsorted(edges, levels, "right")
+    aucs = {n: blocks.auc(y, p[blocks.frames], strata) for n, p in forecasts.items()}
+    return estimate_table({name: {"auc": auc} for name, auc in aucs.items()})
 
 
 def lead_table(
@@ -146,7 +241,7 @@ def lead_table(
     leads: Sequence[float] = LEADS,
     fps: float = 30.0,
     pieces: pd.DataFrame | None = None,
-    **resampling,
+    block: int = 300,
 ) -> pd.DataFrame:
     """AUC of forecasts made some time before the frame whose label they meet.
 
@@ -157,18 +252,16 @@ def lead_table(
     forecasts : mapping of name -> float array (T,)
         All leads are scored on the same frames.
     leads : sequence of float
-        Seconds; label[t] meets forecast[t - lead].
+        Seconds; label[t] meets forecast[t - lead], of the same piece.
     fps : float
         Frames a second.
-    pieces : DataFrame, optional
-        ``film``, ``start``, ``stop``: no forecast is held back across a border.
-    **resampling
-        As in :func:`fishlib.evaluation.bootstrap.resample_counts`.
+    pieces, block
+        As in :func:`fishlib.evaluation.intervals.cut_blocks`.
 
     Returns
     -------
     DataFrame
-        ``name``, ``lead`` (seconds), ``score`` (``auc``), ``value``, ``low``, ``high``.
+        Tidy, by ``name`` and ``lead`` (seconds); the score is ``auc``.
     """
     pieces = whole(len(label)) if pieces is None else pieces
     held = {
@@ -176,16 +269,31 @@ def lead_table(
         for name, forecast in forecasts.items()
         for lead in leads
     }
-    return estimate_table(bootstrap_auc(scored_frames(label, held), **resampling), ("name", "lead"))
+    blocks = blocks_of(label, held, pieces, block)
+    y = np.asarray(label)[blocks.frames]
+    estimates = {about: {"auc": blocks.auc(y, p[blocks.frames])} for about, p in held.items()}
+    return estimate_table(estimates, ("name", "lead"))
 
 
 def _hold_back(frames: int, forecast: np.ndarray) -> np.ndarray:
     return np.append(np.full(frames, np.nan), forecast)[: len(forecast)]
 
 
-def share_of_the_way(
-    score: float | np.ndarray, rival: float | np.ndarray, oracle: float | np.ndarray
-) -> float | np.ndarray:
+def difference_table(estimates: Estimates, pairs: Iterable[tuple[str, str]]) -> pd.DataFrame:
+    """Paired differences of scores: tidy, named "first − second", with columns ``first``,
+    ``second`` and ``different`` (the interval excludes 0)."""
+    rows = []
+    for first, second in pairs:
+        for score in COMPARED:
+            difference = estimates[first].get(score, np.nan) - estimates[second].get(score, np.nan)
+            if np.isfinite(difference).any():
+                value, low, high, blocks = row_of(difference, False)
+                different, name = low > 0 or high < 0, f"{first} − {second}"
+                rows.append((name, score, value, low, high, blocks, first, second, different))
+    return tidy(rows, [*COLUMNS, "first", "second", "different"])
+
+
+def share_of_the_way(score: np.ndarray, rival: np.ndarray, oracle: np.ndarray) -> np.ndarray:
     """How far a score lies on the way from the best rival (0) to the oracle (1).
 
     (score - rival) / (oracle - rival) of a score of which more is better; NaN where the oracle is
@@ -193,24 +301,20 @@ def share_of_the_way(
     """
     way = np.asarray(oracle, dtype=float) - rival
     with np.errstate(invalid="ignore", divide="ignore"):
-        share = np.where(way > 0, (np.asarray(score, dtype=float) - rival) / way, np.nan)
-    return share if share.ndim else float(share)
+        return np.where(way > 0, (np.asarray(score, dtype=float) - rival) / way, np.nan)
 
 
 def share_table(estimates: Estimates, rival: str, oracle: str) -> pd.DataFrame:
-    """Share of the way from ``rival`` to ``oracle``: ``name``, ``score``, ``value``, interval.
+    """Share of the way from ``rival`` to ``oracle``, tidy.
 
-    The interval is NaN where more than one resample in forty has no way to go: the oracle is then
-    not told from the rival, and a share of nothing means nothing.
+    No interval where the oracle is not told from the rival on every block's absence: a share of
+    nothing means nothing.
     """
     shares: dict[str, dict] = {name: {} for name in estimates}
     for score in ("auc", "average_precision", "brier_skill", "calibrated_brier_skill"):
-        known = {name: of.get(score, (np.nan,)) for name, of in estimates.items()}
-        scored = {name: one for name, one in known.items() if np.isfinite(one[0])}
+        known = {name: of.get(score, np.nan) for name, of in estimates.items()}
+        scored = {name: one for name, one in known.items() if np.isfinite(one).any()}
         if rival in scored and oracle in scored:
             for name, one in scored.items():
-                ends = zip(one, scored[rival], scored[oracle], strict=True)
-                share, samples = (share_of_the_way(*numbers) for numbers in ends)
-                told = samples.size and np.mean(np.isfinite(samples)) >= 39 / 40
-                shares[name][score] = (share, samples if told else np.empty(0))
-    return estimate_table(shares)
+                shares[name][score] = share_of_the_way(one, scored[rival], scored[oracle])
+    return estimate_table(shares, bounded=())

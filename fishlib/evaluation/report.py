@@ -12,8 +12,7 @@ from fishlib.files import write_text
 LIMITS = (
     "Intervals say how far the numbers would move on other stretches of the *same* film; another "
     "group of fish, tank, camera or light is not covered.",
-    "With fewer than about 20 blocks in the test film the 95 % intervals are a little narrow "
-    "(about 90 % coverage in simulation at 17 blocks).",
+    "An interval rests on as many blocks of film, or films, as are named; under six there is none.",
     "A high AUC on the published label mostly says that the fish are calm now; the onset label and "
     "the alarms ask what is about to happen.",
     "That a forecast holds does not say what makes the fish burst.",

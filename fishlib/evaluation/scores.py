@@ -6,7 +6,7 @@ values all lie in [0, 1] is a probability; any other is a score, and only its or
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -15,19 +15,7 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
-COLUMNS = ["name", "score", "value", "low", "high"]
-"""Columns every table of a verdict has; what a row is about further stands before or after."""
-
-
-class NothingToJudge(ValueError):
-    """The film is too short, too quiet or of one class: no fault of the input, but no number."""
-
-
-def no_table(reason: object) -> pd.DataFrame:
-    """An empty table that says why it is, in ``attrs["reason"]``."""
-    table = pd.DataFrame(columns=COLUMNS)
-    table.attrs["reason"] = str(reason)
-    return table
+from fishlib.evaluation.intervals import Blocks, NothingToJudge, row_of, tidy
 
 
 def comparable_frames(label: np.ndarray, forecasts: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -53,7 +41,7 @@ def comparable_frames(label: np.ndarray, forecasts: Mapping[str, np.ndarray]) ->
     """
     require_aligned(label, forecasts)
     label = np.asarray(label)
-    frames = (label >= 0) & np.isfinite(np.sum([*forecasts.values()], axis=0, dtype=float))
+    frames = (label >= 0) & np.isfinite(sum(np.asarray(p, float) for p in forecasts.values()))
     _require_both_classes(label[frames], " and ".join(map(repr, forecasts)))
     return frames
 
@@ -127,25 +115,6 @@ def frame_losses(label: np.ndarray, probability: np.ndarray) -> tuple[np.ndarray
     return (probability - label) ** 2, -np.where(label == 1, np.log(p), np.log1p(-p))
 
 
-def probability_scores(
-    label: np.ndarray, forecast: np.ndarray, base_rate: float
-) -> dict[str, float]:
-    """Brier score, Brier skill and log-loss; NaN if the forecast is not a probability.
-
-    Brier skill is 1 - Brier(forecast) / Brier(base_rate), where ``base_rate`` is a constant
-    forecast, the share of positive training frames.
-    """
-    if not is_probability(forecast):
-        return dict.fromkeys(("brier", "brier_skill", "log_loss"), float("nan"))
-    squared, log_loss = frame_losses(label, forecast)
-    reference = np.mean((base_rate - label) ** 2)
-    return {
-        "brier": float(squared.mean()),
-        "brier_skill": float(1 - squared.mean() / reference),
-        "log_loss": float(log_loss.mean()),
-    }
-
-
 def confusion_rates(label: np.ndarray, forecast: np.ndarray, threshold: float) -> dict[str, float]:
     """Accuracy, Youden's J and error rates of calling ``forecast >= threshold`` positive.
 
@@ -161,15 +130,16 @@ def confusion_rates(label: np.ndarray, forecast: np.ndarray, threshold: float) -
     dict
         ``threshold``, ``accuracy``, ``youden`` = TPR - FPR, ``tpr``, ``fpr``.
     """
-    called = forecast >= threshold
-    tpr, fpr = called[label == 1].mean(), called[label == 0].mean()
-    return {
-        "threshold": float(threshold),
-        "accuracy": float(np.mean(called == (label == 1))),
-        "youden": float(tpr - fpr),
-        "tpr": float(tpr),
-        "fpr": float(fpr),
-    }
+    rates = _call_rates(label, forecast, threshold, Blocks.one(len(label)))
+    return {"threshold": threshold} | {rate: float(of[0]) for rate, of in rates.items()}
+
+
+def _call_rates(
+    y: np.ndarray, p: np.ndarray, threshold: float, blocks: Blocks
+) -> dict[str, np.ndarray]:
+    called = (p >= threshold).astype(float)
+    tpr, fpr = blocks.mean(called, y), blocks.mean(called, 1 - y)
+    return {"accuracy": blocks.mean(called == y), "youden": tpr - fpr, "tpr": tpr, "fpr": fpr}
 
 
 def choose_thresholds(label: np.ndarray, forecast: np.ndarray) -> dict[str, float]:
@@ -334,7 +304,9 @@ def corp_decomposition(label: np.ndarray, forecast: np.ndarray) -> dict[str, flo
     }
 
 
-def reliability_curve(label: np.ndarray, forecast: np.ndarray) -> pd.DataFrame:
+def reliability_curve(
+    label: np.ndarray, forecast: np.ndarray, blocks: Blocks | None = None
+) -> pd.DataFrame:
     """The CORP reliability diagram as a table: one row a bin found by isotonic regression.
 
     Parameters
@@ -343,35 +315,35 @@ def reliability_curve(label: np.ndarray, forecast: np.ndarray) -> pd.DataFrame:
         1, 0, or -1 where not labelled.
     forecast : float array (T,)
         NaN where not defined.
+    blocks : Blocks, optional
+        For the intervals of the frequencies.
 
     Returns
     -------
     DataFrame
-        ``frequency`` of positives, ``forecast`` (mean), ``lowest`` and ``highest`` forecast, and
-        number of ``frames``; in rising order.
+        ``frequency`` of positives with ``low``, ``high`` and ``blocks``, ``forecast`` (mean),
+        ``lowest`` and ``highest`` forecast, and number of ``frames``; in rising order.
     """
-    frames = comparable_frames(label, {"to calibrate": forecast})
-    label, forecast = np.asarray(label)[frames], np.asarray(forecast, dtype=float)[frames]
-    bins = pd.DataFrame({"frequency": _recalibrate(label, forecast), "p": forecast})
-    table = bins.groupby("frequency").p.agg(
-        forecast="mean", lowest="min", highest="max", frames="size"
-    )
-    return table.reset_index()
+    frames = np.flatnonzero(comparable_frames(label, {"to calibrate": forecast}))
+    blocks = blocks or replace(Blocks.one(len(frames)), frames=frames)
+    y, p = (np.asarray(one, float)[blocks.frames] for one in (label, forecast))
+    frequency = _recalibrate(y, p)
+    rows = []
+    for level in np.unique(frequency):
+        inside = frequency == level
+        estimate = blocks.only(inside).mean(y[inside])
+        of_bin = (p[inside].mean(), p[inside].min(), p[inside].max(), int(inside.sum()))
+        rows.append((*row_of(estimate, True), *of_bin))
+    columns = ["frequency", "low", "high", "blocks", "forecast", "lowest", "highest", "frames"]
+    return tidy(rows, columns)
 
 
 def _recalibrate(label: np.ndarray, forecast: np.ndarray) -> np.ndarray:
     return IsotonicRegression().fit_transform(forecast, label)
 
 
-def score_forecast(
-    label: np.ndarray,
-    forecast: np.ndarray,
-    *,
-    base_rate: float | None = None,
-    thresholds: Mapping[str, float] | None = None,
-    calibrated: np.ndarray | None = None,
-) -> dict[str, float]:
-    """All frame scores of one forecast.
+def score_forecast(label: np.ndarray, forecast: np.ndarray, **chosen) -> dict[str, float]:
+    """All frame scores of one forecast, without intervals.
 
     Parameters
     ----------
@@ -379,9 +351,44 @@ def score_forecast(
         1, 0, or -1 where not labelled.
     forecast : float array (T,)
         A probability, or any score of which more means a burst; NaN where not defined.
+    **chosen
+        As for :func:`estimate_scores`.
+
+    Returns
+    -------
+    dict of float
+        Keys as of :func:`estimate_scores`.
+
+    Raises
+    ------
+    ValueError
+        If lengths differ, no frame is both labelled and forecast, or they hold one class only.
+    """
+    frames = np.flatnonzero(comparable_frames(label, {"to score": forecast}))
+    one = Blocks.one(len(frames))
+    estimates = estimate_scores(label, forecast, replace(one, frames=frames), **chosen)
+    return {score: float(np.atleast_1d(estimate)[0]) for score, estimate in estimates.items()}
+
+
+def estimate_scores(
+    label: np.ndarray,
+    forecast: np.ndarray,
+    blocks: Blocks,
+    *,
+    base_rate: float | None = None,
+    thresholds: Mapping[str, float] | None = None,
+    calibrated: np.ndarray | None = None,
+) -> dict[str, np.ndarray | float]:
+    """All frame scores of one forecast on the judged frames, as estimates.
+
+    Parameters
+    ----------
+    label, forecast : arrays (T,)
+        Label 1 or 0 and forecast finite on the judged frames, both classes present.
+    blocks : Blocks
     base_rate : float, optional
-        Share of positive training frames, the constant forecast of the Brier skill; None takes
-        the share of the scored frames.
+        Share of positive training frames, the constant forecast of the Brier skill
+        1 - Brier(forecast) / Brier(base rate); None takes the share of the judged frames.
     thresholds : mapping of rule -> threshold, optional
         Chosen elsewhere, by :func:`choose_thresholds` on validation.
     calibrated : float array (T,), optional
@@ -389,35 +396,39 @@ def score_forecast(
 
     Returns
     -------
-    dict of float
-        ``frames``, ``positives``, ``always_no_accuracy``; ``auc``, ``average_precision``;
-        ``brier``, ``brier_skill``, ``log_loss`` and ``miscalibration`` (NaN unless all forecasts
-        lie in [0, 1]), ``discrimination``, ``uncertainty``; ``max_accuracy`` and ``max_youden``
-        with ``_threshold``, ``_tpr`` and ``_fpr``, the best on *these* frames; and for each given
-        rule ``chosen_{rule}_threshold``, ``_accuracy``, ``_youden``, ``_tpr``, ``_fpr``; and of
-        the calibrated forecast ``calibrated_brier``, ``_brier_skill``, ``_log_loss``.
-
-    Raises
-    ------
-    ValueError
-        If lengths differ, no frame is both labelled and forecast, or they hold one class only.
+    dict of estimate or float
+        ``frames``, ``positives``, ``always_no_accuracy``; ``auc`` (pairs within a film, and with
+        several films ``auc_pooled``), ``average_precision``; ``brier``, ``brier_skill``,
+        ``log_loss`` and ``miscalibration`` (NaN unless all forecasts lie in [0, 1]),
+        ``discrimination``, ``uncertainty``; ``max_accuracy`` and ``max_youden`` with
+        ``_threshold``, ``_tpr`` and ``_fpr``, the best on *these* frames; for each given rule
+        ``chosen_{rule}_threshold``, ``_accuracy``, ``_youden``, ``_tpr``, ``_fpr``; and of the
+        calibrated forecast ``calibrated_brier``, ``_brier_skill``, ``_log_loss``. Those chosen on
+        the judged frames are bare numbers, without an interval.
     """
-    frames = comparable_frames(label, {"to score": forecast})
-    y, p = np.asarray(label)[frames], np.asarray(forecast, dtype=float)[frames]
+    y, p = (np.asarray(one, float)[blocks.frames] for one in (label, forecast))
     share = float(y.mean())
-    scores = {"frames": int(y.size), "positives": int(y.sum()), "always_no_accuracy": 1 - share}
-    scores |= rank_scores(y, p)
-    base_rate = share if base_rate is None else base_rate
-    scores |= probability_scores(y, p, base_rate)
+    reference = blocks.mean(((share if base_rate is None else base_rate) - y) ** 2)
+    scores = {"frames": y.size, "positives": int(y.sum()), "always_no_accuracy": 1 - share}
+    scores["auc"] = blocks.auc(y, p)
+    if len(np.unique(blocks.films)) > 1:
+        scores["auc_pooled"] = blocks.auc(y, p, np.zeros(len(y), int))
+    scores["average_precision"] = blocks.ranked(y, p)[0]
+    scores |= dict.fromkeys(("brier", "brier_skill", "log_loss"), float("nan"))
+    issued = {"": p} if is_probability(p) else {}
+    issued |= {} if calibrated is None else {"calibrated_": calibrated[blocks.frames]}
+    for prefix, probability in issued.items():
+        brier, log_loss = map(blocks.mean, frame_losses(y, probability))
+        skill = 1 - brier / reference
+        scores |= {f"{prefix}brier": brier, f"{prefix}brier_skill": skill}
+        scores[f"{prefix}log_loss"] = log_loss
     scores |= corp_decomposition(y, p)
     for rule, threshold in choose_thresholds(y, p).items():
         rates = confusion_rates(y, p, threshold)
         scores[rule] = rates[rule.removeprefix("max_")]
         scores |= {f"{rule}_{key}": rates[key] for key in ("threshold", "tpr", "fpr")}
     for rule, threshold in (thresholds or {}).items():
-        rates = confusion_rates(y, p, threshold)
-        scores |= {f"chosen_{rule}_{key}": value for key, value in rates.items()}
-    if calibrated is not None:
-        extra = probability_scores(y, np.asarray(calibrated)[frames], base_rate)
-        scores |= {f"calibrated_{key}": value for key, value in extra.items()}
+        rates = _call_rates(y, p, threshold, blocks)
+        scores[f"chosen_{rule}_threshold"] = threshold
+        scores |= {f"chosen_{rule}_{rate}": estimate for rate, estimate in rates.items()}
     return scores

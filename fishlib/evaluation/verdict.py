@@ -1,8 +1,8 @@
 """The verdict: forecasts of one question judged from arrays alone."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property, partial, wraps
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass
+from functools import cached_property, wraps
 from itertools import combinations
 
 import numpy as np
@@ -10,39 +10,35 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from fishlib.evaluation.alarms import add_warnings, alarm_curve, alarm_table, raise_alarms, watch
-from fishlib.evaluation.beyond import equal_level_table, lead_table, share_table, stacking_table
-from fishlib.evaluation.bootstrap import (
+from fishlib.evaluation.beyond import (
+    blocks_of,
+    difference_table,
+    equal_level_table,
+    lead_table,
+    share_table,
+    shift_table,
+    stacking_table,
+)
+from fishlib.evaluation.intervals import (
+    Blocks,
     Estimates,
-    bootstrap_scores,
+    NothingToJudge,
     estimate_table,
     interval,
-    roc_bands,
-    shift_test,
+    nest,
+    no_table,
 )
 from fishlib.evaluation.scores import (
-    NothingToJudge,
     calibrate,
     choose_thresholds,
-    comparable_frames,
+    estimate_scores,
     frame_losses,
     is_probability,
-    no_table,
     reliability_curve,
     require_aligned,
-    score_forecast,
 )
-from fishlib.files import plain
 from fishlib.splits import by_piece, whole
 
-COMPARED = (
-    "auc",
-    "average_precision",
-    "brier_skill",
-    "log_loss",
-    "calibrated_brier_skill",
-    "calibrated_log_loss",
-)
-"""Scores of which differences are reported."""
 PARTS = (
     "scores",
     "differences",
@@ -54,8 +50,8 @@ PARTS = (
     "share_of_the_way",
 )
 """The tables of a verdict that go into ``metrics.json``."""
-LEAD_RESAMPLES = 200
-"""Resamples for AUC against lead, a figure of many points."""
+RATES = np.linspace(0, 1, 101)
+"""False positive rates at which ROC bands are drawn."""
 
 
 def _table(make: Callable) -> cached_property:
@@ -73,26 +69,102 @@ def _table(make: Callable) -> cached_property:
 
 @dataclass(frozen=True, eq=False)
 class Verdict:
-    """What :func:`evaluate` found on the test part, with all that was chosen on validation.
+    """Forecasts of one question: all choices made on validation, all judgement on test.
 
-    Every table has the columns ``name``, ``score``, ``value``, ``low``, ``high``; one that could
-    not be computed is empty, and its ``attrs["reason"]`` is a sentence. The fields are the
-    arguments of :func:`evaluate`.
+    Every table has the columns ``name``, ``score``, ``value``, ``low``, ``high``, ``blocks``; one
+    that could not be computed is empty, and its ``attrs["reason"]`` is a sentence. Tables are made
+    when first asked for; :func:`evaluate` asks for all.
+
+    Parameters
+    ----------
+    forecasts : mapping of name -> float array (T,)
+        Probabilities, or scores of which more means a burst; NaN where not defined. Compared on
+        the test frames where all are defined.
+    question : int array (T,)
+        1, 0, or -1 where a frame is not asked.
+    parts : mapping of {"train", "validation", "test"} -> slice, or None
+        None where the film is too short to be split: the verdict is then empty.
+    rivals : names
+        Forecasts that read the motion alone; the best on validation is what others must beat.
+    motion : float array (T,), optional
+        For AUC at equal level.
+    events : DataFrame, optional
+        From :func:`fishlib.questions.find_onsets`: the column ``onset`` in frames of the series.
+    oracle : str, optional
+        Name of the oracle's forecast, on simulated film.
+    fps : float
+        Frames a second.
+    horizon : int
+        Frames an alarm covers.
+    pieces : DataFrame, optional
+        ``film``, ``start``, ``stop``: stretches within which time runs on; None takes one.
+    reason : str
+        Why there are no parts, for a verdict that is empty.
+    n_shifts : int
+        Circular shifts of the test against chance, of at least 10 s.
+    block : int
+        Frames a block, see :func:`fishlib.evaluation.intervals.cut_blocks`.
+    seed : int
+        Of the shifts.
+
+    Raises
+    ------
+    ValueError
+        If the arrays are not aligned or hold what they may not, or a name is unknown. A film that
+        is short, quiet or of one class raises nothing.
     """
 
-    forecasts: dict[str, np.ndarray]
+    forecasts: Mapping[str, np.ndarray]
     question: np.ndarray
     parts: Mapping[str, slice] | None
-    rivals: tuple[str, ...]
-    motion: np.ndarray | None
-    events: pd.DataFrame | None
-    oracle: str | None
-    fps: float
-    horizon: int
-    pieces: pd.DataFrame
-    n_shifts: int
-    resampling: Mapping[str, int]
+    _: KW_ONLY
+    rivals: Sequence[str] = ()
+    motion: np.ndarray | None = None
+    events: pd.DataFrame | None = None
+    oracle: str | None = None
+    fps: float = 30.0
+    horizon: int = 45
+    pieces: pd.DataFrame | None = None
     reason: str = ""
+    n_shifts: int = 999
+    block: int = 300
+    seed: int = 0
+
+    def __post_init__(self):
+        require_aligned(self.question, self.forecasts)
+        self._require_names({*self.rivals, self.oracle} - {None})
+        n_frames = len(self.question)
+        if self.motion is not None and np.shape(self.motion) != (n_frames,):
+            raise ValueError(
+                f"The motion has shape {np.shape(self.motion)} and the question has {n_frames} "
+                "frames: give one value a frame."
+            )
+        if self.events is not None and not self.events.onset.between(0, n_frames - 1).all():
+            raise ValueError(
+                f"The events run from frame {self.events.onset.min()} to "
+                f"{self.events.onset.max()} and the question has {n_frames} frames: count both "
+                "from the same frame."
+            )
+        forecasts = {name: np.asarray(p, float) for name, p in self.forecasts.items()}
+        pieces = whole(n_frames) if self.pieces is None else self.pieces
+        question = np.asarray(self.question, np.int8)
+        object.__setattr__(self, "parts", self.parts or None)
+        for field, value in {
+            "forecasts": forecasts,
+            "pieces": pieces,
+            "question": question,
+        }.items():
+            object.__setattr__(self, field, value)
+
+    def _require_names(self, names: set[str]) -> None:
+        unknown = sorted(map(repr, names - set(self.forecasts)))
+        if unknown:
+            known = ", ".join(self.forecasts)
+            raise ValueError(f"No forecast is named {', '.join(unknown)}: there are {known}.")
+
+    @property
+    def _film(self) -> dict:
+        return {"pieces": self.pieces, "block": self.block}
 
     def on(self, part: str = "test") -> dict[str, np.ndarray]:
         """The forecasts of one part, float (n,); empty arrays where the film was not split."""
@@ -117,15 +189,20 @@ class Verdict:
         return asked
 
     @cached_property
+    def _blocks(self) -> Blocks:
+        """The test frames on which every forecast is defined, in blocks."""
+        return blocks_of(self._asked("test"), self.forecasts, **self._film)
+
+    @cached_property
     def _judged(self) -> np.ndarray:
-        """The question on the test frames on which every forecast is defined, int8 (T,)."""
-        asked = self._asked("test")
-        return np.where(comparable_frames(asked, self.forecasts), asked, -1)
+        """The question on those frames, -1 elsewhere, int8 (T,)."""
+        judged = np.full(len(self.question), -1, np.int8)
+        judged[self._blocks.frames] = self.question[self._blocks.frames]
+        return judged
 
     @cached_property
     def _test(self) -> dict[str, np.ndarray]:
         """The forecasts on the test part, NaN elsewhere, float64 (T,)."""
-        self._asked("test")
         self._asked("test")
         inside = np.zeros(len(self.question), bool)
         inside[self.parts["test"]] = True
@@ -183,74 +260,46 @@ class Verdict:
     def cuts(self) -> dict[str, float]:
         """The threshold of highest Youden's J, chosen on validation; on test without one there.
 
-        Empty where the film was not split.
+        Forecasts that can be judged on neither have none.
         """
-        if self.parts is None:
-            return {}
-        here = [name for name in self.forecasts if name not in self._chosen]
-        best = {name: choose_thresholds(self._judged, self.forecasts[name]) for name in here}
-        rules = {**self._chosen, **best}
-        return {name: rules[name]["max_youden"] for name in self.forecasts}
+        rules = self._chosen if self.parts else {}
+        if len(self.scores):
+            here = {n: p for n, p in self.forecasts.items() if n not in rules}
+            rules = rules | {n: choose_thresholds(self._judged, p) for n, p in here.items()}
+        return {name: of_one["max_youden"] for name, of_one in rules.items()}
 
     @cached_property
     def _estimates(self) -> Estimates:
-        """Every score of every forecast with its bootstrap samples."""
-        estimates = {}
-        for name, forecast in self.forecasts.items():
-            scores = score_forecast(
-                self._judged,
+        """Every score of every forecast, with and without each block."""
+        return {
+            name: estimate_scores(
+                self.question,
                 forecast,
+                self._blocks,
                 base_rate=self.base_rate,
                 thresholds=self._chosen.get(name),
                 calibrated=self._calibrated.get(name),
             )
-            estimates[name] = {
-                score: (value, self._samples.get(name, {}).get(score, np.empty(0)))
-                for score, value in scores.items()
-            }
-        return estimates
-
-    @cached_property
-    def _samples(self) -> dict[str, dict[str, np.ndarray]]:
-        """Bootstrap samples of the scores; none where the film is too short for them."""
-        chosen = {
-            name: {f"chosen_{rule}": threshold for rule, threshold in rules.items()}
-            for name, rules in self._chosen.items()
+            for name, forecast in self.forecasts.items()
         }
-        try:
-            return bootstrap_scores(
-                self._judged,
-                self.forecasts,
-                base_rate=self.base_rate,
-                thresholds=chosen,
-                calibrated=self._calibrated,
-                **self.resampling,
-            )
-        except NothingToJudge:
-            return {}
 
     @_table
     def scores(self) -> pd.DataFrame:
-        """All of :func:`fishlib.evaluation.scores.score_forecast`; no interval for counts,
-        thresholds and what was maximised on the scored frames."""
+        """All of :func:`fishlib.evaluation.scores.estimate_scores`; no interval for counts,
+        thresholds and what was maximised on the judged frames."""
         return estimate_table(self._estimates)
 
     @_table
     def differences(self) -> pd.DataFrame:
         """Differences of all pairs, as from :meth:`compare`."""
-        return _differences(self._estimates, combinations(self.forecasts, 2))
+        return difference_table(self._estimates, combinations(self.forecasts, 2))
 
     def compare(
         self, firsts: str | Sequence[str], seconds: str | Sequence[str] | None
     ) -> pd.DataFrame:
-        """Paired differences of scores, each of some forecasts minus each of others.
+        """Differences of each of some forecasts from each of others, by :func:`difference_table`.
 
-        Returns
-        -------
-        DataFrame
-            ``name`` ("first − second"), ``score``, ``value``, ``low``, ``high``, ``first``,
-            ``second``, ``different`` (the interval excludes 0). Empty with a reason if nothing
-            could be scored, or ``seconds`` is None, as ``best_rival`` may be.
+        Empty with a reason if nothing could be scored; ``seconds`` None is the best rival.
 
         Raises
         ------
@@ -258,28 +307,24 @@ class Verdict:
             If a forecast is unknown.
         """
         firsts, seconds = ([n] if isinstance(n, str) else n for n in (firsts, seconds))
-        _require_names({*firsts, *(seconds or ())}, self.forecasts)
+        self._require_names({*firsts, *(seconds or ())})
         try:
             seconds = [self._require_rival()] if seconds is None else seconds
             pairs = [(a, b) for a in firsts for b in seconds if a != b]
-            return _differences(self._estimates, pairs)
+            return difference_table(self._estimates, pairs)
         except NothingToJudge as reason:
             return no_table(reason)
 
     @_table
     def chance(self) -> pd.DataFrame:
         """``auc``, ``p_value``, ``shifts`` and ``auc_by_chance`` by circular shifts."""
-        test = partial(shift_test, self._judged, n_shifts=self.n_shifts,
-                       min_shift=round(10 * self.fps), seed=self.resampling["seed"])  # fmt: skip
-        return estimate_table({name: test(p) for name, p in self._test.items()})
+        least = round(10 * self.fps)
+        return shift_table(self._judged, self._test, self.n_shifts, least, self.seed)
 
     @_table
     def leads(self) -> pd.DataFrame:
         """``auc`` of forecasts held back by ``lead`` seconds."""
-        fewer = min(self.resampling["n_resamples"], LEAD_RESAMPLES)
-        resampling = {**self.resampling, "n_resamples": fewer}
-        judged = self._judged
-        return lead_table(judged, self._test, fps=self.fps, pieces=self.pieces, **resampling)
+        return lead_table(self._judged, self._test, fps=self.fps, **self._film)
 
     @_table
     def equal_level(self) -> pd.DataFrame:
@@ -288,14 +333,16 @@ class Verdict:
         if self.motion is None:
             raise NothingToJudge("No motion was given to compare frames of equal level.")
         level = by_piece(lambda series: np.append(np.nan, series[:-1]), self.pieces, self.motion)
-        return equal_level_table(judged, self._test, level, **self.resampling)
+        return equal_level_table(judged, self._test, level, **self._film)
 
     @_table
     def alarms(self) -> pd.DataFrame:
         """Scores of the alarms raised at :attr:`cuts`, for some ``min_lead_s``."""
         test, onsets = self._test, self._require_onsets()
-        clock = {"horizon": self.horizon, "fps": self.fps, "pieces": self.pieces}
-        return alarm_table(test, onsets, self.cuts, **clock, **self.resampling)
+        if len(self.cuts) < len(test):
+            raise NothingToJudge("No threshold to raise alarms at could be chosen.")
+        clock = {"horizon": self.horizon, "fps": self.fps}
+        return alarm_table(test, onsets, self.cuts, **clock, **self._film)
 
     @property
     def test_events(self) -> pd.DataFrame:
@@ -312,10 +359,9 @@ class Verdict:
 
     def raised(self, name: str) -> np.ndarray:
         """Frames of the series at which a forecast raises its alarms in the test part."""
-        try:
-            return raise_alarms(self._test[name], self.cuts[name], self.horizon)
-        except NothingToJudge:
+        if name not in self.cuts:
             return np.empty(0, int)
+        return raise_alarms(self._test[name], self.cuts[name], self.horizon)
 
     def warned(self, name: str) -> pd.DataFrame:
         """:attr:`test_events` with the ``alarm`` that preceded each, and its ``lead_s``."""
@@ -335,7 +381,7 @@ class Verdict:
         """``gain`` in log-loss of stacking each forecast on the best rival."""
         judged, best = self._judged, self._require_rival()
         added = {n: p for n, p in self._test.items() if n not in (best, self.oracle)}
-        return stacking_table(judged, self._test[best], added, **self.resampling)
+        return stacking_table(judged, self._test[best], added, **self._film)
 
     @_table
     def share_of_the_way(self) -> pd.DataFrame:
@@ -350,41 +396,54 @@ class Verdict:
         """Thresholds of highest accuracy and Youden's J chosen on validation."""
         if not self._chosen:
             raise NothingToJudge("No forecast has validation frames of both classes.")
-        table = {n: {k: (t, np.empty(0)) for k, t in of.items()} for n, of in self._chosen.items()}
-        return estimate_table(table)
+        return estimate_table(self._chosen)
 
     @_table
     def reliability(self) -> pd.DataFrame:
         """CORP reliability: ``value`` is the frequency of positives, beside ``forecast``."""
         tables = [
-            reliability_curve(self._judged, p)
+            reliability_curve(self._judged, p, self._blocks)
             .rename(columns={"frequency": "value"})
-            .assign(name=name, score="frequency", low=np.nan, high=np.nan)
+            .assign(name=name, score="frequency")
             for name, p in self.forecasts.items()
         ]
         return pd.concat(tables, ignore_index=True)
 
     def roc_bands(self, names: Sequence[str]) -> dict[str, tuple[np.ndarray, ...]]:
-        """Pointwise bands of ROC curves, see :func:`fishlib.evaluation.bootstrap.roc_bands`."""
-        shown = {name: self.forecasts[name] for name in names}
+        """Pointwise 95 % band of ROC curves; none where there is no interval.
+
+        Returns
+        -------
+        dict of name -> (false positive rates, lowest, highest true positive rate), each (k,)
+        """
         try:
-            return roc_bands(self._asked("test"), shown, **self.resampling)
+            blocks = self._blocks
         except NothingToJudge:
             return {}
+        bands, y = {}, self.question[blocks.frames]
+        for name in names:
+            curves = blocks.ranked(y, self.forecasts[name][blocks.frames], RATES)[1]
+            ends = np.array([interval(curve, bounded=True) for curve in curves.T])
+            if np.isfinite(ends).all():
+                bands[name] = (RATES, *ends.T)
+        return bands
 
     @property
     def left_out(self) -> dict[str, str]:
         """The parts that could not be computed, and why."""
         tables = {name: getattr(self, name) for name in PARTS}
-        return {k: table.attrs["reason"] for k, table in tables.items() if "reason" in table.attrs}
+        reasons = {k: t.attrs["reason"] for k, t in tables.items() if "reason" in t.attrs}
+        few = self.scores.attrs.get("note")
+        return reasons | ({"intervals": few} if few else {})
 
     @property
     def metrics(self) -> dict:
         """All numbers as a nested dict that can be written as JSON."""
         numbers = {name: nest(getattr(self, name)) for name in PARTS if name not in self.left_out}
         setting = {"n_shifts": self.n_shifts, "best_rival": self.best_rival}
+        setting |= {"block": self.block, "seed": self.seed}
         setting["base_rate"] = self.base_rate if self.parts else None
-        return {**numbers, "setting": {**self.resampling, **setting}, "left_out": self.left_out}
+        return {**numbers, "setting": setting, "left_out": self.left_out}
 
 
 def evaluate(
@@ -392,128 +451,22 @@ def evaluate(
     question: np.ndarray,
     parts: Mapping[str, slice] | None,
     *,
-    rivals: Iterable[str] = (),
-    motion: np.ndarray | None = None,
-    events: pd.DataFrame | None = None,
-    oracle: str | None = None,
-    fps: float = 30.0,
-    horizon: int = 45,
-    pieces: pd.DataFrame | None = None,
-    reason: str = "",
-    n_shifts: int = 999,
-    n_resamples: int = 1000,
-    block: int = 300,
-    seed: int = 0,
     progress: bool = True,
+    **film,
 ) -> Verdict:
-    """Run the protocol: choose on the validation part, judge on the test part.
+    """Run the whole protocol: choose on the validation part, judge on the test part.
 
     Parameters
     ----------
-    forecasts : mapping of name -> float array (T,)
-        Probabilities, or scores of which more means a burst; NaN where not defined. Compared on
-        the test frames where all are defined.
-    question : int array (T,)
-        1, 0, or -1 where a frame is not asked.
-    parts : mapping of {"train", "validation", "test"} -> slice, or None
-        None where the film is too short to be split: the verdict is then empty.
-    rivals : names
-        Forecasts that read the motion alone; the best on validation is what others must beat.
-    motion : float array (T,), optional
-        For AUC at equal level.
-    events : DataFrame, optional
-        From :func:`fishlib.questions.find_onsets`: the column ``onset`` in frames of the series.
-    oracle : str, optional
-        Name of the oracle's forecast, on simulated film.
-    fps : float
-        Frames a second.
-    horizon : int
-        Frames an alarm covers.
-    pieces : DataFrame, optional
-        ``film``, ``start``, ``stop``: stretches within which time runs on; None takes one.
-    reason : str
-        Why there are no parts, for a verdict that is empty.
-    n_shifts : int
-        Circular shifts of the test against chance, of at least 10 s.
-    n_resamples, block, seed : int
-        See :func:`fishlib.evaluation.bootstrap.resample_counts`.
+    forecasts, question, parts
+        As for :class:`Verdict`.
     progress : bool
         Show a progress bar over the parts.
-
-    Raises
-    ------
-    ValueError
-        If the arrays are not aligned or hold what they may not, or a name is unknown. A film that
-        is short, quiet or of one class raises nothing.
+    **film
+        ``rivals``, ``motion``, ``events``, ``oracle``, ``fps``, ``horizon``, ``pieces``,
+        ``reason``, ``n_shifts``, ``block``, ``seed``, as for :class:`Verdict`.
     """
-    require_aligned(question, forecasts)
-    _require_names({*rivals, oracle} - {None}, forecasts)
-    question = np.asarray(question, np.int8)
-    if motion is not None and np.shape(motion) != question.shape:
-        raise ValueError(
-            f"The motion has shape {np.shape(motion)} and the question {question.shape}: give one "
-            "value a frame."
-        )
-    if events is not None and not events.onset.between(0, len(question) - 1).all():
-        raise ValueError(
-            f"The events run from frame {events.onset.min()} to {events.onset.max()} and the "
-            f"question has {len(question)} frames: count both from the same frame."
-        )
-    verdict = Verdict(
-        {name: np.asarray(forecast, float) for name, forecast in forecasts.items()},
-        question,
-        parts or None,
-        tuple(rivals),
-        motion,
-        events,
-        oracle,
-        fps,
-        horizon,
-        whole(len(question)) if pieces is None else pieces,
-        n_shifts,
-        {"n_resamples": n_resamples, "block": block, "seed": seed},
-        reason,
-    )
+    verdict = Verdict(forecasts, question, parts, **film)
     for name in tqdm(PARTS, desc="verdict", disable=not progress, leave=False):
         getattr(verdict, name)
     return verdict
-
-
-def _require_names(names: set[str], forecasts: Mapping[str, np.ndarray]) -> None:
-    unknown = sorted(map(repr, names - set(forecasts)))
-    if unknown:
-        raise ValueError(
-            f"No forecast is named {', '.join(unknown)}: there are {', '.join(forecasts)}."
-        )
-
-
-def _differences(estimates: Estimates, pairs: Iterable[tuple[str, str]]) -> pd.DataFrame:
-    rows = []
-    for first, second in pairs:
-        for score in COMPARED:
-            one, other = (estimates[name].get(score) for name in (first, second))
-            if one and other and np.isfinite([one[0], other[0]]).all():
-                samples = one[1] - other[1]
-                low, high = interval(samples)
-                value, different = one[0] - other[0], low > 0 or high < 0
-                name = f"{first} − {second}"
-                rows.append((name, score, value, low, high, first, second, different))
-    columns = ["name", "score", "value", "low", "high", "first", "second", "different"]
-    return pd.DataFrame(rows, columns=columns)
-
-
-def nest(table: pd.DataFrame) -> dict:
-    """A table as nested dicts: by name, then by lead if there is one, then by score.
-
-    A row whose only number is ``value`` becomes that number.
-    """
-    keys = [key for key in ("name", "lead", "min_lead_s", "score") if key in table]
-    nested: dict = {}
-    for row in plain(table.to_dict("records")):
-        inner = nested
-        for key in keys[:-1]:
-            inner = inner.setdefault(str(row[key]), {})
-        numbers = {k: v for k, v in row.items() if k not in keys}
-        numbers = {k: v for k, v in numbers.items() if v is not None or k == "value"}
-        inner[row["score"]] = numbers["value"] if set(numbers) == {"value"} else numbers
-    return nested

@@ -1,4 +1,4 @@
-"""Bootstrap of five forecasts: one sort for all resamples, beside scikit-learn on each resample.
+"""Intervals of five forecasts: all blocks left out at once, beside scikit-learn on what is left.
 
 Run: ``python tests/benchmarks/bench_scoring.py``. The whole protocol is timed once, after.
 """
@@ -6,22 +6,24 @@ Run: ``python tests/benchmarks/bench_scoring.py``. The whole protocol is timed o
 from time import perf_counter, process_time
 
 import numpy as np
-from arch.bootstrap import MovingBlockBootstrap
 from compare import Row, compare, difference, run
 from scipy.special import expit
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 
-def measure(repetitions: int, frames: int, resamples: int) -> list[Row]:
-    """Row of the bootstrap; prints the time of the whole protocol."""
-    from fishlib.evaluation.verdict import evaluate
+def measure(repetitions: int, frames: int) -> list[Row]:
+    """Row of the intervals; prints the time of the whole protocol."""
+    from fishlib.evaluation import evaluate
+    from fishlib.evaluation.intervals import cut_blocks
+    from fishlib.splits import whole
 
     label, forecasts, motion = _make_film(frames)
+    blocks = cut_blocks(np.ones(frames, bool), whole(frames), 300)
     row = compare(
         "scoring",
-        f"{len(forecasts)} forecasts, {frames} frames, {resamples} resamples",
-        lambda: _score_apart(label, forecasts, resamples),
-        lambda: _score_together(label, forecasts, resamples),
+        f"{len(forecasts)} forecasts, {frames} frames, {blocks.count} blocks",
+        lambda: _score_apart(label, forecasts, blocks),
+        lambda: _score_together(label, forecasts, blocks),
         difference,
         repetitions,
     )
@@ -30,7 +32,7 @@ def measure(repetitions: int, frames: int, resamples: int) -> list[Row]:
     evaluate(forecasts, label, parts, motion=motion, rivals=["noise 2"], progress=False)
     clock, work = perf_counter() - clock, process_time() - work
     print(
-        f"whole protocol, {len(forecasts)} forecasts of {frames} frames, 1000 resamples: "
+        f"whole protocol, {len(forecasts)} forecasts of {frames} frames: "
         f"{clock:.1f} s, {work:.1f} s of the processor"
     )
     return [row]
@@ -46,25 +48,22 @@ def _make_film(frames: int) -> tuple[np.ndarray, dict[str, np.ndarray], np.ndarr
     return label, forecasts, np.abs(1e-3 + 1e-3 * slow)
 
 
-def _score_apart(label: np.ndarray, forecasts: dict, resamples: int) -> list[list[float]]:
-    """Cut the frames of each resample out, and score them anew: AUC and average precision."""
-    seed = np.random.default_rng(0)
-    drawn = MovingBlockBootstrap(300, np.arange(len(label)), seed=seed).bootstrap(resamples)
+def _score_apart(label: np.ndarray, forecasts: dict, blocks) -> list[np.ndarray]:
+    """Cut the frames of each block out, and score the others anew: AUC and average precision."""
+    kept = [blocks.of != k for k in range(-1, blocks.count)]
     scorers = (roc_auc_score, average_precision_score)
     return [
-        [score(label[at], p[at]) for p in forecasts.values() for score in scorers]
-        for (at,), _ in drawn
+        np.array([score(label[frames], p[frames]) for frames in kept])
+        for p in forecasts.values()
+        for score in scorers
     ]
 
 
-def _score_together(label: np.ndarray, forecasts: dict, resamples: int) -> list[np.ndarray]:
+def _score_together(label: np.ndarray, forecasts: dict, blocks) -> list[np.ndarray]:
     """The same numbers, from frames sorted once."""
-    from fishlib.evaluation.bootstrap import bootstrap_scores
-
-    samples = bootstrap_scores(label, forecasts, n_resamples=resamples, seed=0).values()
-    columns = [of_one[key] for of_one in samples for key in ("auc", "average_precision")]
-    return list(np.transpose(columns))
+    scores = [(blocks.auc(label, p), blocks.ranked(label, p)[0]) for p in forecasts.values()]
+    return [estimate for of_one in scores for estimate in of_one]
 
 
 if __name__ == "__main__":
-    run(measure, __doc__, frames=54_000, resamples=20)
+    run(measure, __doc__, frames=54_000)
