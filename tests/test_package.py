@@ -24,6 +24,14 @@ def test_the_check_above_can_fail():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 1
 
 
+def test_the_face_lists_about_25_names_and_loads_each_from_its_file():
+    assert 20 <= len(dir(fishlib)) <= 28
+    for name in dir(fishlib):
+        assert getattr(fishlib, name).__name__ == name
+    with pytest.raises(AttributeError, match=r"fishlib has no open_movie; it has: .*open_film"):
+        assert fishlib.open_movie
+
+
 def test_conda_installs_the_package_through_pip():
     environment = yaml.safe_load((TOP / "environment.yml").read_text())
     assert environment["dependencies"][-1] == {"pip": ["-e .[test]"]}
