@@ -1,7 +1,7 @@
 """Forecast bursts of motion from video, and judge whether the forecast is worth anything.
 
 The modules follow the data: ``tank``, ``video`` and ``published`` give frames, ``preparation`` and
-``recording`` make them one kind; ``motion`` measures them, ``questions`` asks what comes, ``splits``
+``recording`` make them one kind; ``motion`` measures, ``questions`` asks what comes, ``splits``
 says where; ``clips``, ``models`` and ``training`` make networks, ``forecasters`` gives everything
 that forecasts one contract; ``evaluation`` gives the verdict and ``figures`` draws it. What a
 scientist needs is listed by ``dir(fishlib)`` and loaded when it is first used: importing this
