@@ -16,6 +16,7 @@ from fishlib.clips import (
     motion_channels,
     time_channels,
 )
+from fishlib.files import write_atomically
 from fishlib.forecasters import check_parts, pieces_of, stretches_of
 from fishlib.forecasters.regressions import N_LAGS
 from fishlib.models import (
@@ -25,6 +26,7 @@ from fishlib.models import (
     compile_network,
     layout_of,
     load_network,
+    undo_class_weights,
 )
 from fishlib.motion import behind
 from fishlib.recording import at_size
@@ -123,6 +125,9 @@ class Network:
     ) -> "Network":
         """Train on one part, choose the epoch on another; see ``fishlib.forecasters``.
 
+        The network is kept as ``network.keras``; class weights are taken out of its odds, so that
+        it forecasts probabilities.
+
         Parameters
         ----------
         recording : Recording
@@ -164,6 +169,9 @@ class Network:
             build, data, validation, folder, plan.epochs, optimizer, _cross_entropy,
             seed=plan.seed, settings=asdict(plan) | settings, progress=progress, **options,
         )  # fmt: skip
+        if weights:
+            undo_class_weights(self.model, weights)
+        write_atomically(Path(folder) / "network.keras", self.model.save)
         return self
 
     def forecast(self, recording, at: slice | np.ndarray | None = None) -> np.ndarray:

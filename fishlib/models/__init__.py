@@ -300,6 +300,16 @@ def layout_of(model: keras.Model) -> ClipLayout:
     return layout if layout.shape == (n_slices, channels) else time_channels(n_slices, channels)
 
 
+def undo_class_weights(model: keras.Model, weights: dict[int, float]) -> None:
+    """Take the weights of a training out of a network's odds, by the bias of its last layer.
+
+    Training with class weights w0 and w1 multiplies the odds by w1 / w0. Source: Elkan, *The
+    Foundations of Cost-Sensitive Learning*, IJCAI 2001, theorem 2.
+    """
+    kernel, bias = model.layers[-1].get_weights()
+    model.layers[-1].set_weights([kernel, bias + np.log(weights[0] / weights[1])])
+
+
 def check_size(model: keras.Model, frames: np.ndarray) -> None:
     """Raise ValueError unless frames (..., H, W) are uint8 and of the size a network reads."""
     size = tuple(model.input_shape[2:4])
