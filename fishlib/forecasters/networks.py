@@ -84,12 +84,6 @@ class Plan:
         return NETWORKS[self.network]((n_slices, *size, channels))
 
 
-@keras.saving.register_keras_serializable("fishlib")
-def _cross_entropy(label, probability):
-    """Binary cross-entropy of (B, 1) and (B, 1), clipped instead of taken from the log-odds."""
-    return keras.losses.binary_crossentropy(label[:, :1], probability[:, :1])
-
-
 @dataclass
 class Network:
     """A network that reads clips of the video.
@@ -166,7 +160,7 @@ class Network:
 
         settings = {"parts": parts, "shape": frames.shape, "data": hash_arrays(question)}
         self.model, self.history = train(
-            build, data, validation, folder, plan.epochs, optimizer, _cross_entropy,
+            build, data, validation, folder, plan.epochs, optimizer,
             seed=plan.seed, settings=asdict(plan) | settings, progress=progress, **options,
         )  # fmt: skip
         if weights:

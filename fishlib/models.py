@@ -12,13 +12,22 @@ import tensorflow as tf
 from keras import layers, ops
 
 from fishlib.clips import ClipLayout, motion_channels, time_channels
-from fishlib.models.convlstm import FusedConvLSTM2D, old_hard_sigmoid
 from fishlib.published import fetch
 
 STUDY_SHAPE = (30, 120, 160, 4)
 """Slices, height, width, channels of the study's clips."""
 OUR_SHAPE = (3, 60, 80, 3)
 """Moments, height, width, channels of our own clips."""
+
+
+@keras.saving.register_keras_serializable(package="fishlib")
+def old_hard_sigmoid(x):
+    """clip(0.2 x + 0.5, 0, 1), the hard sigmoid of Keras 1 and 2.
+
+    Keras 3 calls clip(x / 6 + 0.5, 0, 1) ``hard_sigmoid``, which differs by up to 0.083 and moves
+    the forecasts of networks trained before it by up to 0.10.
+    """
+    return ops.clip(0.2 * x + 0.5, 0.0, 1.0)
 
 
 def build_upbeat_snowflake(
@@ -106,7 +115,7 @@ def _two_conv_lstms(clip_shape, filters: int) -> list:
 
 
 def _conv_lstm(filters: int, **options) -> keras.Layer:
-    return FusedConvLSTM2D(
+    return layers.ConvLSTM2D(
         filters, 3, recurrent_activation=old_hard_sigmoid, use_bias=False, **options
     )
 
@@ -143,7 +152,7 @@ def build_motion_convlstm(clip_shape: tuple[int, int, int, int] = OUR_SHAPE) -> 
     stem = keras.Sequential([*_convolution(8, 4, 2), *_convolution(16, 4, 2)], name="stem")
     moments = [stem(clip[:, i]) for i in range(clip_shape[0])]  # S x (B, H/4, W/4, 16)
     together = ops.stack(moments, axis=1)  # (B, S, H/4, W/4, 16)
-    joined = FusedConvLSTM2D(12, 3, padding="same")(together)  # (B, H/4, W/4, 12)
+    joined = layers.ConvLSTM2D(12, 3, padding="same")(together)  # (B, H/4, W/4, 12)
     return keras.Model(clip, _judge(clip, joined), name="motion_convlstm")
 
 
