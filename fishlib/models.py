@@ -3,7 +3,6 @@
 Shapes are (B, S, H, W, C): clips, slices (moments), height, width, channels.
 """
 
-from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -327,13 +326,3 @@ def check_size(model: keras.Model, frames: np.ndarray) -> None:
             f"The network reads uint8 frames of {size}; got {frames.dtype} of {frames.shape[-2:]}: "
             "convert or shrink the film first."
         )
-
-
-def compile_network(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
-    """Function clips (B, S, H, W, C) -> probability, float64 (B,)."""
-
-    @tf.function(autograph=False, reduce_retracing=True)
-    def predict(clips):
-        return model(clips, training=False)[:, 0]  # (B,)
-
-    return lambda clips: predict(tf.constant(clips)).numpy().astype(float)

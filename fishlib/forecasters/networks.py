@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -23,7 +24,6 @@ from fishlib.models import (
     NETWORKS,
     build_motion_lstm,
     check_size,
-    compile_network,
     layout_of,
     load_network,
     undo_class_weights,
@@ -149,9 +149,6 @@ class Network:
         )  # fmt: skip
         validation = ClipDataset(frames, question, parts["validation"], batch_size=128, **common)
 
-        def build():
-            return plan.build(frames.shape[1:])
-
         def optimizer():
             rate = plan.learning_rate
             if plan.anneal:
@@ -160,7 +157,7 @@ class Network:
 
         settings = {"parts": parts, "shape": frames.shape, "data": hash_arrays(question)}
         self.model, self.history = train(
-            build, data, validation, folder, plan.epochs, optimizer,
+            partial(plan.build, frames.shape[1:]), data, validation, folder, plan.epochs, optimizer,
             seed=plan.seed, settings=asdict(plan) | settings, progress=progress, **options,
         )  # fmt: skip
         if weights:
@@ -234,10 +231,10 @@ def forecast_film(
     check_size(model, frames)
     asked = frames_with_past(len(frames), layout.past, pieces, at)
     batch_size = batch_size or max(1, BATCH_BYTES // (4 * math.prod(model.input_shape[1:])))
-    predict, forecast = compile_network(model), np.full(len(frames), np.nan)
+    forecast = np.full(len(frames), np.nan)
     for start in range(0, len(asked), batch_size):
         batch = asked[start : start + batch_size]
-        forecast[batch] = predict(layout.gather(frames, batch))
+        forecast[batch] = model.predict_on_batch(layout.gather(frames, batch))[:, 0]
     return forecast
 
 
