@@ -1,16 +1,21 @@
 """The study's networks: sizes, what they compute, how they are saved and that they learn."""
 
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
 
+import fishlib
 from fishlib.models import (
     build_fast_snow,
     build_motion_lstm,
     build_upbeat_snowflake,
     build_visionary_serenity,
+    old_hard_sigmoid,
 )
 
+PACKAGE = Path(fishlib.__file__).parent
 SMALL = (5, 24, 32, 4)
 VIDEO = (build_upbeat_snowflake, build_visionary_serenity, build_fast_snow)
 
@@ -23,6 +28,38 @@ def _clips(n=4, shape=SMALL, seed=0):
 def test_parameter_counts_as_published():
     assert build_upbeat_snowflake().count_params() == 11_569
     assert build_visionary_serenity().count_params() == 66_881
+
+
+def test_old_hard_sigmoid_on_points_worked_by_hand():
+    values = old_hard_sigmoid(np.array([-9.0, -2.5, -1.0, 0.0, 1.0, 2.5, 9.0]))
+    np.testing.assert_allclose(values, [0, 0, 0.3, 0.5, 0.7, 1, 1])
+
+
+def test_two_steps_of_the_study_s_convlstm_by_a_loop_over_pixels():
+    layer = build_upbeat_snowflake((2, 5, 6, 4), filters=3).layers[0]
+    x = np.random.default_rng(0).normal(size=(1, 2, 5, 6, 4)).astype(np.float32)
+    kernel, recurrent = layer.get_weights()
+    h, c = np.zeros((2, 3, 4, 3))
+    for step in range(2):
+        padded = np.pad(h, ((1, 1), (1, 1), (0, 0)))
+        z = np.zeros((3, 4, 12))
+        for row in range(3):
+            for column in range(4):
+                here = slice(row, row + 3), slice(column, column + 3)
+                z[row, column] = np.tensordot(x[0, step][here], kernel, 3)
+                z[row, column] += np.tensordot(padded[here], recurrent, 3)
+        i, f, g, o = np.split(z, 4, -1)
+        gate = lambda v: np.clip(0.2 * v + 0.5, 0, 1)  # noqa: E731
+        c = gate(f) * c + gate(i) * np.tanh(g)
+        h = gate(o) * np.tanh(c)
+    np.testing.assert_allclose(layer(x)[0], h, atol=1e-6)
+
+
+def test_nothing_private_of_another_library_is_imported():
+    texts = {path.name: path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py")}
+    assert len(texts) > 30
+    private = ("keras.src", "tensorflow.python", "import _")
+    assert [n for n, text in texts.items() if any(word in text for word in private)] == []
 
 
 def test_fast_snow_has_two_convlstms_of_twice_the_filters_and_three_dense_layers():

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fishlib.clips import clip_at, motion_channels, time_channels
+from fishlib import evaluation
+from fishlib.clips import class_weights, clip_at, motion_channels, time_channels
 from fishlib.forecasters.networks import (
     MotionLSTM,
     Network,
@@ -83,6 +84,26 @@ def test_a_plan_decides_the_clips(tmp_path):
     network = Network(plan).fit(film, question, parts, tmp_path)
     assert network.history["epoch"].tolist() == [0]
     assert np.isfinite(network.forecast(film)).sum() == 80 - 8
+
+
+def test_class_weights_are_taken_out_of_the_odds(tmp_path):
+    rng = np.random.default_rng(0)
+    film = SimpleNamespace(
+        frames=rng.integers(0, 255, (400, 12, 16), dtype=np.uint8), motion=np.zeros(400)
+    )
+    question = (np.arange(400) % 10 == 0).astype(np.int8)
+    parts = {"train": slice(0, 250), "validation": slice(250, 400)}
+    plan = Plan("motion_cnn", epochs=1, steps_per_epoch=4, class_weighting=True)
+    network = Network(plan).fit(film, question, parts, tmp_path)
+    weights = class_weights(question[:250])
+    inflated = forecast_film(load_network(tmp_path / "best.keras"), film.frames)
+    np.testing.assert_allclose(
+        network.forecast(film), evaluation.undo_class_weights(inflated, weights), atol=1e-6
+    )
+    kept = SavedNetwork(tmp_path / "network.keras").forecast(film)
+    np.testing.assert_allclose(kept, network.forecast(film), atol=1e-6)
+    again = Network(plan).fit(film, question, parts, tmp_path)  # once, however often it is resumed
+    np.testing.assert_allclose(again.forecast(film), kept, atol=1e-6)
 
 
 def test_the_lstm_learns_and_reads_its_own_piece_only(tmp_path):

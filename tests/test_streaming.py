@@ -86,17 +86,6 @@ def test_streaming_equals_one_long_clip(frames):
     np.testing.assert_allclose(streamed(model, frames)[t], expected, atol=1e-6)
 
 
-def test_stock_layers_stream_too(frames):
-    ours = _network()
-    config = {**ours.layers[0].get_config(), "name": "stock"}
-    layer = keras.layers.ConvLSTM2D.from_config(
-        {k: v for k, v in config.items() if k not in ("unroll", "zero_output_for_mask")}
-    )
-    stock = keras.Sequential([keras.Input(ours.input_shape[1:]), layer, *ours.layers[1:]])
-    layer.set_weights(ours.layers[0].get_weights())
-    np.testing.assert_allclose(streamed(stock, frames), streamed(ours, frames), atol=1e-6)
-
-
 def test_other_layouts_in_exact_mode(frames):
     layout = motion_channels(steps=(-6, -3, 0), lags=(1, 2))
     model = build_motion_convlstm((3, *SIZE, 3))

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -16,15 +17,16 @@ from fishlib.clips import (
     motion_channels,
     time_channels,
 )
+from fishlib.files import write_atomically
 from fishlib.forecasters import check_parts, pieces_of, stretches_of
 from fishlib.forecasters.regressions import N_LAGS
 from fishlib.models import (
     NETWORKS,
     build_motion_lstm,
     check_size,
-    compile_network,
     layout_of,
     load_network,
+    undo_class_weights,
 )
 from fishlib.motion import behind
 from fishlib.recording import at_size
@@ -82,12 +84,6 @@ class Plan:
         return NETWORKS[self.network]((n_slices, *size, channels))
 
 
-@keras.saving.register_keras_serializable("fishlib")
-def _cross_entropy(label, probability):
-    """Binary cross-entropy of (B, 1) and (B, 1), clipped instead of taken from the log-odds."""
-    return keras.losses.binary_crossentropy(label[:, :1], probability[:, :1])
-
-
 @dataclass
 class Network:
     """A network that reads clips of the video.
@@ -123,6 +119,9 @@ class Network:
     ) -> "Network":
         """Train on one part, choose the epoch on another; see ``fishlib.forecasters``.
 
+        The network is kept as ``network.keras``; class weights are taken out of its odds, so that
+        it forecasts probabilities.
+
         Parameters
         ----------
         recording : Recording
@@ -150,9 +149,6 @@ class Network:
         )  # fmt: skip
         validation = ClipDataset(frames, question, parts["validation"], batch_size=128, **common)
 
-        def build():
-            return plan.build(frames.shape[1:])
-
         def optimizer():
             rate = plan.learning_rate
             if plan.anneal:
@@ -161,9 +157,12 @@ class Network:
 
         settings = {"parts": parts, "shape": frames.shape, "data": hash_arrays(question)}
         self.model, self.history = train(
-            build, data, validation, folder, plan.epochs, optimizer, _cross_entropy,
+            partial(plan.build, frames.shape[1:]), data, validation, folder, plan.epochs, optimizer,
             seed=plan.seed, settings=asdict(plan) | settings, progress=progress, **options,
         )  # fmt: skip
+        if weights:
+            undo_class_weights(self.model, weights)
+        write_atomically(Path(folder) / "network.keras", self.model.save)
         return self
 
     def forecast(self, recording, at: slice | np.ndarray | None = None) -> np.ndarray:
@@ -232,10 +231,10 @@ def forecast_film(
     check_size(model, frames)
     asked = frames_with_past(len(frames), layout.past, pieces, at)
     batch_size = batch_size or max(1, BATCH_BYTES // (4 * math.prod(model.input_shape[1:])))
-    predict, forecast = compile_network(model), np.full(len(frames), np.nan)
+    forecast = np.full(len(frames), np.nan)
     for start in range(0, len(asked), batch_size):
         batch = asked[start : start + batch_size]
-        forecast[batch] = predict(layout.gather(frames, batch))
+        forecast[batch] = model.predict_on_batch(layout.gather(frames, batch))[:, 0]
     return forecast
 
 

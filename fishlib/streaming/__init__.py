@@ -12,7 +12,7 @@ import tensorflow as tf
 from tqdm.auto import tqdm
 
 from fishlib.clips import ClipLayout, time_channels
-from fishlib.models import check_size, compile_network, layout_of
+from fishlib.models import check_size, layout_of
 
 _STEPWISE = (
     keras.layers.BatchNormalization,
@@ -164,7 +164,7 @@ class LiveForecaster:
             raise ValueError("Streaming is for time-channels clips: use exact mode for others.")
         self.model = model
         self._carried = CarriedState(model) if mode == "streaming" else None
-        self._predict = compile_network(model)
+        self._predict = tf.function(lambda clip: model(clip, training=False)[0, 0], autograph=False)
         self.reset()
 
     def reset(self) -> None:
@@ -204,9 +204,8 @@ class LiveForecaster:
             return float("nan")
         if self._carried is not None:
             return forecast
-        return float(
-            self._predict(self.layout.gather(self._last(t, past), np.array([past - 1])))[0]
-        )
+        clip = self.layout.gather(self._last(t, past), np.array([past - 1]))  # (1, S, H, W, C)
+        return float(self._predict(tf.constant(clip)))
 
     def forecast_film(self, frames: np.ndarray, progress: bool = True) -> np.ndarray:
         """Take the frames of a film one by one.

@@ -1,4 +1,4 @@
-"""A forecast a frame: stock exact, our exact, and the carried state, at the study's size.
+"""A forecast a frame: exact, and with the carried state, at the study's size.
 
 Run: ``python tests/benchmarks/bench_streaming.py [--frames 1000] [--every 5]``. Also says how far
 streaming is from exact over that film, for both published networks, and how fast our own network
@@ -11,7 +11,7 @@ import sys
 import time
 
 import numpy as np
-from compare import Row, compare, difference, one_thread, run
+from compare import Row, compare, one_thread, run
 
 CLIPS = 8  # exact forecasts a repetition
 UNKNOWN = (np.nan, np.nan)  # TensorFlow keeps what it once had: no fair order
@@ -36,39 +36,27 @@ def measure(repetitions: int, frames: int, every: int) -> list[Row]:
     rows = []
     for name in ("upbeat-snowflake-91", "visionary-serenity"):
         model = load_network(name)
-        stock, at = _stock(model), np.arange(300, 300 + CLIPS)
+        at = np.arange(300, 300 + CLIPS)
 
-        def exact(network, at=at):
+        def exact(network=model, at=at):
             return forecast_film(network, film, at=at)[at]
 
         def streamed(network=model):
             live = LiveForecaster(network, "streaming")
             return live.forecast_film(film[:300], progress=False)
 
-        said = f"{_streaming_gap(model, film, every)}, {frames} frames"
-        one = (CLIPS, CLIPS)
-        rows += [
-            compare(
-                f"film ({library})",
-                f"{name}: exact, a frame",
-                lambda network=stock, run=exact: run(network),
-                lambda network=model, run=exact: run(network),
-                difference,
-                repetitions,
-                one,
-                memory=UNKNOWN,
-            ),
+        rows.append(
             compare(
                 f"film ({library})",
                 f"{name}: carried state, a frame",
-                lambda network=stock, run=exact: run(network),
+                exact,
                 streamed,
-                said,
+                f"{_streaming_gap(model, film, every)}, {frames} frames",
                 repetitions,
                 (CLIPS, 300),
                 memory=UNKNOWN,
-            ),
-        ]
+            )
+        )
     _report_own(film, library)
     return rows
 
@@ -85,24 +73,6 @@ def _streaming_gap(model, film, every: int) -> str:
     return (
         f"mean difference {gap.mean():.1e}, max {gap.max():.1e}, {100 * changed:.2g} % of decisions"
     )
-
-
-def _stock(model):
-    """The same network of the layers that come with Keras."""
-    import keras
-
-    def replace(layer):
-        if not isinstance(layer, keras.layers.ConvLSTM2D):
-            return layer.__class__.from_config(layer.get_config())
-        config = layer.get_config()
-        for key in ("unroll", "zero_output_for_mask"):
-            config.pop(key, None)
-        return keras.layers.ConvLSTM2D.from_config(config)
-
-    layers = [keras.Input(model.input_shape[1:]), *map(replace, model.layers)]
-    stock = keras.Sequential(layers)
-    stock.set_weights(model.get_weights())
-    return stock
 
 
 def _report_own(film, library: str) -> None:

@@ -3,7 +3,6 @@
 Shapes are (B, S, H, W, C): clips, slices (moments), height, width, channels.
 """
 
-from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -12,13 +11,22 @@ import tensorflow as tf
 from keras import layers, ops
 
 from fishlib.clips import ClipLayout, motion_channels, time_channels
-from fishlib.models.convlstm import FusedConvLSTM2D, old_hard_sigmoid
 from fishlib.published import fetch
 
 STUDY_SHAPE = (30, 120, 160, 4)
 """Slices, height, width, channels of the study's clips."""
 OUR_SHAPE = (3, 60, 80, 3)
 """Moments, height, width, channels of our own clips."""
+
+
+@keras.saving.register_keras_serializable(package="fishlib")
+def old_hard_sigmoid(x):
+    """clip(0.2 x + 0.5, 0, 1), the hard sigmoid of Keras 1 and 2.
+
+    Keras 3 calls clip(x / 6 + 0.5, 0, 1) ``hard_sigmoid``, which differs by up to 0.083 and moves
+    the forecasts of networks trained before it by up to 0.10.
+    """
+    return ops.clip(0.2 * x + 0.5, 0.0, 1.0)
 
 
 def build_upbeat_snowflake(
@@ -106,7 +114,7 @@ def _two_conv_lstms(clip_shape, filters: int) -> list:
 
 
 def _conv_lstm(filters: int, **options) -> keras.Layer:
-    return FusedConvLSTM2D(
+    return layers.ConvLSTM2D(
         filters, 3, recurrent_activation=old_hard_sigmoid, use_bias=False, **options
     )
 
@@ -143,7 +151,7 @@ def build_motion_convlstm(clip_shape: tuple[int, int, int, int] = OUR_SHAPE) -> 
     stem = keras.Sequential([*_convolution(8, 4, 2), *_convolution(16, 4, 2)], name="stem")
     moments = [stem(clip[:, i]) for i in range(clip_shape[0])]  # S x (B, H/4, W/4, 16)
     together = ops.stack(moments, axis=1)  # (B, S, H/4, W/4, 16)
-    joined = FusedConvLSTM2D(12, 3, padding="same")(together)  # (B, H/4, W/4, 12)
+    joined = layers.ConvLSTM2D(12, 3, padding="same")(together)  # (B, H/4, W/4, 12)
     return keras.Model(clip, _judge(clip, joined), name="motion_convlstm")
 
 
@@ -300,6 +308,16 @@ def layout_of(model: keras.Model) -> ClipLayout:
     return layout if layout.shape == (n_slices, channels) else time_channels(n_slices, channels)
 
 
+def undo_class_weights(model: keras.Model, weights: dict[int, float]) -> None:
+    """Take the weights of a training out of a network's odds, by the bias of its last layer.
+
+    Training with class weights w0 and w1 multiplies the odds by w1 / w0. Source: Elkan, *The
+    Foundations of Cost-Sensitive Learning*, IJCAI 2001, theorem 2.
+    """
+    kernel, bias = model.layers[-1].get_weights()
+    model.layers[-1].set_weights([kernel, bias + np.log(weights[0] / weights[1])])
+
+
 def check_size(model: keras.Model, frames: np.ndarray) -> None:
     """Raise ValueError unless frames (..., H, W) are uint8 and of the size a network reads."""
     size = tuple(model.input_shape[2:4])
@@ -308,13 +326,3 @@ def check_size(model: keras.Model, frames: np.ndarray) -> None:
             f"The network reads uint8 frames of {size}; got {frames.dtype} of {frames.shape[-2:]}: "
             "convert or shrink the film first."
         )
-
-
-def compile_network(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
-    """Function clips (B, S, H, W, C) -> probability, float64 (B,)."""
-
-    @tf.function(autograph=False, reduce_retracing=True)
-    def predict(clips):
-        return model(clips, training=False)[:, 0]  # (B,)
-
-    return lambda clips: predict(tf.constant(clips)).numpy().astype(float)
