@@ -99,8 +99,7 @@ def _add_watch(commands) -> None:
 def _watch(chosen: argparse.Namespace) -> int:
     from fishlib.streaming.watch import watch
 
-    written = watch(chosen.film, chosen.model, threshold=chosen.threshold, out=chosen.out)
-    print(f"Done. {written}" if written else "Done.")
+    watch(chosen.film, chosen.model, threshold=chosen.threshold, out=chosen.out)
     return 0
 
 

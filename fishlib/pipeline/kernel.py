@@ -27,6 +27,8 @@ NO_SPACE = "No space left on device"
 def kernel_environment() -> dict[str, str]:
     """What a kernel's environment must say, whatever other programs' settings are."""
     private = cache_folder()
+    with suppress(OSError):  # IPython takes a folder for itself where this cannot be made
+        private.mkdir(parents=True, exist_ok=True)
     return {
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
         "KERAS_BACKEND": "tensorflow",
