@@ -140,18 +140,18 @@ def remark_on(m: Measures) -> list[str]:
 
 def check_contrast(m: Measures, source: object) -> None:
     """Raise ValueError if nothing stands out from the ground by three times the noise."""
+    if m.fixed.mean() > MOST_MASKED:
+        raise ValueError(
+            f"{m.fixed.mean():.0%} of the picture of {source} changes in its place without moving "
+            "from it, and animals cannot be told from it: give a roi, [y0, y1, x0, x1], that "
+            "leaves the clock, the water's surface or the reflection out."
+        )
     contrast, noise = max(m.darker, m.brighter), max(m.noise, 1.0)
     if contrast < 3 * noise:
         raise ValueError(
             f"nothing moves in {source}: what stands out most from the still ground does so by "
             f"{contrast:.1f} grey levels, under three times the noise of {noise:.1f}. Use a film "
             "in which animals move, or choose the settings of its preparation by hand."
-        )
-    if m.fixed.mean() > MOST_MASKED:
-        raise ValueError(
-            f"{m.fixed.mean():.0%} of the picture of {source} changes in its place without moving "
-            "from it, and animals cannot be told from it: give a roi, [y0, y1, x0, x1], that "
-            "leaves the clock, the water's surface or the reflection out."
         )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 SMALLEST = 6  # pixels of a body at 240x320
 REACH = 16.0  # pixels a body may move within a stretch
 LEAST_SHIFT = 0.7  # pixels it must have moved to count
-OFTEN, ACTIVE, TOGGLING, STRADDLING, FILLED = 0.15, 0.5, 0.3, 0.15, 0.4  # see `fixed_places`
+OFTEN, ACTIVE, TOGGLING, STRADDLING, FILLED = 0.15, 0.25, 0.3, 0.15, 0.4  # see `fixed_places`
 RESTS = 0.2  # share of the sample in which the ground under a resting animal must be seen
 
 
@@ -66,7 +66,7 @@ def fixed_places(film: np.ndarray, ground: np.ndarray, level: float) -> np.ndarr
     """Where the picture changes often without anything ever moving from there; bool (h, w).
 
     A place is a connected region in which pixels differ from the ground in at least 0.15 of the
-    stretches. It is fixed if it is active in half of them, what is active fills much of it and
+    stretches. It is fixed if it is active in a quarter of them, what is active fills much of it and
     hardly reaches out of it, and its pixels come and go: an animal reaches out of such a place,
     and one that rests stays for longer.
     """

@@ -16,6 +16,7 @@ LEAST_LEVEL = 5.0  # grey levels by which a body stands out at least
 LEAST_LIGHT = 200.0  # grey levels times pixels of the bodies that move in a frame
 UNEVEN, LOUD = 2.0, 4.0  # how much noisier parts of a film must be to count by themselves
 TO_999 = 1.88  # from the 95th to the 99.9th percentile of normal noise
+FROM_MEDIAN = 2.44  # from the median of absolute normal noise to its 90th percentile
 
 
 def sample_film(
@@ -141,17 +142,17 @@ def measure_film(sample: np.ndarray, box: tuple[int, int, int, int]) -> Measures
     if np.median(film[:, 0]) > LIT:
         film *= (np.median(mean) / mean).astype(np.float32)[:, :, None, None]
     ground = np.median(film[:, 0], axis=0)
-    excess = film[:, 0] - ground
-    change = np.array([np.quantile(np.abs(np.diff(s, axis=0)), 0.9, axis=(1, 2)) for s in film])
-    noise = np.median(change, axis=1) if change.size else np.zeros(len(film))
-    level = max(3 * float(np.median(noise)), LEAST_LEVEL)
+    change = np.abs(np.diff(film, axis=1))  # (n, k - 1, h, w)
+    usual = FROM_MEDIAN * float(np.median(change)) if change.size else 0.0
+    level = max(3 * usual, LEAST_LEVEL)
     fixed = np.zeros(ground.shape, bool)
     if len(film) >= ENOUGH:
         fixed = fixed_places(film, ground, level)
-        excess[:, fixed] = 0
-    dark_bodies, bright_bodies = (
-        moving_light(np.where(fixed, ground, film), ground, level, sign) for sign in (-1, 1)
-    )
+        film[:, :, fixed] = ground[fixed]
+    excess, change = film[:, 0] - ground, change[:, :, ~fixed]
+    each = np.quantile(change, 0.9, axis=2) if change.size else np.zeros((len(film), 1))
+    noise = np.median(each, axis=1)  # of each stretch, whatever single torn frames do
+    dark_bodies, bright_bodies = (moving_light(film, ground, level, sign) for sign in (-1, 1))
     far_low, low, high, far_high = np.quantile(excess, [0.0001, 0.05, 0.95, 0.9999])
     sides = np.quantile(excess, [0.05, 0.95], axis=(1, 2))  # (2, n)
     whole = np.zeros(sample.shape[2:], bool)
@@ -166,7 +167,7 @@ def measure_film(sample: np.ndarray, box: tuple[int, int, int, int]) -> Measures
         drift=float(np.median(mean, axis=1).std()),
         rows=_row_flicker(film, ground, float(np.median(noise))),
         wrong_side=0.0,
-        noise=float(np.quantile(np.abs(np.diff(film, axis=1)), 0.9)) if change.size else 0.0,
+        noise=float(np.quantile(change, 0.9)) if change.size else 0.0,
         uneven_noise=1.0,
         level=level,
         fixed=whole,
