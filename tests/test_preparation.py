@@ -1,5 +1,7 @@
 """Real films must come out as bright animals on black, and clean films as they went in."""
 
+import cv2
+import moving_fish
 import numpy as np
 import pytest
 from scipy.signal import find_peaks
@@ -180,3 +182,123 @@ def test_what_cannot_be_is_refused():
         Preparation(noise_floor=255)
     with pytest.raises(ValueError, match="fit this preparation"):
         Preparation(background=True).apply(moving_disc(3))
+
+
+@pytest.fixture(scope="module")
+def fish():
+    """Bright fish on black, uint8 (300, 240, 320), in which bursts are seen."""
+    return moving_fish.film(300, (240, 320), seed=3)
+
+
+def prepared_motion(tmp_path, film):
+    path = write_video(tmp_path / "film.avi", film)
+    preparation = suggest_preparation(path)
+    return preparation, measure_motion(preparation.apply(film))[:-1]
+
+
+def alike(motion, fish):
+    return np.corrcoef(motion, measure_motion(fish)[:-1])[0, 1]
+
+
+def test_a_running_clock_is_masked_and_flips_nothing(tmp_path, fish):
+    film = moving_fish.filmed(fish)
+    for t, frame in enumerate(film):
+        text = f"{t // 1800:02d}:{t // 30 % 60:02d}.{t % 30:02d}"
+        cv2.putText(frame, text, (8, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.45, 255, 1)
+    preparation, motion = prepared_motion(tmp_path, film)
+    assert preparation.polarity == "dark"
+    assert preparation.mask[4:17, 40:70].mean() > 0.5
+    assert not preparation.mask[24:].any()
+    assert "changes in its place" in preparation.remarks[0]
+    assert alike(motion, fish) > 0.95
+
+
+def test_a_lamp_and_a_rippling_surface_are_masked(tmp_path, fish):
+    rng = np.random.default_rng(0)
+    film = moving_fish.filmed(fish).astype(np.int16)
+    film[rng.random(300) < 0.4, 200:212, 300:312] = 250  # blinks
+    film[:, :12] += (60 * rng.standard_normal((300, 12, 80)).repeat(4, axis=2)).astype(np.int16)
+    preparation, motion = prepared_motion(tmp_path, film.clip(0, 255).astype(np.uint8))
+    assert preparation.polarity == "dark"
+    assert preparation.mask[203:209, 303:309].all()
+    assert preparation.mask[2:10].mean() > 0.8
+    assert preparation.mask[30:190].mean() < 0.01
+    assert alike(motion, fish) > 0.95
+
+
+def test_a_picture_that_changes_everywhere_in_place_is_refused(tmp_path, fish):
+    rng = np.random.default_rng(0)
+    film = moving_fish.filmed(fish).astype(np.int16)
+    waves = 60 * rng.standard_normal((300, 12, 40)).repeat(10, axis=1).repeat(8, axis=2)
+    film[:, :120] += waves.astype(np.int16)
+    path = write_video(tmp_path / "film.avi", film.clip(0, 255).astype(np.uint8))
+    with pytest.raises(ValueError, match=r"animals cannot be told from it: give a roi"):
+        suggest_preparation(path)
+
+
+def test_glints_do_not_decide_what_the_animals_are(tmp_path, fish):
+    rng = np.random.default_rng(0)
+    film = moving_fish.filmed(fish, ground=110, animal=50)
+    for t in range(300):
+        for _ in range(6):
+            y, x, life = rng.integers(4, 236), rng.integers(4, 316), rng.integers(1, 8)
+            film[t : t + life, y - 2 : y + 2, x - 2 : x + 2] = 250
+    preparation, motion = prepared_motion(tmp_path, film)
+    assert preparation.polarity == "dark"
+    assert preparation.mask is None
+    assert preparation.remarks == []
+    assert alike(motion, fish) > 0.95
+
+
+@pytest.mark.parametrize("polarity", ["dark", "bright"])
+def test_animals_that_rest_for_most_of_the_film_are_not_its_ground(tmp_path, fish, polarity):
+    resting = np.maximum(np.where(np.arange(300)[:, None, None] < 210, fish[0], fish), 0)
+    swimmer = moving_fish.film(300, (240, 320), n_fish=1, seed=8)
+    seen = np.maximum(resting, swimmer)
+    level = {"dark": 60, "bright": 240}[polarity]
+    preparation, motion = prepared_motion(tmp_path, moving_fish.filmed(seen, 150, level, noise=0.5))
+    assert preparation.polarity == polarity
+    expected = measure_motion(seen)[:-1] * abs(level - 150) / 230
+    assert alike(motion, seen) > 0.95
+    for part in (slice(0, 209), slice(211, None)):  # what is more is noise on the bodies
+        assert 0.8 < motion[part].mean() / expected[part].mean() < 1.6
+
+
+def test_both_polarities_at_once_are_remarked(tmp_path, fish):
+    other = moving_fish.film(300, (240, 320), seed=9)
+    film = moving_fish.filmed(fish, 130, 40).astype(np.int16) + (other * 0.4).astype(np.int16)
+    preparation, _ = prepared_motion(tmp_path, film.clip(0, 255).astype(np.uint8))
+    assert "give polarity: dark or polarity: bright" in preparation.remarks[0]
+
+
+def test_the_floor_follows_the_noisiest_stretch(tmp_path, fish):
+    rng = np.random.default_rng(0)
+    film = moving_fish.filmed(fish, noise=0).astype(np.float32)
+    gain = 2 + 7 * np.maximum(0, np.sin(2 * np.pi * np.arange(300) / 200))
+    film += gain[:, None, None] * rng.standard_normal(film.shape, np.float32)
+    preparation, motion = prepared_motion(tmp_path, film.clip(0, 255).astype(np.uint8))
+    assert preparation.noise_floor > 15
+    assert "noise comes and goes" in preparation.remarks[0]
+    assert alike(motion, fish) > 0.8
+    assert abs(np.corrcoef(motion, gain[:-1])[0, 1]) < 0.3
+
+
+def test_rolling_bands_are_evened_out(tmp_path, fish):
+    film = moving_fish.filmed(fish).astype(np.float32)
+    phase = np.arange(240)[None] / 60 + np.arange(300)[:, None] * 0.37
+    film += 8 * np.sin(2 * np.pi * phase)[:, :, None]
+    preparation, motion = prepared_motion(tmp_path, film.clip(0, 255).astype(np.uint8))
+    assert preparation.rows
+    assert alike(motion, fish) > 0.95
+
+
+def test_the_mask_and_the_remarks_survive_saving(tmp_path):
+    film = moving_disc(level=20, ground=100)
+    mask = np.zeros((60, 80), bool)
+    mask[:5] = True
+    preparation = Preparation(True, "dark", mask=mask, remarks=["a clock"]).fit(film)
+    preparation.save(tmp_path / "preparation.npz")
+    loaded = Preparation.load(tmp_path / "preparation.npz")
+    assert loaded.remarks == ["a clock"]
+    assert np.array_equal(loaded.mask, mask)
+    assert not loaded.apply(film)[:, :5].any()

@@ -14,7 +14,17 @@ from pathlib import Path
 import numpy as np
 
 from fishlib.files import save_arrays
-from fishlib.preparation.sample import measure_film, sample_film
+from fishlib.preparation.bodies import see_ground
+from fishlib.preparation.sample import (
+    ENOUGH,
+    LEAST_LEVEL,
+    LEAST_LIGHT,
+    LIT,
+    UNEVEN,
+    Measures,
+    measure_film,
+    sample_film,
+)
 from fishlib.video import Box, FilmInfo, probe
 
 
@@ -54,43 +64,89 @@ def to_grey(frames: np.ndarray) -> np.ndarray:
     return np.clip(np.rint(frames), 0, 255).astype(np.uint8)
 
 
-def choose_settings(measures: dict[str, float]) -> dict:
+def even_rows(frame: np.ndarray, ground: np.ndarray) -> np.ndarray:
+    """Take off each row of a frame (H, W) what most of it differs by from the ground."""
+    return frame - np.median(frame - ground, axis=1, keepdims=True)
+
+
+def choose_settings(m: Measures) -> dict:
     """Settings of `Preparation` that the measures of a film (`measure_film`) call for."""
-    lit = measures["ground"] > 25
-    dark = measures["darker"] > measures["brighter"]
-    unsteady = measures["flicker"] > 0.3 or measures["drift"] > 2
-    subtract = lit or dark or measures["wrong_side"] > 1
-    noise = max(measures["wrong_side"], measures["noise"])
+    lit = m.ground > LIT
+    unsteady = m.flicker > 0.3 or m.drift > 2
+    subtract = lit or m.dark or m.wrong_side > 1
+    noise = max(m.wrong_side, m.noise, LEAST_FLOOR if lit else 0)
     return {
         "background": bool(subtract),
-        "polarity": "dark" if dark else "bright",
+        "polarity": "dark" if m.dark else "bright",
         "normalise": bool(lit and unsteady),
+        "rows": bool(lit and m.rows > 1),
         "noise_floor": int(np.ceil(noise)) if subtract or noise > 1 else 0,
     }
 
 
-def explain_preparation(measures: dict[str, float]) -> dict[str, str]:
+def explain_preparation(m: Measures) -> dict[str, str]:
     """Say in one sentence for each setting why it is suggested."""
-    chosen = choose_settings(measures)
-    m = measures
-    side = "darker" if chosen["polarity"] == "dark" else "brighter"
+    chosen = choose_settings(m)
+    side = "darker" if m.dark else "brighter"
+    bodies = m.dark_bodies + m.bright_bodies
+    if bodies > LEAST_LIGHT:
+        share = (m.dark_bodies if m.dark else m.bright_bodies) / bodies
+        why = (
+            f"{share:.0%} of the light of what moves from place to place is {side} than the ground"
+        )
+    else:
+        why = (
+            f"no body is seen to move on, and what stands out most is {side} than the ground "
+            f"({m.darker:.0f} levels darker, {m.brighter:.0f} brighter)"
+        )
     return {
-        "background": f"{chosen['background']}: the ground has {m['ground']:.0f} grey levels and "
-        f"wavers by {m['wrong_side']:.1f} (above 25 or 1, or under dark animals, it is subtracted)",
-        "polarity": f"{chosen['polarity']}: what stands out most is {side} than the ground "
-        f"({m['darker']:.0f} levels darker, {m['brighter']:.0f} brighter)",
-        "normalise": f"{chosen['normalise']}: brightness flickers by {m['flicker']:.2f} grey "
-        f"levels from frame to frame and drifts by {m['drift']:.2f} over the film "
+        "background": f"{chosen['background']}: the ground has {m.ground:.0f} grey levels and "
+        f"wavers by {m.wrong_side:.1f} (above 25 or 1, or under dark animals, it is subtracted)",
+        "polarity": f"{chosen['polarity']}: {why}",
+        "normalise": f"{chosen['normalise']}: brightness flickers by {m.flicker:.2f} grey "
+        f"levels from frame to frame and drifts by {m.drift:.2f} over the film "
         "(above 0.3 or 2 on a lit ground it is evened out)",
-        "noise_floor": f"{chosen['noise_floor']}: noise reaches {m['wrong_side']:.1f} grey levels "
-        f"on the side where no animal is, and {m['noise']:.1f} from frame to frame",
+        "rows": f"{chosen['rows']}: rows waver by {m.rows:.2f} grey levels (above 1 on a lit "
+        "ground they are evened out)",
+        "noise_floor": f"{chosen['noise_floor']}: noise reaches {m.wrong_side:.1f} grey levels "
+        f"on the side where no animal is, and {m.noise:.1f} from frame to frame (at least "
+        f"{LEAST_FLOOR} on a lit ground, for what compression leaves now and then)",
     }
 
 
-def check_contrast(measures: dict[str, float], source: object) -> None:
+def remark_on(m: Measures) -> list[str]:
+    """What a reader must know of a film's light before trusting its motion, in sentences."""
+    found = []
+    if m.doubtful:
+        found.append(
+            "dark and bright things move about equally: if the wrong ones were taken for the "
+            "animals, give polarity: dark or polarity: bright, or a roi without the others."
+        )
+    if m.fixed.any():
+        rows, columns = np.nonzero(m.fixed)
+        found.append(
+            f"{m.fixed.mean():.1%} of the picture (between rows {rows.min()} and {rows.max()}, "
+            f"columns {columns.min()} and {columns.max()} of 240x320) changes in its place and "
+            "never moves from it: a clock, a lamp or a reflection; it was masked. If animals live "
+            "there, give a roi."
+        )
+    if m.uneven_noise >= UNEVEN:
+        found.append(
+            f"its noise comes and goes, {m.uneven_noise:.1f} times as much at times: the noise "
+            "floor follows the noisiest stretch, and faint motion is lost."
+        )
+    return found
+
+
+def check_contrast(m: Measures, source: object) -> None:
     """Raise ValueError if nothing stands out from the ground by three times the noise."""
-    contrast = max(measures["darker"], measures["brighter"])
-    noise = max(measures["noise"], 1.0)
+    if m.fixed.mean() > MOST_MASKED:
+        raise ValueError(
+            f"{m.fixed.mean():.0%} of the picture of {source} changes in its place without moving "
+            "from it, and animals cannot be told from it: give a roi, [y0, y1, x0, x1], that "
+            "leaves the clock, the water's surface or the reflection out."
+        )
+    contrast, noise = max(m.darker, m.brighter), max(m.noise, 1.0)
     if contrast < 3 * noise:
         raise ValueError(
             f"nothing moves in {source}: what stands out most from the still ground does so by "
@@ -102,7 +158,8 @@ def check_contrast(measures: dict[str, float], source: object) -> None:
 __all__ = ["Preparation", "explain_preparation", "preparation_steps", "suggest_preparation"]
 
 CHUNK = 8  # frames prepared at once: small enough for the processor's cache
-ENOUGH = 8  # stretches of film from which its ground can be told
+LEAST_FLOOR = 3  # grey levels
+MOST_MASKED = 0.3  # of the picture
 POLARITIES = ("bright", "dark")
 
 
@@ -119,6 +176,8 @@ class Preparation:
         bright.
     normalise : bool
         Give every frame the same mean brightness, by a factor, against flicker and drift.
+    rows : bool
+        Even out every row as well, against bands that roll through the picture.
     noise_floor : int
         Grey levels taken off every pixel at the end; what is fainter becomes 0.
     roi : (y0, y1, x0, x1), optional
@@ -129,6 +188,10 @@ class Preparation:
         Mean brightness all frames are given, filled in by `fit`.
     box : (y0, y1, x0, x1), optional
         Part of the frame that the film covers; outside it all stays black.
+    mask : bool array (H, W), optional
+        Pixels that come out black: a clock, a lamp, a reflection; filled in when suggested.
+    remarks : list of str
+        What a reader must know of the film's light.
     reasons : dict of str to str
         Why each setting was suggested, in a sentence; empty if nothing was.
     """
@@ -138,9 +201,12 @@ class Preparation:
     normalise: bool = False
     noise_floor: int = 0
     roi: Box | None = None
+    rows: bool = False
     ground: np.ndarray | None = field(default=None, repr=False, compare=False)
     brightness: float | None = field(default=None, repr=False, compare=False)
     box: Box | None = field(default=None, repr=False, compare=False)
+    mask: np.ndarray | None = field(default=None, repr=False, compare=False)
+    remarks: list = field(default_factory=list, repr=False, compare=False)
     reasons: dict = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -153,35 +219,45 @@ class Preparation:
     def is_identity(self) -> bool:
         """Whether frames are left as they are, bit for bit."""
         bright = self.polarity == "bright"
-        return bright and not (self.background or self.normalise or self.noise_floor)
+        steps = self.background or self.normalise or self.rows or self.noise_floor
+        return bright and not steps and self.mask is None
 
     def settings(self) -> dict:
         """The parameters by name, without what was fitted."""
-        names = ("background", "polarity", "normalise", "noise_floor", "roi")
+        names = ("background", "polarity", "normalise", "noise_floor", "roi", "rows")
         return {name: getattr(self, name) for name in names}
 
     def save(self, path: Path) -> None:
         """Write settings, ground and brightness to an .npz file."""
-        ground = np.zeros((0, 0), np.float32) if self.ground is None else self.ground
-        fitted = {"brightness": self.brightness, "box": self.box, "reasons": self.reasons}
-        text = json.dumps({**self.settings(), **fitted})
-        save_arrays(path, settings=np.array(text), ground=ground)
+        names = ("brightness", "box", "reasons", "remarks")
+        text = json.dumps({**self.settings(), **{name: getattr(self, name) for name in names}})
+        images = {"ground": self.ground, "mask": self.mask}
+        present = {name: image for name, image in images.items() if image is not None}
+        save_arrays(path, settings=np.array(text), **present)
 
     @classmethod
     def load(cls, path: Path) -> "Preparation":
         """Read what `save` wrote."""
         with np.load(path, allow_pickle=False) as saved:
-            settings, ground = json.loads(str(saved["settings"])), saved["ground"]
+            settings = json.loads(str(saved["settings"]))
+            images = {name: saved[name] for name in ("ground", "mask") if name in saved}
         for name in ("roi", "box"):
             settings[name] = None if settings[name] is None else tuple(settings[name])
-        return cls(**settings, ground=ground if ground.size else None)
+        return cls(**settings, **images)
 
-    def fit(self, frames: np.ndarray, box: Box | None = None) -> "Preparation":
-        """Take ground and brightness from sample frames uint8 (n, H, W) spread over the film."""
+    def fit(
+        self, frames: np.ndarray, box: Box | None = None, level: float = LEAST_LEVEL
+    ) -> "Preparation":
+        """Take ground and brightness from sample frames uint8 (n, H, W) spread over the film.
+
+        Where an animal rested, the ground is what was seen when it was elsewhere: what differs by
+        more than `level` grey levels.
+        """
         box = box or (0, frames.shape[1], 0, frames.shape[2])
         brightness = float(np.median([mean_brightness(frame, box) for frame in frames]))
         even = [normalise_brightness(f, brightness, box) if self.normalise else f for f in frames]
-        ground = np.median(np.asarray(even, np.float32), axis=0)
+        sign = -1 if self.polarity == "dark" else 1
+        ground = see_ground(np.asarray(even, np.float32), level, sign)
         return replace(self, ground=ground, brightness=brightness, box=box)
 
     def steps(self, frames: np.ndarray) -> Iterable[tuple[str, np.ndarray]]:
@@ -199,6 +275,9 @@ class Preparation:
         if self.normalise:
             work = np.stack([normalise_brightness(f, self.brightness, self.box) for f in work])
             yield "brightness", work
+        if self.rows:
+            work = np.stack([even_rows(frame, self.ground) for frame in work])
+            yield "rows", work
         if self.background:
             work = subtract_ground(work, self.ground, self.polarity)
             yield "background", work
@@ -208,6 +287,9 @@ class Preparation:
         if self.noise_floor:
             work = cut_noise(work, self.noise_floor)
             yield "noise floor", work
+        if self.mask is not None:
+            work = np.where(self.mask, np.float32(0), work)
+            yield "mask", work
 
     def apply(self, frames: np.ndarray) -> np.ndarray:
         """Prepare frames: uint8 (n, H, W) to uint8 (n, H, W), bright animals on black."""
@@ -258,4 +340,11 @@ def suggest_preparation(
         check_contrast(measures, info.path)
     suggested = {**choose_settings(measures), **settings}
     reasons = explain_preparation(measures) | dict.fromkeys(settings, "chosen by hand")
-    return Preparation(roi=roi, reasons=reasons, **suggested).fit(sample[:, 0], box)
+    preparation = Preparation(
+        roi=roi,
+        mask=measures.fixed if measures.fixed.any() else None,
+        remarks=remark_on(measures),
+        reasons=reasons,
+        **suggested,
+    )
+    return preparation.fit(sample[:, 0], box, measures.level)

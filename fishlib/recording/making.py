@@ -146,7 +146,7 @@ def make_recording(
             bar.update(partial.n_frames - bar.n)
     try:
         with explained(partial.work):
-            _finish(partial, opened, method, min_seconds, account)
+            _finish(partial, opened, preparation, method, min_seconds, account)
     except ValueError:
         partial.discard()
         raise
@@ -206,7 +206,12 @@ def _append(partial: PartialRecording, raw, preparation, method: str, account: A
 
 
 def _finish(
-    partial: PartialRecording, opened: Source, method: str, min_seconds: float, account: Account
+    partial: PartialRecording,
+    opened: Source,
+    preparation: Preparation,
+    method: str,
+    min_seconds: float,
+    account: Account,
 ) -> None:
     """Mend and check the whole, and give it its final name."""
     if not account.counts and not account.borders:  # a resumed run that had nothing left to read
@@ -235,7 +240,12 @@ def _finish(
         "fps": opened.fps,
         "method": method,
         "repairs": found.repairs,
-        "remarks": [*opened.remarks, *found.remarks, *describe_animals(frames)],
+        "remarks": [
+            *opened.remarks,
+            *preparation.remarks,
+            *found.remarks,
+            *describe_animals(frames),
+        ],
         "torn": found.torn.tolist(),
         "pieces": found.pieces.to_dict("list"),
     }

@@ -10,6 +10,7 @@ import pandas as pd
 from scipy.ndimage import percentile_filter
 
 from fishlib.motion import runs_of
+from fishlib.preparation.sample import find_darkness
 from fishlib.video import Account
 
 COLUMNS = ("change", "skip", "same", "raw", "light", "peak")
@@ -26,9 +27,9 @@ ENDS = {
     "still_frames": "the picture stands still",
 }
 """Why a piece ends, in words."""
-TORN_RATIO = 3.0  # how far a torn frame differs from its neighbours, compared with these
+TORN_RATIO = 3.0  # how far a torn frame differs from its neighbours, compared with what is usual
+AGREEING = 1.5  # and how far compared with what these differ by: motion goes further in two steps
 FLASH = 10.0  # grey levels by which the light of a single frame leaps
-DARK, DIM, LIT = 0.3, 0.6, 25.0  # shares of the film's light, grey levels of a lit film
 SENTENCES = {
     "frames_held": "{n} frames were missing on the film's clock; the frame before stands in.",
     "frames_dropped": "{n} frames were left out because two fell on one tick of the clock.",
@@ -210,23 +211,6 @@ def describe_repairs(repairs: dict[str, int], where: dict[str, str] | None = Non
     return found
 
 
-def find_darkness(light: np.ndarray, peak: np.ndarray) -> np.ndarray:
-    """Frames without a picture, bool (T,): a lit film gone dark, or nothing seen on black.
-
-    Dark is what has less than 0.3 of the film's light, together with the dim frames around it; on
-    a black ground, what has nothing brighter than 0.3 of its brightest.
-    """
-    level = light if np.quantile(light, 0.9) > LIT else peak
-    usual = np.quantile(level, 0.9)
-    if usual <= LIT:
-        return np.zeros(len(level), bool)
-    dark = np.zeros(len(level), bool)
-    for first, last in runs_of(level < DIM * usual):
-        stretch = level[first : last + 1]
-        dark[first : last + 1] = stretch.min() < DARK * usual
-    return dark
-
-
 def find_still(same: np.ndarray, fps: float) -> np.ndarray:
     """Frames of a picture that stands still for a second or more, bool (T,).
 
@@ -263,7 +247,7 @@ def find_torn(change: np.ndarray, skip: np.ndarray, least: float = 0.0) -> np.nd
     leap = np.minimum(into, out_of)
     around = np.array([np.roll(change, lag)[1:-1] for lag in (3, 2, 1, -2, -3, -4)])
     usual = np.median(around, axis=0)
-    torn = (leap > TORN_RATIO * across) & (leap > TORN_RATIO * usual) & (leap >= least)
+    torn = (leap > AGREEING * across) & (leap > TORN_RATIO * usual) & (leap >= least)
     return np.flatnonzero(torn[2:-3]) + 3
 
 
