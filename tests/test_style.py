@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import seaborn as sns
+from legible import require_legible
 from matplotlib.colors import to_rgb
 
 from fishlib.figures.style import (
@@ -130,4 +131,20 @@ def test_long_words_are_broken_on_a_narrow_page_only():
     assert "\n" not in plot().get_title(loc="left")
     with page(PHONE):
         assert "\n" in plot().get_title(loc="left")
+    plt.close("all")
+
+
+def test_the_check_of_legibility_can_fail():
+    figure, ax = plt.subplots()
+    require_legible(figure, 9)
+    near = ax.text(0.5, 0.5, "one text")
+    require_legible(figure, 9)
+    for broken in (
+        {"fontsize": 6},
+        {"x": 1.2},
+        {"x": ax.xaxis.get_major_ticks()[2].get_loc(), "y": -0.05},
+    ):
+        near.update({"fontsize": 10, "x": 0.5, "y": 0.5} | broken)
+        with pytest.raises(AssertionError):
+            require_legible(figure, 9)
     plt.close("all")
