@@ -1,5 +1,7 @@
 """What holds for every figure on a desk and on a phone: units, legible texts, nothing covered."""
 
+import subprocess
+import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -181,6 +183,13 @@ def test_names_are_loaded_when_used_and_unknown_ones_are_told():
     assert "plot_forest" in dir(figures)
     with pytest.raises(AttributeError, match=r"no plot_nonsense; it has: .*plot_forest"):
         figures.plot_nonsense  # noqa: B018
+
+
+def test_a_figure_of_a_table_loads_neither_opencv_nor_tensorflow():
+    heavy = "{'cv2', 'keras', 'tensorflow'}"
+    code = f"import sys; from fishlib.figures import plot_forest; print({heavy} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
 
 
 DRAWINGS = sorted((Path(__file__).resolve().parents[1] / "figures").glob("*.svg"))
