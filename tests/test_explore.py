@@ -4,12 +4,13 @@ import matplotlib.pyplot as plt
 import nbformat
 import numpy as np
 import pytest
+from legible import PHONE_SMALLEST, require_legible
 from nbclient import NotebookClient
 
 from fishlib.evaluation.alarms import raise_alarms
 from fishlib.figures import explore as explorer
 from fishlib.figures.explore import _label_summary, explore_film, explore_labels, explore_threshold
-from fishlib.figures.style import MUTED
+from fishlib.figures.style import DESK, MUTED, PHONE, page
 from fishlib.questions import label_bursts
 
 rng = np.random.default_rng(6)
@@ -72,10 +73,16 @@ def test_the_picture_equals_one_drawn_anew(kind):
     assert used.picture().data == anew.picture().data
 
 
-def test_threshold_starts_at_the_one_given_and_both_are_named(monkeypatch):
-    drawn, real = [], explorer.MovingPicture
-    keep = lambda axes, moving: drawn.append(axes.figure) or real(axes, moving)  # noqa: E731
+@pytest.fixture
+def drawn(monkeypatch):
+    """The figures of the explorers made."""
+    figures, real = [], explorer.MovingPicture
+    keep = lambda axes, moving: figures.append(axes.figure) or real(axes, moving)  # noqa: E731
     monkeypatch.setattr(explorer, "MovingPicture", keep)
+    return figures
+
+
+def test_threshold_starts_at_the_one_given_and_both_are_named(drawn):
     assert make("threshold", threshold=0.31).controls["threshold"].value == 0.31
     best = make("threshold").controls["threshold"].value
     assert best != 0.31
@@ -83,6 +90,18 @@ def test_threshold_starts_at_the_one_given_and_both_are_named(monkeypatch):
     assert "where the slider starts: 0.31" in texts
     assert f"best in hindsight: {best:.3g}" in texts
     assert "grey: not labelled" in texts
+
+
+@pytest.mark.parametrize("width", [DESK, PHONE])
+@pytest.mark.parametrize("kind", ["labels", "threshold"])
+def test_texts_are_legible_wherever_the_slider_stands(kind, width, drawn):
+    with page(width):
+        explored = make(kind, **({"onsets": np.array([90, 400])} if kind == "threshold" else {}))
+    control = next(iter(explored.controls.values()))
+    for value in (control.min, control.value, control.max):
+        control.value = value
+        explored.picture()
+        require_legible(drawn[0], 9 if width == DESK else PHONE_SMALLEST)
 
 
 def test_hits_and_false_alarms_are_those_of_a_slow_loop():

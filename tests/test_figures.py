@@ -1,6 +1,7 @@
 """What holds for every figure on a desk and on a phone: units, legible texts, nothing covered."""
 
-import itertools
+import subprocess
+import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -9,10 +10,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.text import Text
+from legible import PHONE_SMALLEST, require_legible, texts_of
 
 from fishlib import figures
-from fishlib.figures.style import DESK, PHONE, figure_of, page
+from fishlib.figures.style import DESK, PHONE, figure_of, page, redraw
 from fishlib.questions import label_bursts
 
 rng = np.random.default_rng(5)
@@ -72,8 +73,6 @@ CALLS = {
 PICTURES = {"plot_clip", "plot_difference", "plot_flips", "plot_frames", "plot_moments"}
 PURE_NUMBERS = ("Epoch", "ROC-AUC", "Number of", "Frames", "Forecast p", "Observed frequency",
                 "Share of", "Difference of ROC-AUC", "slice", "ỹ = mean change")  # fmt: skip
-SMALLEST = 9 * 72 / 100
-"""Points of a text that is 9 pixels high where 100 are an inch."""
 
 
 @pytest.fixture(scope="module", params=[DESK, PHONE], ids=["desk", "phone"])
@@ -91,16 +90,6 @@ def drawn(request, width):
     figure.canvas.draw()
     yield request.param, figure, np.ravel(axes), before
     plt.close("all")
-
-
-def texts_of(figure):
-    """The texts that are drawn: ticks outside an axis' limits keep theirs, unseen."""
-    outside = set()
-    for axis in itertools.chain.from_iterable((ax.xaxis, ax.yaxis) for ax in figure.axes):
-        low, high = sorted(axis.get_view_interval())
-        outside |= {t.label1 for t in axis.get_major_ticks() if not low <= t.get_loc() <= high}
-    texts = (t for t in figure.findobj(Text) if t.get_visible() and t not in outside)
-    return [text for text in texts if text.get_text().strip()]
 
 
 def test_every_figure_is_tried():
@@ -124,13 +113,7 @@ def test_a_figure_is_whole_and_says_what_it_shows(drawn, width):
 
 
 def test_texts_are_legible_and_do_not_overlap(drawn, width):
-    _, figure, _, _ = drawn
-    smallest = min((text.get_fontsize() for text in texts_of(figure)), default=9)
-    assert smallest >= (9 if width == DESK else SMALLEST)
-    boxes = [(t.get_text(), t.get_window_extent()) for t in texts_of(figure)]
-    for (one, a), (other, b) in itertools.combinations(boxes, 2):
-        wide, high = min(a.x1, b.x1) - max(a.x0, b.x0), min(a.y1, b.y1) - max(a.y0, b.y0)
-        assert wide < 1 or high < 3, f"{one!r} lies on {other!r}"
+    require_legible(drawn[1], 9 if width == DESK else PHONE_SMALLEST)
 
 
 def test_legends_do_not_cover_the_data(drawn):
@@ -169,6 +152,26 @@ def test_what_cannot_be_drawn_is_said(name):
     plt.close("all")
 
 
+def test_a_figure_can_be_drawn_again_for_a_phone():
+    wide = figures.plot_study_comparison(*CALLS["plot_study_comparison"], stop=300)
+    narrow = redraw(wide)
+    assert figure_of(narrow).get_figwidth() == PHONE
+    assert figure_of(wide).get_figwidth() == DESK
+    for one, other in zip(wide.ravel(), narrow.ravel(), strict=True):
+        for a, b in zip(one.get_lines(), other.get_lines(), strict=True):
+            np.testing.assert_array_equal(a.get_xydata(), b.get_xydata())
+    plt.close("all")
+
+
+def test_what_was_drawn_into_given_axes_is_drawn_again_into_its_own():
+    _, ax = plt.subplots()
+    figures.plot_motion(MOTION, ax=ax)
+    again = redraw(ax, DESK)
+    assert again.figure is not ax.figure
+    assert redraw(figures.plot_forest(EMPTY)).texts[0].get_text().startswith("2.0 minutes")
+    plt.close("all")
+
+
 def test_given_axes_are_used():
     _, (left, right) = plt.subplots(1, 2)
     assert figures.plot_motion(MOTION, ax=left) is left
@@ -180,6 +183,13 @@ def test_names_are_loaded_when_used_and_unknown_ones_are_told():
     assert "plot_forest" in dir(figures)
     with pytest.raises(AttributeError, match=r"no plot_nonsense; it has: .*plot_forest"):
         figures.plot_nonsense  # noqa: B018
+
+
+def test_a_figure_of_a_table_loads_neither_opencv_nor_tensorflow():
+    heavy = "{'cv2', 'keras', 'tensorflow'}"
+    code = f"import sys; from fishlib.figures import plot_forest; print({heavy} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
 
 
 DRAWINGS = sorted((Path(__file__).resolve().parents[1] / "figures").glob("*.svg"))

@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import seaborn as sns
+from legible import require_legible
 from matplotlib.colors import to_rgb
 
 from fishlib.figures.style import (
@@ -130,4 +131,21 @@ def test_long_words_are_broken_on_a_narrow_page_only():
     assert "\n" not in plot().get_title(loc="left")
     with page(PHONE):
         assert "\n" in plot().get_title(loc="left")
+    plt.close("all")
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [{"fontsize": 6}, {"x": 1.2}, {"y": 0.48, "text": "another text"}],
+    ids=["small", "off the page", "on another"],
+)
+def test_the_check_of_legibility_can_fail(broken):
+    figure, ax = plt.subplots()
+    ax.text(0.5, 0.5, "one text")
+    near = ax.text(0.5, 0.3, "another text")
+    figure.canvas.draw()
+    require_legible(figure, 9)
+    near.update(broken)
+    with pytest.raises(AssertionError):
+        require_legible(figure, 9)
     plt.close("all")

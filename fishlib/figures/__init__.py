@@ -16,7 +16,7 @@ _FILES = {
     "plot_onset_anatomy plot_run_lengths plot_split",
     "skill": "plot_auc_by_lead plot_differences plot_forecast_histogram plot_forest "
     "plot_reliability plot_roc plot_share_of_limit plot_training_history",
-    "style": "forecaster_styles page use_style",
+    "style": "forecaster_styles page redraw use_style",
 }
 _HOME = {name: file for file, names in _FILES.items() for name in names.split()}
 __all__ = sorted(_HOME)

@@ -1,7 +1,7 @@
 """Figures to turn by hand: what a label asks, what a threshold costs, a film with its forecast."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import cv2
 import ipywidgets
@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 from IPython import get_ipython
 from IPython.display import Image, display
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from sklearn.metrics import roc_curve
@@ -46,13 +45,15 @@ class Explorer:
         What the picture shows, for readers who cannot see it.
     live : bool, optional
         Show the controls; None asks the front end.
+    players : tuple of widgets
+        Play buttons, linked to a control.
     """
 
     draw: Callable[..., bytes]
     controls: Mapping[str, ipywidgets.Widget]
     alt: str
     live: bool | None = None
-    shown: object = field(default=None, repr=False)
+    players: tuple[ipywidgets.Play, ...] = ()
 
     def picture(self) -> Image:
         """The picture for the controls' present values."""
@@ -61,11 +62,11 @@ class Explorer:
 
     def _ipython_display_(self) -> None:
         live = is_live() if self.live is None else self.live
-        self.shown = display(self.picture(), display_id=True)
+        shown = display(self.picture(), display_id=True)
         if live:
             for control in self.controls.values():
-                control.observe(lambda change: self.shown.update(self.picture()), names="value")
-            display(ipywidgets.VBox([_with_player(c) for c in self.controls.values()]))
+                control.observe(lambda change: shown.update(self.picture()), names="value")
+            display(ipywidgets.VBox([*self.controls.values(), *self.players]))
 
 
 def is_live() -> bool:
@@ -75,16 +76,6 @@ def is_live() -> bool:
     """
     kernel = getattr(get_ipython(), "kernel", None)
     return bool(kernel and kernel.get_parent("shell").get("content", {}).get("allow_stdin"))
-
-
-def _with_player(control: ipywidgets.Widget) -> ipywidgets.Widget:
-    """Slider over frames, with a play button beside it if it was tagged as one."""
-    if "film" not in getattr(control, "tags", ()):
-        return control
-    play = ipywidgets.Play(min=control.min, max=control.max, step=control.step, interval=100)
-    play.value = control.value
-    ipywidgets.jslink((play, "value"), (control, "value"))
-    return ipywidgets.HBox([play, control])
 
 
 _WIDE = {"style": {"description_width": "210px"}, "layout": ipywidgets.Layout(width="640px")}
@@ -273,9 +264,10 @@ def explore_film(
 
     first = int(np.nanargmax(forecast)) if np.isfinite(forecast).any() else 0
     slider = ipywidgets.IntSlider(first, 0, len(frames) - 1, description="frame", **_WIDE)
-    slider.tags = ("film",)
+    play = ipywidgets.Play(value=first, max=len(frames) - 1, interval=100)
+    ipywidgets.jslink((play, "value"), (slider, "value"))
     alt = "A frame of the film; below it the motion so far, the forecast as a bar, an alarm light."
-    return Explorer(draw, {"frame": slider}, alt, **options)
+    return Explorer(draw, {"frame": slider}, alt, players=(play,), **options)
 
 
 def _slider(text: str, value: float, low: float, high: float, step: float, **format) -> object:
@@ -294,7 +286,7 @@ class MovingPicture:
     moving : sequence of artists
     """
 
-    def __init__(self, axes: Axes, moving: Sequence[Artist] = ()) -> None:
+    def __init__(self, axes: Axes, moving: Sequence) -> None:
         figure, self.moving = style.figure_of(axes), moving
         plt.close(figure)
         for artist in moving:

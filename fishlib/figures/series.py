@@ -7,7 +7,6 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import Normalize
-from matplotlib.ticker import MaxNLocator
 
 from fishlib.evaluation.scores import NothingToJudge
 from fishlib.figures import style
@@ -353,6 +352,6 @@ def plot_run_lengths(label: np.ndarray, fps: float = 30.0, ax: Axes | None = Non
     ax.axvline(median, color=INK, lw=1.4, ls=style.DASHED)
     text = f"dashed: median {median:g} frames = {median / fps:.2f} s\n{len(lengths)} runs"
     ax.annotate(text, (0.98, 0.95), xycoords="axes fraction", ha="right", va="top")
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.locator_params(axis="x", integer=True)
     ax.set(xlabel="Length of a positive run (frames)", ylabel="Number of runs")
     return ax

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.ticker import PercentFormatter
 from sklearn.metrics import roc_curve
 
 from fishlib.evaluation import scores
@@ -229,7 +228,7 @@ def plot_share_of_limit(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ax = _draw_rows(ax, table, looks, ".0%", xlabel)
     ax.axvline(0, color=INK, lw=1)
     ax.axvline(1, color=INK, lw=1, ls=DASHED)
-    ax.xaxis.set_major_formatter(PercentFormatter(1))
+    ax.xaxis.set_major_formatter("{x:.0%}")
     return ax
 
 

@@ -9,7 +9,7 @@ its own besides.
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import wraps
+from functools import partial, wraps
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -170,19 +170,46 @@ def styled(plot: Callable) -> Callable:
         mpl.rcParams.update(STYLE)  # notebook's backend sets when the first figure is made
         mpl.rcParams["font.size"] = 8.4 if is_narrow() else STYLE["font.size"]
         try:
-            for data in args[:2]:
-                if isinstance(data, pd.DataFrame | Mapping | np.ndarray) and not len(data):
-                    return draw_reason(kwargs.get("ax"), data)
-            axes = plot(*args, **kwargs)
-            if is_narrow() and isinstance(axes, Axes | np.ndarray):
-                _wrap_texts(figure_of(axes))
-            return axes
-        except NothingToJudge as reason:
-            return draw_reason(kwargs.get("ax"), str(reason))
+            drawn = _draw_or_say_why(plot, args, kwargs)
+            if isinstance(drawn, Axes | np.ndarray):
+                again = {name: value for name, value in kwargs.items() if name != "ax"}
+                figure_of(drawn).redraw = partial(run, *args, **again)
+                if is_narrow():
+                    _wrap_texts(figure_of(drawn))
+            return drawn
         finally:
             mpl.rcParams.update(kept)
 
     return run
+
+
+def _draw_or_say_why(plot: Callable, args: tuple, kwargs: Mapping) -> object:
+    for data in args[:2]:
+        if isinstance(data, pd.DataFrame | Mapping | np.ndarray) and not len(data):
+            return draw_reason(kwargs.get("ax"), data)
+    try:
+        return plot(*args, **kwargs)
+    except NothingToJudge as reason:
+        return draw_reason(kwargs.get("ax"), str(reason))
+
+
+def redraw(axes: Axes | np.ndarray, width: float = PHONE) -> Axes | np.ndarray:
+    """Draw the figure of a plot function's axes again, for a page of another width.
+
+    Parameters
+    ----------
+    axes : Axes or array of Axes
+        What a ``plot_*`` returned.
+    width : float
+        Inches.
+
+    Returns
+    -------
+    Axes or array of Axes
+        Of a new figure.
+    """
+    with page(width):
+        return figure_of(axes).redraw()
 
 
 def _wrap_texts(figure: Figure) -> None:
