@@ -6,6 +6,7 @@ else is refused.
 """
 
 import ast
+import hashlib
 import json
 import platform
 import shutil
@@ -210,6 +211,37 @@ class Run:
             question, _, forecaster = key.partition("/")
             nested.setdefault(question, {})[forecaster] = forecast
         return nested
+
+    def seal(self) -> str:
+        """Fix questions and forecasts before the test part is scored: a hash in ``run.json``."""
+        sealed = self._digest()
+        self.save("run.json", {**self.load("run.json"), "sealed": sealed, "scored": []})
+        return sealed
+
+    def open_seal(self, **protocol: object) -> str:
+        """Say that nothing changed since :meth:`seal`, and count the protocols scored since.
+
+        Raises
+        ------
+        ValueError
+            Questions or forecasts are not those that were sealed.
+        """
+        facts = self.load("run.json")
+        if facts.get("sealed") != self._digest():
+            raise ValueError(
+                f"The forecasts in {self.folder} are not those that were sealed before the test "
+                "part was scored: run 04_convlstm_training again."
+            )
+        scored = sorted({*facts["scored"], json.dumps(plain(protocol), sort_keys=True)})
+        self.save("run.json", {**facts, "scored": scored})
+        times = "once" if len(scored) == 1 else f"{len(scored)} times, with other choices each time"
+        return f"{facts['sealed']}, fixed before the test part was scored; scored {times}"
+
+    def _digest(self) -> str:
+        digest = hashlib.sha256()
+        for name, array in sorted({**self.questions, **self.load("forecasts.npz")}.items()):
+            digest.update(name.encode() + np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()[:12]
 
     def save_figure(self, name: str, axes) -> Path:
         """Save the figure of some matplotlib axes as ``figures/<name>.png``."""

@@ -82,3 +82,19 @@ def test_questions_and_parts_are_those_of_notebook_02(tmp_path):
     assert run.parts == {"train": slice(0, 2), "test": slice(2, 3)}
     run.save("questions.json", {"parts": None})
     assert run.parts is None
+
+
+def test_what_is_scored_was_sealed_before_and_each_protocol_counts_once(tmp_path):
+    run = open_run(tmp_path)
+    for name in ("onset", "burst"):
+        run.save(f"{name}.npy", np.array([-1, 0, 1], np.int8))
+    run.save_forecasts({"onset": {"CNN": np.array([np.nan, 0.2, 0.7])}}, "forecasts.npz")
+    sealed = run.seal()
+    assert run.open_seal(block=300) == run.open_seal(block=300)
+    assert run.open_seal(block=300).startswith(f"{sealed}, fixed before")
+    assert "scored 2 times" in run.open_seal(block=30)
+    run.save_forecasts({"onset": {"CNN": np.array([np.nan, 0.2, 0.8])}}, "forecasts.npz")
+    with pytest.raises(ValueError, match="not those that were sealed"):
+        run.open_seal(block=300)
+    assert run.seal() != sealed
+    assert "scored once" in run.open_seal(block=300)
