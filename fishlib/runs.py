@@ -243,11 +243,11 @@ class Run:
             digest.update(name.encode() + np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()[:12]
 
-    def save_figure(self, name: str, axes) -> Path:
+    def save_figure(self, name: str, axes) -> None:
         """Save the figure of some matplotlib axes as ``figures/<name>.png``."""
         figure = np.ravel(axes)[0].figure
         path = self.folder / "figures" / f"{name}.png"
-        return write_atomically(path, lambda part: figure.savefig(part, dpi=100))
+        write_atomically(path, lambda part: figure.savefig(part, dpi=100))
 
     def update_metrics(self, section: str, values: dict) -> None:
         """Put one notebook's numbers into ``metrics.json``, beside those of the others."""

@@ -1,9 +1,11 @@
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from fishlib.evaluation.report import headline_table, model_card, write_report
+from fishlib.evaluation.intervals import no_table
+from fishlib.evaluation.report import headline_table, model_card, readable, write_report
 from fishlib.evaluation.verdict import evaluate
 
 ABOUT = {
@@ -161,3 +163,13 @@ def test_a_score_without_an_interval_stands_alone(verdict):
 def test_a_headline_without_scores_gives_the_reason(verdict):
     nothing = evaluate(verdict.forecasts, verdict.question, None, progress=False)
     assert "| q | – | 2.7 minutes of film are too short" in headline_table([("q", nothing, ["a"])])
+
+
+def test_a_table_for_reading_has_a_row_a_forecaster_and_says_why_it_is_empty():
+    rows = [("CNN", "frames", 5237, None, None), ("CNN", "auc", 0.75, 0.7, 0.8)]
+    rows += [("level", "auc", 0.5, None, None), ("level", "log_loss_gain", -0.0012, None, None)]
+    table = pd.DataFrame(rows, columns=["name", "score", "value", "low", "high"])
+    shown = readable(table)
+    assert shown.loc["CNN"].tolist() == ["5 237", "0.750 [0.700, 0.800]", "–"]
+    assert shown.loc["level", "log loss gain"] == "−0.0012"
+    assert readable(no_table("too short"))["not computed"].tolist() == ["too short"]

@@ -29,6 +29,10 @@ COLUMNS = {
 """Columns of the card's second table: part, way to the number within it, format, factor."""
 
 
+COUNTS = ("frames", "positives", "alarms", "onsets", "shifts")
+"""Scores that are whole numbers."""
+
+
 def model_card(
     verdicts: Mapping[str, Verdict],
     *,
@@ -177,7 +181,6 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _text(row: Mapping) -> str:
-    if float(row["value"]).is_integer() and pd.isna(row["low"]):
+    if row["score"] in COUNTS:
         return f"{row['value']:,.0f}".replace(",", " ")
-    small = abs(row["value"]) < 0.01
-    return _number(row, ".1e" if small and row["value"] else ".3f")
+    return _number(row, ".4f" if abs(row["value"]) < 0.05 else ".3f")

@@ -175,12 +175,13 @@ def plot_forest(
     Parameters
     ----------
     table : DataFrame
-        ``name``, ``value``, ``low``, ``high``; drawn from top to bottom in its own order.
+        ``name``, ``value``, ``low``, ``high``; the highest value is drawn on top.
     reference : float, optional
         Marked by a vertical line (chance).
     highlight : str, optional
         Name of the row whose value is drawn through the whole figure, as the mark to beat.
     """
+    table = table.sort_values("value", ascending=False)
     styles = style.forecaster_styles(table["name"])
     ax = _draw_rows(ax, table, [styles[name] for name in table["name"]], ".3f", xlabel)
     for value in table.loc[table["name"] == highlight, "value"]:
