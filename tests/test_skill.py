@@ -115,14 +115,14 @@ def test_forest_rows_hold_name_value_and_interval(width):
     with page(width):
         ax = plot_forest(TABLE, highlight="level")
     dots, bars = points_of(ax)
-    assert dots == [(0.831, 0), (0.867, 1)]
-    assert bars == [[0.806, 0.853], [0.837, 0.893]]
+    assert dots == [(0.867, 0), (0.831, 1)]
+    assert bars == [[0.837, 0.893], [0.806, 0.853]]
     left, right = ax.get_xlim()
     assert left < 0.806 < 0.893 < right
     names = [t.get_text() for t in (ax.get_yticklabels() if width == 9 else ax.texts)]
-    assert [name for name in names if name in ("ConvLSTM", "level")] == ["ConvLSTM", "level"]
+    assert [name for name in names if name in ("ConvLSTM", "level")] == ["level", "ConvLSTM"]
     numbers = [t.get_text() for t in ax.texts if "[" in t.get_text()]
-    assert numbers == ["0.831  [0.806, 0.853]", "0.867  [0.837, 0.893]"]
+    assert numbers == ["0.867  [0.837, 0.893]", "0.831  [0.806, 0.853]"]
     marked = [line for line in ax.get_lines() if list(line.get_xdata()) == [0.867, 0.867]]
     assert len(marked) == 1
     bottom, top = ax.get_ylim()
@@ -131,7 +131,7 @@ def test_forest_rows_hold_name_value_and_interval(width):
 
 def test_a_name_may_stand_in_two_rows():
     dots, _ = points_of(plot_forest(pd.concat([TABLE, TABLE])))
-    assert [x for x, _ in dots] == [0.831, 0.867] * 2
+    assert [x for x, _ in dots] == [0.867, 0.867, 0.831, 0.831]
 
 
 def test_differences_that_hold_zero_are_grey_crosses():
