@@ -167,6 +167,15 @@ def test_a_full_disk_is_told_and_nothing_half_written_is_left(notebook, tmp_path
     assert list((tmp_path / "other").iterdir()) == []
 
 
+def test_a_disk_with_little_room_is_told_before_anything_runs(notebook, tmp_path, monkeypatch):
+    notebook("print(1)")
+    usage = shutil.disk_usage(tmp_path)._replace(free=3_000_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+    with pytest.raises(OSError, match="has 3 MB free, and a run takes about 100 MB: free some"):
+        run(tmp_path / "run")
+    assert list((tmp_path / "run").iterdir()) == []
+
+
 def test_of_two_runs_on_one_folder_the_second_names_the_first(notebook, tmp_path):
     notebook("print(1)")
     code = "from fishlib.pipeline import hold; from pathlib import Path\n"

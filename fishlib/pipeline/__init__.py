@@ -24,6 +24,8 @@ NOTEBOOKS = (
     "05_evaluation",
 )
 CLONE = Path(__file__).resolve().parents[2]
+ROOM = 100_000_000
+"""Bytes that a run folder takes; what films take in the cache is asked for when they are read."""
 HALF_WRITTEN = re.compile(r"\..+\.(partial\.ipynb|\d+(\.\w+)?)")
 """Names of what was not finished, as `files.write_atomically` and the kernels give them."""
 ANOTHER_FOLDER = "wait for its end, or give another run_dir"
@@ -121,6 +123,10 @@ def run_notebooks(
     ------
     ValueError
         If none of the five notebooks has one of the parameters, or a value cannot be.
+    RuntimeError
+        If another process runs into the folder.
+    OSError
+        If the folder cannot be made, or its disk is full.
     NotebookFailed
         If a cell stopped with an error, or the kernel died.
     """
@@ -130,6 +136,7 @@ def run_notebooks(
     known = {name: notebook_parameters(name) for name in notebooks}
     run = Path(run_dir).resolve()
     run.mkdir(parents=True, exist_ok=True)
+    _check_room(run)
     pages = []
     with hold(run), ThreadPoolExecutor(1) as writer:  # a page is written beside the next notebook
         for name in notebooks:
@@ -144,6 +151,15 @@ def run_notebooks(
         for page in pages:
             page.result()
     return run
+
+
+def _check_room(run: Path) -> None:
+    free = shutil.disk_usage(run).free
+    if free < ROOM:
+        raise OSError(
+            f"The disk of {run} has {free / 1e6:.0f} MB free, and a run takes about "
+            f"{ROOM / 1e6:.0f} MB: free some space, or give another run_dir."
+        )
 
 
 @contextmanager
