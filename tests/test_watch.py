@@ -1,12 +1,17 @@
 """Watching a film must show what a forecast over the whole film says, frame by frame."""
 
+import signal
+
+import cv2
 import numpy as np
 import pytest
 
 from fishlib import tank
 from fishlib.forecasters.networks import forecast_film
+from fishlib.forecasters.rules import published_baseline
 from fishlib.models import build_motion_convlstm, load_network
 from fishlib.motion import measure_motion
+from fishlib.questions import suggest_min_range
 from fishlib.streaming import LiveForecaster
 from fishlib.streaming.watch import LiveWindow, Seen, live_pictures, watch
 from fishlib.video import probe, read_frames, shrink, write_video
@@ -90,7 +95,8 @@ def test_nothing_shown_knows_the_future():
 def test_what_was_seen_outgrows_its_arrays():
     seen = Seen()
     for t in range(10_000):
-        seen.add(t / 10_000, 0.0 if t == 0 else float(t))
+        seen.see(float(t))
+        seen.forecast(t / 10_000)
     results = seen.results()
     assert np.array_equal(results["forecast"], np.arange(10_000) / 10_000)
     assert np.array_equal(results["motion"], np.r_[np.arange(1, 10_000), 0.0])
@@ -110,3 +116,95 @@ def test_networks_are_found_or_missed_with_a_sentence(tmp_path, published):
         load_network("no-such-network")
     live = LiveForecaster(load_network("upbeat-snowflake-91"), "streaming")
     assert live.layout.past == 120
+
+
+class Camera:
+    """A stand-in for a USB camera that plays the tank and then goes away."""
+
+    def __init__(self, frames, at=None, do=None):
+        self.frames, self.at, self.do = iter(frames), at, do
+        self.n_read = 0
+
+    def isOpened(self):
+        return True
+
+    def get(self, what):
+        return 30.0
+
+    def release(self):
+        pass
+
+    def read(self):
+        if self.n_read == self.at:
+            self.do()
+        self.n_read += 1
+        frame = next(self.frames, None)
+        return frame is not None, frame
+
+
+@pytest.fixture
+def calls_camera(monkeypatch):
+    def plug_in(camera):
+        real = cv2.VideoCapture
+
+        def open_it(what, *more):
+            return camera if isinstance(what, int) else real(what, *more)
+
+        monkeypatch.setattr(cv2, "VideoCapture", open_it)
+
+    return plug_in
+
+
+def test_ctrl_c_ends_the_watch_and_keeps_a_film_that_plays(watched, calls_camera, tmp_path):
+    folder, frames, _, _ = watched
+    calls_camera(Camera(frames, 40, lambda: signal.raise_signal(signal.SIGINT)))
+    result = watch("0", folder / "network.keras", out=tmp_path / "kept.mp4", progress=False)
+    assert 40 <= len(result["forecast"]) <= 41
+    assert len(read_frames(tmp_path / "kept.mp4")) == len(result["forecast"])
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_camera_that_goes_away_is_named_and_its_film_kept(
+    watched, calls_camera, tmp_path, capsys
+):
+    folder, frames, _, _ = watched
+    calls_camera(Camera(frames[:45]))
+    result = watch("0", folder / "network.keras", out=tmp_path / "kept.mp4", progress=False)
+    assert "camera 0 sent no more pictures after 1.5 s" in capsys.readouterr().out
+    assert len(read_frames(tmp_path / "kept.mp4")) == len(result["forecast"]) == 45
+
+
+def test_a_camera_without_a_picture_is_refused(calls_camera):
+    calls_camera(Camera([]))
+    with pytest.raises(OSError, match="camera 3 gives no picture"):
+        watch("3", "upbeat-snowflake-91", progress=False)
+
+
+def test_a_network_camera_that_does_not_answer_is_named():
+    address = "rtsp://127.0.0.1:9/cam1"
+    with pytest.raises(OSError, match=f"{address} does not answer .*is the camera switched on"):
+        watch(address, "upbeat-snowflake-91", progress=False)
+    with pytest.raises(ValueError, match="is a stream's address and no film"):
+        probe(address)
+
+
+def test_a_file_is_that_film_whatever_its_name(watched, tmp_path, monkeypatch):
+    folder, _, _, whole = watched
+    monkeypatch.chdir(tmp_path)
+    for name in ("0", "2023-05-11T10:30:00.avi", "a [1] {b} *.avi"):
+        (tmp_path / name).write_bytes((folder / "film.avi").read_bytes())
+        result = watch(name, folder / "network.keras", out="seen.mp4", minutes=0.02, progress=False)
+        assert np.array_equal(result["motion"][:-1], whole["motion"][:35])
+
+
+def test_without_a_network_the_published_baseline_forecasts_from_the_motion(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setenv("FISHLIB_PUBLISHED", str(tmp_path / "nothing"))
+    film = write_video(tmp_path / "film.avi", tank.simulate_film(tank.TankConfig(), 1, 150).frames)
+    result = watch(film, "upbeat-snowflake-91", out=tmp_path / "seen.mp4", progress=False)
+    assert "published baseline, which reads the motion alone" in capsys.readouterr().out
+    assert np.isnan(result["forecast"][:89]).all()
+    c = suggest_min_range(result["motion"][:120])
+    expected = published_baseline(result["motion"] / c * 1e-3)
+    assert result["forecast"][125:149] == pytest.approx(expected[125:149], abs=1e-9)

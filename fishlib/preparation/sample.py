@@ -10,7 +10,7 @@ from fishlib.preparation.bodies import fixed_places, moving_light
 from fishlib.video import FilmInfo, probe, read_stretches
 
 N_STRETCHES, STRETCH = 48, 6  # 48 stretches of 6 frames
-ENOUGH = 8  # stretches of film from which its ground can be told
+ENOUGH, LONG_ENOUGH = 8, 32  # stretches from which its ground, and fixed places, can be told
 DARK, DIM, LIT = 0.3, 0.6, 25.0  # shares of the film's light, grey levels of a lit film
 LEAST_LEVEL = 5.0  # grey levels by which a body stands out at least
 LEAST_LIGHT = 200.0  # grey levels times pixels of the bodies that move in a frame
@@ -146,7 +146,7 @@ def measure_film(sample: np.ndarray, box: tuple[int, int, int, int]) -> Measures
     usual = FROM_MEDIAN * float(np.median(change)) if change.size else 0.0
     level = max(3 * usual, LEAST_LEVEL)
     fixed = np.zeros(ground.shape, bool)
-    if len(film) >= ENOUGH:
+    if len(film) >= LONG_ENOUGH:
         fixed = fixed_places(film, ground, level)
         film[:, :, fixed] = ground[fixed]
     excess, change = film[:, 0] - ground, change[:, :, ~fixed]

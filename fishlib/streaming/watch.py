@@ -1,11 +1,15 @@
 """Watch a film or a camera with a live forecast and alarm: in a window, or into a video file."""
 
-import sys
+import re
+import signal
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from itertools import islice, takewhile
 from pathlib import Path
+from signal import SIGINT, SIGTERM
 from typing import Protocol
 
-import cv2
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
@@ -13,12 +17,19 @@ from matplotlib.backends import BackendFilter, backend_registry
 from tqdm import tqdm
 
 from fishlib.figures.frames import ForecastPainter
+from fishlib.forecasters.rules import published_baseline
 from fishlib.models import load_network
 from fishlib.motion import measure_motion
 from fishlib.preparation import Preparation, suggest_preparation
-from fishlib.spans import USUAL_FPS
+from fishlib.published import PublishedUnavailable
+from fishlib.questions import suggest_min_range
+from fishlib.spans import USUAL_FPS, frames_in
 from fishlib.streaming import LiveForecaster
-from fishlib.video import fit_frame, iter_frames, probe, shrink, write_video
+from fishlib.video import iter_frames, probe, shrink, write_video
+from fishlib.video.camera import is_live, open_live
+
+STUDY_C = 1e-3
+"""The study's burst threshold, for which its published baseline was made."""
 
 
 def has_screen() -> bool:
@@ -55,6 +66,36 @@ class LiveWindow:
         return plt.fignum_exists(self.figure.number)
 
 
+class MotionBaseline:
+    """The study's published baseline, live: it reads the motion alone and needs no network.
+
+    Its numbers were made for the study's film, where c is 0.001; the motion is scaled by the c of
+    what has been seen so far.
+
+    Parameters
+    ----------
+    fps : float
+        Frames a second.
+    seen : Seen
+        What has been seen, up to the frame that is pushed.
+    """
+
+    def __init__(self, fps: float, seen: "Seen") -> None:
+        self.window, self.seen, self.scale = frames_in("baseline", fps), seen, np.nan
+        self.every = round(fps)
+
+    def push(self, frame: np.ndarray) -> float:
+        """Forecast at the frame seen last; NaN for the first seconds."""
+        motion = self.seen.results()["motion"]  # its last value has no next frame yet
+        if len(motion) >= self.window and len(motion) % self.every == 0 and motion.any():
+            with suppress(ValueError):  # nothing has moved yet
+                self.scale = STUDY_C / suggest_min_range(motion)
+        if len(motion) < self.window or np.isnan(self.scale):
+            return float("nan")
+        recent = motion[-self.window :] * self.scale
+        return float(published_baseline(recent, self.window)[-1])
+
+
 class Forecaster(Protocol):
     """What answers each frame with a forecast, such as `streaming.LiveForecaster`."""
 
@@ -82,13 +123,16 @@ class Seen:
         self.n_frames, self.alarms = 0, []
         self.series = np.zeros((2, 4096))  # forecast and motion
 
-    def add(self, forecast: float, motion_before: float) -> None:
-        """Note the forecast of a new frame, and the motion that led to it."""
+    def see(self, motion_before: float) -> None:
+        """Note a new frame, and the motion that led to it."""
         if self.n_frames == self.series.shape[1]:
             self.series = np.concatenate([self.series, np.zeros_like(self.series)], axis=1)
-        self.series[0, self.n_frames] = forecast
         self.series[1, max(self.n_frames - 1, 0)] = motion_before
         self.n_frames += 1
+
+    def forecast(self, forecast: float) -> None:
+        """Note the forecast of the frame seen last."""
+        self.series[0, self.n_frames - 1] = forecast
 
     def results(self) -> dict[str, np.ndarray]:
         """What `watch` returns."""
@@ -109,9 +153,10 @@ def live_pictures(
     before, quiet_until = None, 0
     method = "nearest-exact" if size == (120, 160) else "area"
     for t, frame in enumerate(frames):
-        forecast = live.push(shrink(frame[None], size, method)[0])
         pair = np.stack([frame if before is None else before, frame])
-        seen.add(forecast, measure_motion(pair)[0] * (fps / USUAL_FPS))
+        seen.see(measure_motion(pair)[0] * (fps / USUAL_FPS))
+        forecast = live.push(shrink(frame[None], size, method)[0])
+        seen.forecast(forecast)
         if forecast >= threshold and t >= quiet_until:
             seen.alarms.append(t)
             quiet_until = t + horizon
@@ -131,6 +176,7 @@ def watch(
     mode: str = "exact",
     horizon_seconds: float = 1.5,
     minutes: float | None = None,
+    fps: float | None = None,
     preparation: Preparation | str | Path | None = None,
     window: Callable[[np.ndarray], bool] | None = None,
     progress: bool = True,
@@ -140,9 +186,11 @@ def watch(
     Parameters
     ----------
     film : str or Path
-        A film, a frame folder, or the number of a camera.
+        A film, a frame folder, the number of a camera, or the address of a stream (rtsp://…).
+        Ctrl-C ends a camera's film, and keeps it.
     model : str or Path
-        A saved ``.keras`` network, or the name of a published checkpoint.
+        A saved ``.keras`` network, or the name of a published checkpoint; where this cannot be
+        downloaded, the study's published baseline forecasts from the motion alone.
     out : str or Path, optional
         Video file to write, ``.mp4`` or ``.webm``. Without it a window opens where there is a
         screen; where there is none, ``<film>-forecast.mp4`` is written in the current folder.
@@ -154,6 +202,8 @@ def watch(
         How far ahead an alarm speaks, in seconds.
     minutes : float, optional
         Stop after so much film.
+    fps : float, optional
+        Frames a second of a film, replacing what it states; images need it.
     preparation : Preparation or path, optional
         How to prepare frames: a saved ``preparation.npz``, by default as suggested from the film.
         A camera is not prepared unless this is given.
@@ -168,54 +218,82 @@ def watch(
         ``forecast``, float64 (T,), NaN where undefined; ``motion``, float64 (T,); ``alarms``, the
         frames at which an alarm was raised.
     """
-    fps, frames = _open(film, preparation, minutes)
-    network = load_network(model)
+    fps, frames = _open(film, preparation, minutes, fps)
     seen = Seen()
-    pictures = live_pictures(
-        tqdm(frames, "watching", unit="frame", disable=not progress),
-        LiveForecaster(network, mode), tuple(network.input_shape[2:4]), fps, threshold,
-        round(horizon_seconds * fps), seen,
-    )  # fmt: skip
-    if window is None and out is None and has_screen():
-        window = LiveWindow(str(film))
-    if window is not None:
-        for picture in pictures:
-            if not window(picture):
-                break
-    else:
-        target = Path(out) if out is not None else Path(f"{Path(film).stem}-forecast.mp4")
-        write_video(target, pictures, fps)
-        print(f"{target}: {len(seen.alarms)} alarms in {seen.n_frames / fps:.1f} s")
+    live, size = _forecaster(model, mode, fps, seen)
+    with until_stopped(frames) as going:
+        pictures = live_pictures(
+            tqdm(going, "watching", unit="frame", disable=not progress),
+            live, size, fps, threshold, round(horizon_seconds * fps), seen,
+        )  # fmt: skip
+        if window is None and out is None and has_screen():
+            window = LiveWindow(str(film))
+        if window is not None:
+            for picture in pictures:
+                if not window(picture):
+                    break
+        else:
+            name = re.sub(r"\W+", "-", str(film)) if is_live(film) else Path(film).stem
+            target = Path(out) if out is not None else Path(f"{name}-forecast.mp4")
+            write_video(target, pictures, fps)
+            print(f"{target}: {len(seen.alarms)} alarms in {seen.n_frames / fps:.1f} s")
     return seen.results()
 
 
-def _open(film, preparation, minutes) -> tuple[float, Iterator[np.ndarray]]:
+@contextmanager
+def until_stopped(frames: Iterator[np.ndarray]) -> Iterator[Iterator[np.ndarray]]:
+    """The frames up to a first Ctrl-C, after which what was made is finished; a second one ends."""
+    stopped: list[int] = []
+
+    def stop(number: int, _) -> None:
+        if stopped:
+            raise KeyboardInterrupt(number)
+        stopped.append(number)
+
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        before = {number: signal.signal(number, stop) for number in (SIGINT, SIGTERM)}
+    try:
+        yield takewhile(lambda _: not stopped, frames)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _forecaster(model, mode: str, fps: float, seen: Seen) -> tuple[Forecaster, tuple[int, int]]:
+    """What forecasts, and the size of the frames it reads."""
+    try:
+        network = load_network(model)
+    except PublishedUnavailable as error:
+        print(
+            f"{error} Meanwhile the forecast shown is that of the study's published baseline, "
+            "which reads the motion alone, scaled to this film's own burst threshold."
+        )
+        return MotionBaseline(fps, seen), (60, 80)
+    return LiveForecaster(network, mode), tuple(network.input_shape[2:4])
+
+
+def _open(film, preparation, minutes, fps) -> tuple[float, Iterator[np.ndarray]]:
     """Frame rate, and prepared frames uint8 (240, 320) one by one."""
     if isinstance(preparation, str | Path):
         preparation = Preparation.load(Path(preparation))
-    if str(film).isdigit():
-        return _open_camera(int(film), preparation or Preparation(), minutes)
-    info = probe(film)
-    fps = info.rate()
-    stop = None if minutes is None else round(minutes * 60 * fps)
-    prepared = preparation if preparation is not None else suggest_preparation(info)
-    blocks = iter_frames(info, block=32, stop=stop, roi=prepared.roi)
-    return fps, (frame for block in blocks for frame in prepared.apply(block))
+    if is_live(film):
+        prepared = Preparation() if preparation is None else preparation
+        rate, frames = open_live(film)
+        frames = (prepared.apply(frame[None])[0] for frame in _told(film, frames, rate))
+    else:
+        info = probe(film, fps)
+        rate = info.rate()
+        prepared = suggest_preparation(info) if preparation is None else preparation
+        blocks = iter_frames(info, block=32, roi=prepared.roi)
+        frames = (frame for block in blocks for frame in prepared.apply(block))
+    return rate, islice(frames, None if minutes is None else round(minutes * 60 * rate))
 
 
-def _open_camera(number: int, preparation: Preparation, minutes):
-    capture = cv2.VideoCapture(number)
-    if not capture.isOpened():
-        raise OSError(f"camera {number} cannot be opened: is it connected, and free?")
-    fps = capture.get(cv2.CAP_PROP_FPS) or 30.0
-    n_frames = sys.maxsize if minutes is None else round(minutes * 60 * fps)
-
-    def frames() -> Iterator[np.ndarray]:
-        for _ in range(n_frames):
-            decoded, image = capture.read()
-            if not decoded:
-                return
-            gray = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-            yield preparation.apply(fit_frame(gray)[None])[0]
-
-    return fps, frames()
+def _told(name, frames: Iterator[np.ndarray], fps: float) -> Iterator[np.ndarray]:
+    """A camera's frames; a sentence names it where they end."""
+    n_frames = 0
+    for frame in frames:
+        n_frames += 1
+        yield frame
+    print(f"camera {name} sent no more pictures after {n_frames / fps:.1f} s; all is kept.")

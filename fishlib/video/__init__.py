@@ -29,6 +29,7 @@ from fishlib.video.images import STACK_SUFFIXES, Images
 from fishlib.video.stored import (
     Shaper,
     Stored,
+    is_address,
     look_at,
     read_stored,
     stretches_of,
@@ -169,9 +170,14 @@ def probe(path: str | Path, fps: float | None = None) -> FilmInfo:
     ValueError
         It is empty, or not a film.
     """
-    path = Path(path)
+    source, path = path, Path(path)
     if fps is not None and not 0.01 <= fps <= 10_000:
         raise ValueError(f"fps is {fps}: give the film's frames a second, above 0.")
+    if is_address(source):
+        raise ValueError(
+            f"{source} is a stream's address and no film: watch it live, and give the film that "
+            "was recorded of it."
+        )
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist: give the path of a film or frame folder.")
     step = keep_every(fps) if fps else 1

@@ -23,7 +23,6 @@ from fishlib.video.frames import (
 )
 
 CODECS = {".webm": "VP80", ".mp4": "vp09", ".avi": "FFV1", ".mkv": "FFV1"}
-PATIENCE = 10.0  # seconds a network stream may take to answer
 N_FIRST, N_STAMPS = 30, 300  # frames and time stamps at the start that tell how a film is stored
 GRAY = "gray"
 NEAR = 120  # frames up to which reading on is faster than jumping
@@ -114,12 +113,12 @@ class Stored:
     begins: float
     height: int
     width: int
-    aspect: float
-    turned: int
-    interlaced: bool
-    white: int | None
-    seekable: bool
-    n_pictures: int
+    aspect: float = 1.0
+    turned: int = 0
+    interlaced: bool = False
+    white: int | None = None
+    seekable: bool = False
+    n_pictures: int = 1
 
 
 def look_at(path: Path) -> Stored:
