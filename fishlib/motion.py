@@ -2,7 +2,6 @@
 
 from itertools import pairwise
 
-import cv2
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy.signal import correlate
@@ -31,6 +30,8 @@ def measure_motion(frames: np.ndarray) -> np.ndarray:
     ValueError
         If the film is not uint8 of shape (T, H, W) with at least one frame.
     """
+    import cv2  # judging a forecast needs none of it
+
     frames = _require_film(frames)
     changes = [cv2.norm(a, b, cv2.NORM_L1) for a, b in pairwise(frames)]
     return np.append(np.array(changes), 0.0) / (255 * frames[0].size)

@@ -72,7 +72,8 @@ def model_card(
         raise ValueError("A model card needs at least one verdict: run evaluate first.")
     few_seeds = len(seeds) in (1, 2)
     own = [*limits, *(["Fewer than three training seeds: training luck is not known."] * few_seeds)]
-    return _template("model_card.md.jinja").render(
+    return render(
+        "model_card.md.jinja",
         title=title,
         facts={**data, **splits},
         models=models,
@@ -115,16 +116,28 @@ def headline_table(rows: Sequence[tuple[str, Verdict, Sequence[str]]]) -> str:
     return "\n".join(lines)
 
 
-def _template(name: str):
+def render(template: str, **values) -> str:
+    """Fill one of the templates beside this file."""
     environment = Environment(
         loader=PackageLoader("fishlib.evaluation", "."),
+        autoescape=lambda name: ".html" in name,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters["number"] = _number
+    environment.filters |= {"number": _number, "look": _row}
     environment.globals["columns"] = _columns
-    return environment.get_template(name)
+    return environment.get_template(template).render(**values)
+
+
+def _row(table: pd.DataFrame, name: str, score: str, lead: float | None = None) -> dict:
+    """The row of a verdict's table about a forecaster and a score; empty if there is none."""
+    if table.empty:
+        return {}
+    found = table[(table["name"] == name) & (table["score"] == score)]
+    if lead is not None:
+        found = found[found.filter(["lead", "min_lead_s"]).iloc[:, 0] == lead]
+    return found.iloc[0].to_dict() if len(found) else {}
 
 
 def _columns(metrics: Mapping) -> dict[str, dict[str, str]]:
