@@ -13,8 +13,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from fishlib.files import write_text
 from fishlib.parameters import check_values, read_parameters
+from fishlib.pipeline.pages import write_page
 
 NOTEBOOKS = (
     "01_problem",
@@ -29,8 +29,6 @@ ROOM = 100_000_000
 HALF_WRITTEN = re.compile(r"\..+\.(partial\.ipynb|\d+(\.\w+)?)")
 """Names of what was not finished, as `files.write_atomically` and the kernels give them."""
 ANOTHER_FOLDER = "wait for its end, or give another run_dir"
-BENCHMARK_FIGURES = ("sweep.png",)
-"""Figures of the repository that the notebooks show and no run makes."""
 
 
 class NotebookFailed(RuntimeError):
@@ -137,7 +135,7 @@ def run_notebooks(
     run = Path(run_dir).resolve()
     run.mkdir(parents=True, exist_ok=True)
     _check_room(run)
-    pages = []
+    pages, top = [], notebook_folder().parent
     with hold(run), ThreadPoolExecutor(1) as writer:  # a page is written beside the next notebook
         for name in notebooks:
             started = time.monotonic()
@@ -145,7 +143,7 @@ def run_notebooks(
             source = notebook_folder() / f"{name}.ipynb"
             execute(source, run, {**chosen, "run_dir": str(run)}, progress)
             if html:
-                pages.append(writer.submit(_write_html, run / f"{name}.ipynb"))
+                pages.append(writer.submit(write_page, run / f"{name}.ipynb", top))
             if progress:
                 print(f"{name}: done in {time.monotonic() - started:.0f} s", flush=True)
         for page in pages:
@@ -218,30 +216,3 @@ def _told(owner: Path) -> str:
         return f" by process {owner.read_text()}"
     except OSError:
         return " by another process"
-
-
-def _write_html(path: Path) -> None:
-    """Write an executed notebook as a page that shows the figures of its own run."""
-    import nbformat
-    from nbconvert import HTMLExporter
-
-    from fishlib.pipeline.kernel import without_progress
-
-    notebook = without_progress(nbformat.read(path, 4))
-    for cell in notebook.cells:
-        if cell.cell_type == "markdown":
-            cell.source = _as_in_run(cell.source, path.parent)
-    page, _ = HTMLExporter().from_notebook_node(notebook)
-    write_text(path.with_suffix(".html"), page)
-
-
-def _as_in_run(text: str, run: Path) -> str:
-    """Links as they are in a run folder; a picture that this run did not make is left out."""
-
-    def picture(match: re.Match) -> str:
-        if Path(match[1]).name in BENCHMARK_FIGURES:
-            shutil.copy(notebook_folder().parent / match[1], run / match[1])
-        return match[0].replace("../figures/", "figures/") if (run / match[1]).exists() else ""
-
-    text = re.sub(r"!\[[^\]]*\]\(\.\./(figures/\w+\.png)\)", picture, text)
-    return re.sub(r"\((\d\d_\w+)\.ipynb\)", r"(\1.html)", text)

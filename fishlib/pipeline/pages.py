@@ -1,0 +1,68 @@
+"""The page of an executed notebook: figures of its own run, and nothing loaded from elsewhere."""
+
+import re
+import shutil
+from pathlib import Path
+
+from fishlib.files import write_text
+
+BENCHMARK_FIGURES = ("sweep.png", "tank_motion.png")
+"""Figures of the repository, besides its drawings, that the notebooks show and no run makes."""
+MATH = re.compile(r"\$\$(?P<block>.+?)\$\$|(?<!\$)\$(?P<inline>[^$\n]+)\$(?!\$)", re.DOTALL)
+
+
+def write_page(path: Path, repository: Path) -> Path:
+    """Write an executed notebook as a page that can be read offline.
+
+    Equations become MathML, which browsers draw by themselves; links lead to the other pages of
+    the run.
+
+    Parameters
+    ----------
+    path : Path
+        The executed notebook.
+    repository : Path
+        Folder with the ``figures`` that no run makes: drawings and benchmarks.
+
+    Returns
+    -------
+    Path
+        The page, beside the notebook.
+    """
+    import nbformat
+    from nbconvert import HTMLExporter
+
+    from fishlib.pipeline.kernel import without_progress
+
+    notebook = without_progress(nbformat.read(path, 4))
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = as_in_run(cell.source, path.parent, repository)
+    urls = ("mathjax_url", "require_js_url", "jquery_url", "mermaid_js_url", "widget_renderer_url")
+    page, _ = HTMLExporter(**dict.fromkeys(urls, "")).from_notebook_node(notebook)
+    page = re.sub(r'<script[^>]*src="[^"]*"[^>]*>\s*</script>', "", page)
+    return write_text(path.with_suffix(".html"), page)
+
+
+def as_in_run(text: str, run: Path, repository: Path) -> str:
+    """Markdown as it is in a run folder; a picture that this run did not make is left out."""
+
+    def picture(match: re.Match) -> str:
+        name, made = Path(match[1]).name, run / match[1]
+        if name.endswith(".svg") or name in BENCHMARK_FIGURES:
+            made.parent.mkdir(exist_ok=True)
+            shutil.copy(repository / match[1], made)
+        return match[0].replace("../figures/", "figures/") if made.exists() else ""
+
+    text = re.sub(r"!\[[^\]]*\]\(\.\./(figures/\w+\.(?:png|svg))\)", picture, text)
+    text = re.sub(r"\((\d\d_\w+)\.ipynb\)", r"(\1.html)", text)
+    code = re.split(r"(```.*?```|`[^`\n]*`)", text, flags=re.DOTALL)
+    return "".join(part if part.startswith("`") else MATH.sub(_mathml, part) for part in code)
+
+
+def _mathml(match: re.Match) -> str:
+    from latex2mathml.converter import convert
+
+    if match["block"]:
+        return convert(" ".join(match["block"].split()), display="block")
+    return convert(match["inline"])

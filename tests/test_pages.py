@@ -1,0 +1,49 @@
+"""Pages of a run: read offline, with the figures of their own run and equations drawn."""
+
+import re
+
+import nbformat
+import pytest
+
+from fishlib.pipeline import NOTEBOOKS, notebook_folder
+from fishlib.pipeline.pages import as_in_run, write_page
+
+TOP = notebook_folder().parent
+
+
+@pytest.fixture(params=NOTEBOOKS)
+def page(request, tmp_path):
+    (tmp_path / "figures").mkdir()
+    path = tmp_path / f"{request.param}.ipynb"
+    nbformat.write(nbformat.read(notebook_folder() / path.name, 4), path)
+    return write_page(path, TOP).read_text(encoding="utf-8")
+
+
+def test_a_page_loads_nothing_from_elsewhere(page):
+    assert not re.search(r'<(?:script|link|img|iframe)[^>]*(?:src|href)="(?:https?:)?//', page)
+
+
+def test_no_equation_is_left_as_latex(page):
+    text = re.sub(r"<pre.*?</pre>|<script.*?</script>|<style.*?</style>", "", page, flags=re.DOTALL)
+    assert "$$" not in text and "\\frac" not in re.sub(r"<annotation.*?</annotation>", "", text)
+
+
+def test_every_picture_of_a_page_is_in_the_run(page, tmp_path):
+    for name in re.findall(r'<img[^>]*src="(figures/[^"]+)"', page):
+        assert (tmp_path / name).exists()
+
+
+def test_equations_become_mathml_and_code_stays(tmp_path):
+    text = as_in_run("$$a \\le b$$ and $c$, but `$d$` and\n```\necho $E $F\n```\n", tmp_path, TOP)
+    assert text.count("<math") == 2
+    assert 'display="block"' in text and "&#x02264;" in text
+    assert "`$d$`" in text and "echo $E $F" in text
+
+
+def test_a_picture_this_run_did_not_make_is_left_out_and_drawings_come_along(tmp_path):
+    text = "![a verdict](../figures/verdict.png)![a cell](../figures/convlstm_cell.svg)"
+    assert as_in_run(text, tmp_path, TOP) == "![a cell](figures/convlstm_cell.svg)"
+    assert (tmp_path / "figures" / "convlstm_cell.svg").exists()
+    (tmp_path / "figures" / "verdict.png").touch()
+    assert "(figures/verdict.png)" in as_in_run(text, tmp_path, TOP)
+    assert as_in_run("[next](02_labeling.ipynb)", tmp_path, TOP) == "[next](02_labeling.html)"
