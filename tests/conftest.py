@@ -1,6 +1,7 @@
 """Shared inputs of the tests: the mirror of the published files and the real footage."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ import pytest
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 if "FISHLIB_PUBLISHED" not in os.environ and (SHARED / "published").is_dir():
     os.environ["FISHLIB_PUBLISHED"] = str(SHARED / "published")
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
 
 
 @pytest.fixture(scope="session")
