@@ -25,13 +25,13 @@ def list_cache() -> pd.DataFrame:
         ``name``, ``megabytes``, ``last_used`` and ``in_use``: whether a process prepares or
         reads it, as far as this system can tell.
     """
-    cache, mapped, rows = cache_folder(), _mapped(), []
+    cache, busy_folders, rows = cache_folder(), _open_folders(), []
     for folder in cache.iterdir() if cache.is_dir() else ():
         if folder.is_dir() and RECORDING.fullmatch(folder.name):
             stats = [path.stat() for path in folder.rglob("*") if path.is_file()]
             size = sum(stat.st_size for stat in stats) / 1e6
             used = max((max(stat.st_mtime, stat.st_atime) for stat in stats), default=0.0)
-            busy = folder.resolve() in mapped or _is_locked(folder)
+            busy = folder.resolve() in busy_folders or _is_locked(folder)
             rows.append((folder.name, size, datetime.fromtimestamp(used), busy))
     table = pd.DataFrame(rows, columns=["name", "megabytes", "last_used", "in_use"])
     return table.sort_values("last_used", ignore_index=True)
@@ -83,11 +83,10 @@ def _remove(folder: Path) -> bool:
     return False
 
 
-def _mapped() -> set[Path]:
-    """Folders of the files that processes of this user map into memory or hold open."""
+def _open_folders() -> set[Path]:
+    """Folders of the files that processes hold open; a file mapped into memory is one."""
     folders = set()
     for process in psutil.process_iter():
-        for look in ("memory_maps", "open_files"):  # the first is not there on macOS
-            with suppress(psutil.Error, AttributeError, NotImplementedError, OSError):
-                folders |= {Path(found.path).parent for found in getattr(process, look)()}
+        with suppress(psutil.Error, OSError):  # ended by now, or of another user
+            folders |= {Path(file.path).parent for file in process.open_files()}
     return folders
