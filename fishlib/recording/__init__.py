@@ -90,7 +90,7 @@ class Recording:
 
     def _stretch(self, start: int, stop: int, seek: bool) -> np.ndarray:
         parts, n_read = [], 0
-        blocks = self.opened.blocks(start, Account(), seek)
+        blocks = self.opened.blocks(start, Account(), seek, self.preparation.colour)
         while n_read < stop - start and (block := next(blocks, None)) is not None:
             parts.append(block[: stop - start - n_read])
             n_read += len(parts[-1])

@@ -35,7 +35,7 @@ class Source:
     contents : dict
         All that decides the frames, for the key of the cache.
     blocks : callable
-        ``blocks(start, account, seek)`` yields unprepared frames uint8 (n, 240, 320) from
+        ``blocks(start, account, seek, colour)`` yields unprepared frames uint8 (n, 240, 320) from
         frame `start` on; with `seek` fast, but to be checked.
     prepare : callable
         ``prepare()`` returns the fitted `Preparation`.
@@ -53,7 +53,7 @@ class Source:
     fps: float
     n_frames: int
     contents: dict
-    blocks: Callable[[int, Account, bool], Iterator[np.ndarray]]
+    blocks: Callable[..., Iterator[np.ndarray]]
     prepare: Callable[[], Preparation]
     truth: Callable[[Path | None], tank.Tracks | None]
     exact_start: bool
@@ -86,7 +86,7 @@ def _open_tank(seed: int, minutes: float, config: tank.TankConfig) -> Source:
             tracks.append(made)
         return tracks[0]
 
-    def blocks(start: int, account: Account, seek: bool) -> Iterator[np.ndarray]:
+    def blocks(start: int, account: Account, seek: bool, colour=None) -> Iterator[np.ndarray]:
         if seek:
             yield from _draw_from(start, truth(), config, seed)
             return
@@ -140,8 +140,8 @@ def _open_film(
         "ground": None if chosen is None or chosen.ground is None else _digest(chosen.ground),
     }
 
-    def blocks(start: int, account: Account, seek: bool) -> Iterator[np.ndarray]:
-        options = {"roi": roi, "account": account, "seek": seek}
+    def blocks(start: int, account: Account, seek: bool, colour=None) -> Iterator[np.ndarray]:
+        options = {"roi": roi, "account": account, "seek": seek, "colour": colour}
         return iter_frames(info, FRAME_SIZE, BLOCK, start, limit, **options)
 
     def prepare() -> Preparation:

@@ -19,11 +19,13 @@ from fishlib.video.frames import (
     FRAME_SIZE,
     Account,
     Box,
+    Colour,
     content_box,
     fit_frame,
     keep_every,
     shrink,
     to_eight_bits,
+    weigh,
 )
 from fishlib.video.images import STACK_SUFFIXES, Images
 from fishlib.video.stored import (
@@ -40,6 +42,7 @@ __all__ = [
     "FRAME_SIZE",
     "Account",
     "Box",
+    "Colour",
     "FilmInfo",
     "content_box",
     "fit_frame",
@@ -48,6 +51,7 @@ __all__ = [
     "read_frames",
     "read_stretches",
     "shrink",
+    "weigh",
     "write_video",
 ]
 
@@ -202,7 +206,7 @@ def iter_frames(
     fps: float | None = None,
     account: Account | None = None,
     seek: bool = False,
-    colour: bool = False,
+    colour: Colour | None = None,
 ) -> Iterator[np.ndarray]:
     """Decode a film block by block, in a background thread, in constant memory.
 
@@ -225,17 +229,19 @@ def iter_frames(
     seek : bool
         Jump to `start` instead of decoding all that precedes it. Fast, but a film whose index is
         damaged may land a few frames off: check what comes out.
-    colour : bool
-        Deliver red, green and blue.
+    colour : (red, green, blue, added), optional
+        Weights by which colours become gray, and what is added; None takes the film's own gray.
 
     Yields
     ------
     ndarray
-        uint8 (n, H, W), or (n, H, W, 3) in colour; n <= block.
+        uint8 (n, H, W), n <= block.
     """
     info = source if isinstance(source, FilmInfo) else probe(source, fps)
     account = Account() if account is None else account
-    frames = _frames(info, size, start, stop, info.region(roi), account, seek, colour)
+    frames = _frames(info, size, start, stop, info.region(roi), account, seek, colour is not None)
+    if colour is not None:
+        frames = (weigh(frame, colour) for frame in frames)
     return run_ahead(_blocks(frames, block, None if stop is None else stop - start))
 
 
@@ -257,14 +263,17 @@ def read_stretches(
 ) -> Iterator[list[np.ndarray]]:
     """Read stretches of `length` frames of 240x320 that begin at `starts`, in ascending order.
 
-    What cannot be decoded is left out. A rate given by hand is not looked at.
+    Frames are uint8 (240, 320), in colour (240, 320, 3). What cannot be decoded is left out. A
+    rate given by hand is not looked at.
     """
     if info.kind == "video":
         shaper = Shaper(info.opened, FRAME_SIZE, info.region(roi), colour)
         yield from stretches_of(info.opened, shaper, starts, length)
         return
+    region = info.region(roi)
     for start in starts:
-        yield from iter_frames(info, FRAME_SIZE, length, start, start + length, roi=roi)
+        stop = start + length
+        yield list(_frames(info, FRAME_SIZE, start, stop, region, Account(), False, colour))
 
 
 def _blocks(frames: Iterator[np.ndarray], block: int, count: int | None) -> Iterator[np.ndarray]:
