@@ -204,6 +204,7 @@ def _mark_unlabelled(
 
 SPREADS = 5 / 3  # on the study's training series 5/3 interquartile ranges are its c = 0.001
 MEDIANS = 0.8
+EMPTY = 0.03  # of the film's strongest motion: less is a picture without animals
 
 
 def suggest_min_range(motion: np.ndarray) -> float:
@@ -211,8 +212,8 @@ def suggest_min_range(motion: np.ndarray) -> float:
 
     The study's c = 0.001 is a share of full brightness, so it depends on how many animals there
     are, how large and how bright. Here a burst is a rise out of what is usual in the same film:
-    5/3 of the interquartile range of the motion, and at least 0.8 of its median. On the study's
-    training series that is 0.0010, the study's own c.
+    5/3 of the interquartile range of the motion, and at least 0.8 of its median, over the times at
+    which animals are seen. On the study's training series that is 0.0010, the study's own c.
 
     Parameters
     ----------
@@ -231,6 +232,8 @@ def suggest_min_range(motion: np.ndarray) -> float:
     """
     known = np.asarray(motion, float)[:-1]
     known = known[np.isfinite(known)]
+    if len(known):  # with nobody in the picture there is noise, which says nothing of bursts
+        known = known[known >= EMPTY * np.quantile(known, 0.99)]
     if len(known) < 30:
         raise ValueError(f"{len(known)} values of motion are too few to tell what is usual.")
     low, middle, high = np.quantile(known, [0.25, 0.5, 0.75])

@@ -17,7 +17,7 @@ from fishlib.preparation import (
 )
 from fishlib.preparation.sample import measure_film, sample_film
 from fishlib.questions import suggest_min_range
-from fishlib.video import content_box, read_frames, write_video
+from fishlib.video import content_box, iter_frames, read_frames, write_video
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +90,13 @@ def test_a_threshold_needs_motion_and_enough_of_it():
         suggest_min_range(np.zeros(200))
     with pytest.raises(ValueError, match="too few"):
         suggest_min_range(np.ones(11))
+
+
+def test_the_threshold_is_that_of_the_times_with_animals(published):
+    motion = published.load_series("test")["motion"]
+    away = np.random.default_rng(0).gamma(4, 1e-6, 4 * len(motion))
+    visits = np.concatenate([away, motion])
+    assert suggest_min_range(visits) == pytest.approx(suggest_min_range(motion), rel=0.02)
 
 
 def test_the_threshold_scales_with_the_motion():
@@ -302,3 +309,18 @@ def test_the_mask_and_the_remarks_survive_saving(tmp_path):
     assert loaded.remarks == ["a clock"]
     assert np.array_equal(loaded.mask, mask)
     assert not loaded.apply(film)[:, :5].any()
+
+
+def test_animals_that_differ_in_colour_only_are_seen(tmp_path, fish):
+    """Reddish fish on a greenish ground of the very same gray."""
+    rng = np.random.default_rng(0)
+    share = (fish / 230)[..., None].astype(np.float32)
+    ground, animal = np.float32([100, 130, 110]), np.float32([176, 93, 95])
+    film = ground + share * (animal - ground) + rng.normal(0, 2, (*fish.shape, 1))
+    path = write_video(tmp_path / "film.avi", film.clip(0, 255).astype(np.uint8))
+    preparation = suggest_preparation(path)
+    assert preparation.colour is not None
+    assert "red" in preparation.reasons["colour"]
+    read = np.concatenate(list(iter_frames(path, colour=preparation.colour)))
+    assert alike(measure_motion(preparation.apply(read))[:-1], fish) > 0.95
+    assert suggest_preparation(write_video(tmp_path / "gray.avi", fish)).colour is None

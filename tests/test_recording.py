@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -99,6 +100,26 @@ def test_a_preparation_made_by_hand_is_used(tmp_path, film, film_frames):
     recording = open_recording(film, cache_dir=tmp_path, preparation=by_hand, **SETTINGS)
     cut = np.maximum(film_frames.astype(int) - 40, 0).astype(np.uint8)
     assert np.array_equal(recording.motion, measure_motion(cut))
+
+
+def test_a_film_in_several_files_is_one_with_borders(tmp_path, film_frames, whole):
+    ends = (0, 200, 330, 560)
+    paths = [
+        write_video(tmp_path / f"part {k}.avi", film_frames[a:b])
+        for k, (a, b) in enumerate(pairwise(ends))
+    ]
+    source = os.pathsep.join(map(str, paths))
+    options = {"cache_dir": tmp_path / "cache", "preparation": {"noise_floor": 0}, **SETTINGS}
+    recording = open_recording(source, **options)
+    assert np.array_equal(recording.frames, whole.frames)
+    assert recording.pieces.stop.tolist() == [200, 330, 560]
+    assert recording.pieces.ends.tolist()[:2] == ["its next file begins"] * 2
+    assert recording.repairs == {"parts": 2}
+    assert np.array_equal(recording.excerpt(320, 340), film_frames[320:340])
+    assert recording.fingerprint != open_recording(paths[0], **options).fingerprint
+    other = write_video(tmp_path / "other.avi", film_frames[:60, ::2, ::2])
+    with pytest.raises(ValueError, match="are no parts of one film"):
+        open_recording(os.pathsep.join(map(str, [paths[0], other])), **options)
 
 
 class Stop(Exception):

@@ -22,10 +22,11 @@ from fishlib.preparation.sample import (
     LIT,
     UNEVEN,
     Measures,
+    find_colour,
     measure_film,
     sample_film,
 )
-from fishlib.video import Box, FilmInfo, probe
+from fishlib.video import Box, Colour, FilmInfo, probe, weigh
 
 
 def mean_brightness(frame: np.ndarray, box: Box) -> float:
@@ -146,11 +147,11 @@ def check_contrast(m: Measures, source: object) -> None:
             "from it, and animals cannot be told from it: give a roi, [y0, y1, x0, x1], that "
             "leaves the clock, the water's surface or the reflection out."
         )
-    contrast, noise = max(m.darker, m.brighter), max(m.noise, 1.0)
-    if contrast < 3 * noise:
+    if m.contrast < 3:
         raise ValueError(
             f"nothing moves in {source}: what stands out most from the still ground does so by "
-            f"{contrast:.1f} grey levels, under three times the noise of {noise:.1f}. Use a film "
+            f"{max(m.darker, m.brighter):.1f} grey levels, under three times the noise of "
+            f"{max(m.noise, 1.0):.1f}. Use a film "
             "in which animals move, or choose the settings of its preparation by hand."
         )
 
@@ -159,8 +160,10 @@ __all__ = ["Preparation", "explain_preparation", "preparation_steps", "suggest_p
 
 CHUNK = 8  # frames prepared at once: small enough for the processor's cache
 LEAST_FLOOR = 3  # grey levels
+WEAK = 10.0  # contrast below which colour is looked at
 MOST_MASKED = 0.3  # of the picture
 POLARITIES = ("bright", "dark")
+COLOURS = ("red", "green", "blue")
 
 
 @dataclass(frozen=True)
@@ -182,6 +185,9 @@ class Preparation:
         Grey levels taken off every pixel at the end; what is fainter becomes 0.
     roi : (y0, y1, x0, x1), optional
         Region of interest in pixels of the stored film, cut out while it is read.
+    colour : (red, green, blue, added), optional
+        Weights by which colours become gray while the film is read, for animals that differ from
+        the ground in colour only.
     ground : float32 array (H, W), optional
         The ground, filled in by `fit`.
     brightness : float, optional
@@ -202,6 +208,7 @@ class Preparation:
     noise_floor: int = 0
     roi: Box | None = None
     rows: bool = False
+    colour: Colour | None = None
     ground: np.ndarray | None = field(default=None, repr=False, compare=False)
     brightness: float | None = field(default=None, repr=False, compare=False)
     box: Box | None = field(default=None, repr=False, compare=False)
@@ -224,7 +231,7 @@ class Preparation:
 
     def settings(self) -> dict:
         """The parameters by name, without what was fitted."""
-        names = ("background", "polarity", "normalise", "noise_floor", "roi", "rows")
+        names = ("background", "polarity", "normalise", "noise_floor", "roi", "rows", "colour")
         return {name: getattr(self, name) for name in names}
 
     def save(self, path: Path) -> None:
@@ -241,7 +248,7 @@ class Preparation:
         with np.load(path, allow_pickle=False) as saved:
             settings = json.loads(str(saved["settings"]))
             images = {name: saved[name] for name in ("ground", "mask") if name in saved}
-        for name in ("roi", "box"):
+        for name in ("roi", "box", "colour"):
             settings[name] = None if settings[name] is None else tuple(settings[name])
         return cls(**settings, **images)
 
@@ -336,15 +343,38 @@ def suggest_preparation(
     info = source if isinstance(source, FilmInfo) else probe(source)
     sample, box = sample_film(info, roi)
     measures = measure_film(sample, box)
-    if len(sample) >= ENOUGH and not settings:
+    colour = settings.pop("colour", None)
+    by_hand = bool(settings) or colour is not None
+    if colour is not None or measures.contrast < WEAK:
+        sample, measures, colour = _in_colour(info, roi, colour, sample, measures)
+    if len(sample) >= ENOUGH and not by_hand:
         check_contrast(measures, info.path)
     suggested = {**choose_settings(measures), **settings}
     reasons = explain_preparation(measures) | dict.fromkeys(settings, "chosen by hand")
+    if colour is not None:
+        mixture = ", ".join(
+            f"{weight:+.2f} {name}" for weight, name in zip(colour, COLOURS, strict=False)
+        )
+        reasons["colour"] = f"{mixture}: in this mixture animals stand out most, in gray hardly"
     preparation = Preparation(
         roi=roi,
+        colour=colour,
         mask=measures.fixed if measures.fixed.any() else None,
         remarks=remark_on(measures),
         reasons=reasons,
         **suggested,
     )
     return preparation.fit(sample[:, 0], box, measures.level)
+
+
+def _in_colour(info, roi, colour, sample, measures):
+    """Sample, measures and colour of a film that is gray, or that colour serves twice as well."""
+    colours, box = sample_film(info, roi, colour=True)
+    chosen = find_colour(colours, box) if colour is None else tuple(colour)
+    if chosen is None:
+        return sample, measures, None
+    weighed = weigh(colours, chosen)
+    found = measure_film(weighed, box)
+    if colour is None and found.contrast < 2 * measures.contrast:
+        return sample, measures, None
+    return weighed, found, chosen

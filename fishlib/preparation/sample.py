@@ -7,7 +7,7 @@ import numpy as np
 
 from fishlib.motion import runs_of
 from fishlib.preparation.bodies import fixed_places, moving_light
-from fishlib.video import FilmInfo, probe, read_stretches
+from fishlib.video import Box, Colour, FilmInfo, probe, read_stretches
 
 N_STRETCHES, STRETCH = 48, 6  # 48 stretches of 6 frames
 ENOUGH, LONG_ENOUGH = 8, 32  # stretches from which its ground, and fixed places, can be told
@@ -20,13 +20,13 @@ FROM_MEDIAN = 2.44  # from the median of absolute normal noise to its 90th perce
 
 
 def sample_film(
-    source: str | Path | FilmInfo, roi: tuple[int, int, int, int] | None = None
-) -> tuple[np.ndarray, tuple[int, int, int, int]]:
+    source: str | Path | FilmInfo, roi: Box | None = None, colour: bool = False
+) -> tuple[np.ndarray, Box]:
     """Read up to 48 stretches of 6 consecutive frames, evenly spread over a film.
 
     Returns
     -------
-    sample : uint8 array (n, 6, 240, 320)
+    sample : uint8 array (n, 6, 240, 320), or (n, 6, 240, 320, 3) in colour
         The stretches, in order, without dark ones; a film of under 6 frames gives one shorter
         stretch.
     box : (y0, y1, x0, x1)
@@ -41,15 +41,15 @@ def sample_film(
     length = min(STRETCH, info.n_frames)
     count = max(1, min(N_STRETCHES, info.n_frames // length))
     starts = np.linspace(0, info.n_frames - length, count).astype(int)
-    sample = list(read_stretches(info, starts.tolist(), length, roi))
+    sample = list(read_stretches(info, starts.tolist(), length, roi, colour))
     if not sample:
         raise ValueError(
             f"{info.path}: no stretch of {length} frames can be decoded: re-encode it."
         )
     box = y0, y1, x0, x1 = info.box(roi)
     sample = np.array(sample)
-    inside = sample[:, 0, y0:y1, x0:x1]
-    dark = find_darkness(inside.mean(axis=(1, 2)), inside.max(axis=(1, 2)).astype(float))
+    inside = sample[:, 0, y0:y1, x0:x1].reshape(len(sample), -1)
+    dark = find_darkness(inside.mean(axis=1), inside.max(axis=1).astype(float))
     return sample[~dark], box
 
 
@@ -119,6 +119,11 @@ class Measures:
     fixed: np.ndarray
 
     @property
+    def contrast(self) -> float:
+        """How many times the noise, or a grey level, what stands out most does so."""
+        return max(self.darker, self.brighter) / max(self.noise, 1.0)
+
+    @property
     def dark(self) -> bool:
         """Whether the animals are darker than the ground: by bodies, else by single pixels."""
         if max(self.dark_bodies, self.bright_bodies) > LEAST_LIGHT:
@@ -132,7 +137,7 @@ class Measures:
         return more > LEAST_LIGHT and less > 0.5 * more
 
 
-def measure_film(sample: np.ndarray, box: tuple[int, int, int, int]) -> Measures:
+def measure_film(sample: np.ndarray, box: Box) -> Measures:
     """Measure sample stretches uint8 (n, k, H, W), of which the film covers a box."""
     y0, y1, x0, x1 = box
     film = sample[:, :, y0:y1, x0:x1].astype(np.float32)
@@ -190,3 +195,37 @@ def _row_flicker(film: np.ndarray, ground: np.ndarray, noise: float) -> float:
     by_noise = 1.25 * (noise / 2.33) / np.sqrt(film.shape[3])  # of a median, from a change's P90
     spread = 1.48 * float(np.median(np.abs(rows)))  # whatever single torn frames do
     return float(np.sqrt(max(spread**2 - by_noise**2, 0.0)))
+
+
+def find_colour(sample: np.ndarray, box: Box) -> Colour | None:
+    """The mixture of red, green and blue in which animals stand out most from noise.
+
+    The noise of the three is made equal and independent; then the direction is taken in which the
+    pixels lie that differ most from the ground.
+
+    Parameters
+    ----------
+    sample : uint8 array (n, k, H, W, 3)
+        Stretches in colour.
+
+    Returns
+    -------
+    (red, green, blue, added) or None
+        The ground becomes 128 grey levels. None for a film without colour.
+    """
+    y0, y1, x0, x1 = box
+    film = sample[:, :, y0:y1, x0:x1].astype(np.float32)
+    if np.quantile(np.ptp(film[:, 0], axis=3), 0.999) < LEAST_LEVEL:
+        return None
+    ground = np.median(film[:, 0], axis=0)
+    change = np.diff(film[:, :, ::4, ::4], axis=1).reshape(-1, 3)
+    quiet = np.abs(change).max(axis=1) <= np.quantile(np.abs(change).max(axis=1), 0.95)
+    noise = np.cov(change[quiet].T) + 0.25 * np.eye(3)
+    whiten = np.linalg.inv(np.linalg.cholesky(noise))
+    apart = (film[:, 0] - ground).reshape(-1, 3) @ whiten.T
+    strength = np.linalg.norm(apart, axis=1)
+    most = apart[strength >= np.quantile(strength, 0.999)]
+    weights = np.linalg.svd(most, full_matrices=False)[2][0] @ whiten
+    weights = weights / np.abs(weights).sum() * 2
+    added = 128 - float(np.median(ground.reshape(-1, 3) @ weights))
+    return (*(float(w) for w in weights), added)

@@ -1,6 +1,7 @@
 """Open a film the way the notebooks' common parameters say."""
 
 import json
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from fishlib import tank
 from fishlib.files import cache_folder, make_key, only_one, project_path
 from fishlib.preparation import Preparation
 from fishlib.recording.making import make_recording
-from fishlib.recording.source import Source, check_length, open_source
+from fishlib.recording.source import Source, check_length, open_source, parts_of
 from fishlib.video import Account, shrink
 
 
@@ -66,6 +67,11 @@ class Recording:
     torn: np.ndarray = field(repr=False)
     opened: Source = field(repr=False)
 
+    @property
+    def fingerprint(self) -> str:
+        """Hash of the film's content and of what was asked of it."""
+        return make_key("", self.opened.contents).strip("-")
+
     def excerpt(self, start: int, stop: int) -> np.ndarray:
         """Read a short stretch again at full resolution: prepared, uint8 (n, 240, 320).
 
@@ -90,7 +96,7 @@ class Recording:
 
     def _stretch(self, start: int, stop: int, seek: bool) -> np.ndarray:
         parts, n_read = [], 0
-        blocks = self.opened.blocks(start, Account(), seek)
+        blocks = self.opened.blocks(start, Account(), seek, self.preparation.colour)
         while n_read < stop - start and (block := next(blocks, None)) is not None:
             parts.append(block[: stop - start - n_read])
             n_read += len(parts[-1])
@@ -218,7 +224,8 @@ def open_film(
     Parameters
     ----------
     source : str
-        "simulated", or the path of a film or frame folder, as seen from the project's top.
+        "simulated", or the path of a film, frame folder or stack, as seen from the project's top.
+        A film that lies in several files: their paths, joined by ":" (on Windows ";").
     seed : int
         Of the simulated tank.
     minutes : float
@@ -247,7 +254,7 @@ def open_film(
             'such as "noise_floor: 4, polarity: dark, roi: [0, 240, 0, 320]".'
         )
     if source != "simulated":
-        source = str(project_path(source))
+        source = os.pathsep.join(str(project_path(part)) for part in parts_of(source))
     return open_recording(
         source,
         seed=seed,

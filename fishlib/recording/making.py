@@ -23,7 +23,7 @@ from fishlib.recording.repairs import (
 from fishlib.recording.source import Source, check_length
 from fishlib.spans import USUAL_FPS
 from fishlib.splits import whole
-from fishlib.video import Account, shrink
+from fishlib.video import Account, Colour, shrink
 
 HEADER_BYTES = 128  # of an .npy file with a three-axis shape
 
@@ -141,7 +141,7 @@ def make_recording(
     preparation = _prepare(partial, opened)
     account = Account()
     with tqdm(total=opened.n_frames, disable=not progress, unit="frame", desc=opened.name) as bar:
-        for raw in _remaining(partial, opened, account):
+        for raw in _remaining(partial, opened, account, preparation.colour):
             _append(partial, raw, preparation, method, account)
             bar.update(partial.n_frames - bar.n)
     try:
@@ -162,23 +162,25 @@ def _prepare(partial: PartialRecording, opened: Source) -> Preparation:
     return preparation
 
 
-def _remaining(partial: PartialRecording, opened: Source, account: Account) -> Iterator[np.ndarray]:
+def _remaining(
+    partial: PartialRecording, opened: Source, account: Account, colour: Colour | None
+) -> Iterator[np.ndarray]:
     """Yield unprepared blocks after the last finished one, exactly where it ended."""
     if not partial.state:
-        return opened.blocks(0, account, False)
+        return opened.blocks(0, account, False, colour)
     saved = Account(**json.loads(str(partial.state["account"])))
     done = partial.n_frames
     if opened.exact_start:
         account.take(saved)
-        return opened.blocks(done, account, False)
+        return opened.blocks(done, account, False, colour)
     if not any(saved.counts.values()) and not saved.borders:  # a smooth clock: seek, and check
-        blocks = opened.blocks(done - int(partial.state["n_last"]), account, True)
+        blocks = opened.blocks(done - int(partial.state["n_last"]), account, True, colour)
         first = next(blocks, None)
         if first is not None and _digest(first) == str(partial.state["digest"]):
             return blocks
         blocks.close()
         account.take(Account())
-    return opened.blocks(done, account, False)
+    return opened.blocks(done, account, False, colour)
 
 
 def _digest(raw: np.ndarray) -> str:

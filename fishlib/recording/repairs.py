@@ -22,6 +22,7 @@ CUT_RATIO = 2.0  # how far motion at a cut exceeds that of the three frames on e
 ENDS = {
     "gaps": "frames are missing",
     "clock_restarts": "its clock starts anew",
+    "parts": "its next file begins",
     "cuts": "a cut",
     "dark_frames": "darkness",
     "still_frames": "the picture stands still",
@@ -35,6 +36,7 @@ SENTENCES = {
     "frames_dropped": "{n} frames were left out because two fell on one tick of the clock.",
     "clock_restarts": "{n} times the film's time stamps ran backwards; a piece ends there.",
     "gaps": "{n} times the film has no frame for more than a second; a piece ends there.",
+    "parts": "{n} borders between its files: time may be missing, and a piece ends there.",
     "cuts": "{n} cuts: a piece ends there, and the jump of the picture is no motion.",
     "dark_frames": "{n} frames are dark; they are outside the pieces, neither asked nor scored.",
     "still_frames": "{n} frames show one and the same picture for a second or more: the camera or "

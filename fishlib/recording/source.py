@@ -1,5 +1,6 @@
 """The sources of a recording behind one face: the simulated tank, a film, a frame folder."""
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from hashlib import sha256
@@ -12,7 +13,7 @@ from fishlib.files import code_version, fingerprint
 from fishlib.preparation import Preparation, suggest_preparation
 from fishlib.spans import check_rate
 from fishlib.tank.rendering import Painter
-from fishlib.video import FRAME_SIZE, Account, iter_frames, probe
+from fishlib.video import FRAME_SIZE, Account, iter_frames, probe, probe_parts
 
 TANK_FPS, TANK_MINUTES = 30.0, 60.0
 BLOCK = 256  # frames
@@ -35,7 +36,7 @@ class Source:
     contents : dict
         All that decides the frames, for the key of the cache.
     blocks : callable
-        ``blocks(start, account, seek)`` yields unprepared frames uint8 (n, 240, 320) from
+        ``blocks(start, account, seek, colour)`` yields unprepared frames uint8 (n, 240, 320) from
         frame `start` on; with `seek` fast, but to be checked.
     prepare : callable
         ``prepare()`` returns the fitted `Preparation`.
@@ -53,7 +54,7 @@ class Source:
     fps: float
     n_frames: int
     contents: dict
-    blocks: Callable[[int, Account, bool], Iterator[np.ndarray]]
+    blocks: Callable[..., Iterator[np.ndarray]]
     prepare: Callable[[], Preparation]
     truth: Callable[[Path | None], tank.Tracks | None]
     exact_start: bool
@@ -71,7 +72,15 @@ def open_source(
     """Open "simulated" or the path of a film or frame folder; see `recording.open_recording`."""
     if str(source) == "simulated":
         return _open_tank(seed, minutes or TANK_MINUTES, config or tank.TankConfig())
-    return _open_film(Path(source), minutes, preparation, fps)
+    return _open_film(source, minutes, preparation, fps)
+
+
+def parts_of(source: str | Path) -> list[Path]:
+    """The files of a film: one, or several joined by the system's path separator."""
+    names = str(source).split(os.pathsep)
+    if len(names) > 1 and not Path(source).exists() and all(Path(name).exists() for name in names):
+        return [Path(name) for name in names]
+    return [Path(source)]
 
 
 def _open_tank(seed: int, minutes: float, config: tank.TankConfig) -> Source:
@@ -86,7 +95,7 @@ def _open_tank(seed: int, minutes: float, config: tank.TankConfig) -> Source:
             tracks.append(made)
         return tracks[0]
 
-    def blocks(start: int, account: Account, seek: bool) -> Iterator[np.ndarray]:
+    def blocks(start: int, account: Account, seek: bool, colour=None) -> Iterator[np.ndarray]:
         if seek:
             yield from _draw_from(start, truth(), config, seed)
             return
@@ -123,9 +132,14 @@ def _draw_from(
 
 
 def _open_film(
-    path: Path, minutes: float | None, preparation: Preparation | dict | None, fps: float | None
+    source: str | Path,
+    minutes: float | None,
+    preparation: Preparation | dict | None,
+    fps: float | None,
 ) -> Source:
-    info = probe(path, fps)
+    paths = parts_of(source)
+    path, several = paths[0], len(paths) > 1
+    info = probe_parts(paths, fps) if several else probe(source, fps)
     remarks = [*check_rate(info.rate(), str(path)), *info.remarks()]
     stop = info.n_frames if minutes is None else min(info.n_frames, round(minutes * 60 * info.fps))
     limit = None if minutes is None else stop
@@ -133,15 +147,15 @@ def _open_film(
     chosen = preparation if isinstance(preparation, Preparation) else None
     roi = info.region(chosen.roi if chosen else wanted.get("roi"))
     contents = {
-        "film": fingerprint(path),
+        "film": "-".join(fingerprint(one) for one in paths),
         "stop": limit,
         "fps": fps,
         "preparation": chosen.settings() if chosen else wanted,
         "ground": None if chosen is None or chosen.ground is None else _digest(chosen.ground),
     }
 
-    def blocks(start: int, account: Account, seek: bool) -> Iterator[np.ndarray]:
-        options = {"roi": roi, "account": account, "seek": seek}
+    def blocks(start: int, account: Account, seek: bool, colour=None) -> Iterator[np.ndarray]:
+        options = {"roi": roi, "account": account, "seek": seek, "colour": colour}
         return iter_frames(info, FRAME_SIZE, BLOCK, start, limit, **options)
 
     def prepare() -> Preparation:
@@ -151,9 +165,9 @@ def _open_film(
             return chosen
         return suggest_preparation(info, **chosen.settings())
 
-    name = path.stem if info.kind == "video" else path.name
+    name = path.name if info.kind == "images" else path.stem
     return Source(
-        name, str(path), info.fps, stop, contents, blocks, prepare, lambda saved: None,
+        name, str(source), info.fps, stop, contents, blocks, prepare, lambda saved: None,
         exact_start=info.kind == "images", remarks=tuple(remarks),
     )  # fmt: skip
 

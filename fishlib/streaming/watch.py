@@ -285,7 +285,7 @@ def _open(film, preparation, minutes, fps) -> tuple[float, Iterator[np.ndarray]]
         info = probe(film, fps)
         rate = info.rate()
         prepared = suggest_preparation(info) if preparation is None else preparation
-        blocks = iter_frames(info, block=32, roi=prepared.roi)
+        blocks = iter_frames(info, block=32, roi=prepared.roi, colour=prepared.colour)
         frames = (frame for block in blocks for frame in prepared.apply(block))
     return rate, islice(frames, None if minutes is None else round(minutes * 60 * rate))
 

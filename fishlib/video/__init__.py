@@ -9,7 +9,7 @@ area until it fits and the rest stays black.
 import queue
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,11 +19,13 @@ from fishlib.video.frames import (
     FRAME_SIZE,
     Account,
     Box,
+    Colour,
     content_box,
     fit_frame,
     keep_every,
     shrink,
     to_eight_bits,
+    weigh,
 )
 from fishlib.video.images import STACK_SUFFIXES, Images
 from fishlib.video.stored import (
@@ -40,14 +42,17 @@ __all__ = [
     "FRAME_SIZE",
     "Account",
     "Box",
+    "Colour",
     "FilmInfo",
     "content_box",
     "fit_frame",
     "iter_frames",
     "probe",
+    "probe_parts",
     "read_frames",
     "read_stretches",
     "shrink",
+    "weigh",
     "write_video",
 ]
 
@@ -62,7 +67,7 @@ class FilmInfo:
     Attributes
     ----------
     path : Path
-        The video file, frame folder or stack.
+        The video file, frame folder or stack; of several files the first.
     n_frames : int
         Frames `iter_frames` will deliver, as announced: what can be decoded may be less.
     fps : float or None
@@ -70,10 +75,10 @@ class FilmInfo:
     height, width : int
         Size of the upright picture in stored pixels.
     kind : str
-        "video" or "images".
+        "video", "images" or, if it lies in several files, "parts".
     given_fps : float or None
         The rate that was given by hand.
-    opened : Stored or Images
+    opened : Stored, Images or list of FilmInfo
         How it is stored.
     """
 
@@ -84,11 +89,13 @@ class FilmInfo:
     width: int
     kind: str
     given_fps: float | None
-    opened: Stored | Images
+    opened: Stored | Images | list
 
     @property
     def step(self) -> int:
         """Every so many of the film's own frames one is kept."""
+        if self.kind == "parts":
+            return self.opened[0].step
         own = self.given_fps or (self.opened.fps if self.kind == "video" else None)
         return keep_every(own) if own else 1
 
@@ -103,6 +110,8 @@ class FilmInfo:
 
     def box(self, roi: Box | None = None) -> Box:
         """Where the film, or a region of interest of it, lies in a frame of 240x320."""
+        if self.kind == "parts":
+            return self.opened[0].box(roi)
         y0, y1, x0, x1 = self.region(roi)
         aspect = self.opened.aspect if self.kind == "video" else 1.0
         return content_box(y1 - y0, (x1 - x0) * aspect)
@@ -131,6 +140,8 @@ class FilmInfo:
 
     def remarks(self) -> list[str]:
         """What a reader must know of how the film is read, in sentences."""
+        if self.kind == "parts":
+            return list(dict.fromkeys(one for part in self.opened for one in part.remarks()))
         found = []
         if self.step > 1:
             found.append(
@@ -191,6 +202,28 @@ def probe(path: str | Path, fps: float | None = None) -> FilmInfo:
     return FilmInfo(path, n_frames, own / step, stored.height, stored.width, "video", fps, stored)
 
 
+def probe_parts(paths: list[Path], fps: float | None = None) -> FilmInfo:
+    """Look at a film that lies in several files, in this order.
+
+    Raises
+    ------
+    ValueError
+        They differ in size or frame rate.
+    """
+    parts = [probe(path, fps) for path in paths]
+    first = parts[0]
+    for part in parts[1:]:
+        same_size = (part.height, part.width) == (first.height, first.width)
+        if not same_size or abs(part.rate() / first.rate() - 1) > 0.02:
+            raise ValueError(
+                f"{first.path} ({first.height} x {first.width}, {first.rate():.4g} frames a "
+                f"second) and {part.path} ({part.height} x {part.width}, {part.rate():.4g}) are no "
+                "parts of one film: give them as two films."
+            )
+    n_frames = sum(part.n_frames for part in parts)
+    return replace(first, n_frames=n_frames, kind="parts", opened=parts)
+
+
 def iter_frames(
     source: str | Path | FilmInfo,
     size: tuple[int, int] = FRAME_SIZE,
@@ -202,7 +235,7 @@ def iter_frames(
     fps: float | None = None,
     account: Account | None = None,
     seek: bool = False,
-    colour: bool = False,
+    colour: Colour | None = None,
 ) -> Iterator[np.ndarray]:
     """Decode a film block by block, in a background thread, in constant memory.
 
@@ -225,21 +258,26 @@ def iter_frames(
     seek : bool
         Jump to `start` instead of decoding all that precedes it. Fast, but a film whose index is
         damaged may land a few frames off: check what comes out.
-    colour : bool
-        Deliver red, green and blue.
+    colour : (red, green, blue, added), optional
+        Weights by which colours become gray, and what is added; None takes the film's own gray.
 
     Yields
     ------
     ndarray
-        uint8 (n, H, W), or (n, H, W, 3) in colour; n <= block.
+        uint8 (n, H, W), n <= block.
     """
     info = source if isinstance(source, FilmInfo) else probe(source, fps)
     account = Account() if account is None else account
-    frames = _frames(info, size, start, stop, info.region(roi), account, seek, colour)
+    frames = _frames(info, size, start, stop, info.region(roi), account, seek, colour is not None)
+    if colour is not None:
+        frames = (weigh(frame, colour) for frame in frames)
     return run_ahead(_blocks(frames, block, None if stop is None else stop - start))
 
 
 def _frames(info, size, start, stop, region, account, seek, colour) -> Iterator[np.ndarray]:
+    if info.kind == "parts":
+        yield from _joined(info, size, start, region, account, seek, colour)
+        return
     if info.kind == "video":
         shaper = Shaper(info.opened, size, region, colour)
         yield from read_stored(info.opened, shaper, account, start, info.given_fps, seek)
@@ -252,19 +290,49 @@ def _frames(info, size, start, stop, region, account, seek, colour) -> Iterator[
             yield fit_frame(to_eight_bits(image[y0:y1, x0:x1], info.opened.white), size)
 
 
+def _joined(info, size, start, region, account, seek, colour) -> Iterator[np.ndarray]:
+    """Frames of one part after the other; with a border between two, where time is missing."""
+    index = 0
+    for number, part in enumerate(info.opened):
+        if seek and start - index >= part.n_frames:
+            index += part.n_frames
+            continue
+        if number and index:
+            account.borders.append((index, 0.0, "parts"))
+        within = Account(account.counts)
+        enter = max(0, start - index) if seek else 0
+        offset, index = index, index + enter
+        for frame in _frames(part, size, enter, None, region, within, seek, colour):
+            account.counts = within.counts
+            index += 1
+            if index > start:
+                yield frame
+        account.borders += [(offset + at, lost, why) for at, lost, why in within.borders]
+
+
 def read_stretches(
     info: FilmInfo, starts: list[int], length: int, roi: Box | None = None, colour: bool = False
 ) -> Iterator[list[np.ndarray]]:
     """Read stretches of `length` frames of 240x320 that begin at `starts`, in ascending order.
 
-    What cannot be decoded is left out. A rate given by hand is not looked at.
+    Frames are uint8 (240, 320), in colour (240, 320, 3). What cannot be decoded is left out. A
+    rate given by hand is not looked at.
     """
     if info.kind == "video":
         shaper = Shaper(info.opened, FRAME_SIZE, info.region(roi), colour)
         yield from stretches_of(info.opened, shaper, starts, length)
         return
+    if info.kind == "parts":
+        offset = 0
+        for part in info.opened:
+            inside = [at - offset for at in starts if 0 <= at - offset <= part.n_frames - length]
+            yield from read_stretches(part, inside, length, roi, colour)
+            offset += part.n_frames
+        return
+    region = info.region(roi)
     for start in starts:
-        yield from iter_frames(info, FRAME_SIZE, length, start, start + length, roi=roi)
+        stop = start + length
+        yield list(_frames(info, FRAME_SIZE, start, stop, region, Account(), False, colour))
 
 
 def _blocks(frames: Iterator[np.ndarray], block: int, count: int | None) -> Iterator[np.ndarray]:

@@ -14,6 +14,8 @@ SHRINK_METHODS = {"nearest-exact": cv2.INTER_NEAREST_EXACT, "area": cv2.INTER_AR
 LONGEST_GAP = 1.0  # seconds without a frame that are bridged by holding the last one
 
 Box = tuple[int, int, int, int]
+Colour = tuple[float, float, float, float]
+"""Weights of red, green and blue, and what is added: which gray a colour becomes."""
 Image = TypeVar("Image")
 
 
@@ -74,6 +76,12 @@ def to_eight_bits(image: np.ndarray, white: int) -> np.ndarray:
     if image.dtype == np.uint8:
         return image
     return np.clip(np.rint(image * np.float32(255 / white)), 0, 255).astype(np.uint8)
+
+
+def weigh(frame: np.ndarray, colour: Colour) -> np.ndarray:
+    """A frame uint8 (..., 3), red green blue, as gray uint8 (...) by given weights."""
+    gray = frame @ np.array(colour[:3], np.float32) + np.float32(colour[3])
+    return np.clip(np.rint(gray), 0, 255).astype(np.uint8)
 
 
 def keep_every(fps: float) -> int:
