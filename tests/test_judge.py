@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
+from fishlib.__main__ import main
 from fishlib.evaluation import judge as judging
 from fishlib.evaluation.judge import judge, question_of, read_case
 from fishlib.evaluation.sheets import read_sheet
@@ -234,6 +235,16 @@ print([name for name in heavy if name in sys.modules])
 """
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "[]"
+
+
+def test_the_command_judges_and_says_what_is_wrong(tmp_path, known, capsys):
+    forecast, events = forecast_in(tmp_path, known[0][:500]), events_in(tmp_path)
+    words = ["judge", str(forecast), "--events", str(events), "--out", str(tmp_path / "page")]
+    assert main([*words, "--horizon", "1"]) == 0
+    assert "judged.html" in capsys.readouterr().out
+    assert json.loads((tmp_path / "page/metrics.json").read_text())["horizon_s"] == 1
+    assert main([*words, "--event", "bite"]) == 1
+    assert "fishlib: events.csv has no event 'bite'" in capsys.readouterr().err
 
 
 GOOD = "time,p\n0,0.1\n0.04,0.2\n0.08,0.3\n"
