@@ -1,4 +1,4 @@
-"""Forecast bursts of motion from video: run the notebooks, watch a film live."""
+"""Forecast bursts of motion from video: run the notebooks, watch a film live, judge forecasts."""
 
 import argparse
 import json
@@ -12,7 +12,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Parse the command line and run one command; returns the exit code."""
     parser = argparse.ArgumentParser(prog="fishlib", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    for add in (_add_run, _add_watch, _add_cache, _add_step):
+    for add in (_add_run, _add_watch, _add_judge, _add_cache, _add_step):
         add(commands)
     given = sys.argv[1:] if arguments is None else arguments
     chosen = parser.parse_args([_as_path(word) for word in given])
@@ -100,6 +100,31 @@ def _watch(chosen: argparse.Namespace) -> int:
     from fishlib.streaming.watch import watch
 
     watch(chosen.film, chosen.model, threshold=chosen.threshold, out=chosen.out)
+    return 0
+
+
+def _add_judge(commands) -> None:
+    judge = commands.add_parser("judge", help="judge anybody's forecasts of anybody's events")
+    judge.add_argument("forecasts", nargs="+", help="tables with a row a frame")
+    judge.add_argument("--events", required=True, help="table with a row an event, as of BORIS")
+    judge.add_argument("--motion", help="table of the motion, for the rivals that read it")
+    judge.add_argument("--out", default="judged", help="folder of the page (default: judged)")
+    judge.add_argument("--fps", type=float, help="frames a second, where no table says so")
+    judge.add_argument("--horizon", type=float, default=1.5, help="seconds ahead (default: 1.5)")
+    judge.add_argument("--threshold", type=float, help="raise alarms at it")
+    judge.add_argument("--event", help="the behaviour, where the table holds several")
+    judge.add_argument("--unit", choices=("seconds", "frames"), default="seconds",
+                       help="what a column named start or onset counts")  # fmt: skip
+    judge.add_argument("--time", help="the forecasts' column of time, if it has no usual name")
+    judge.set_defaults(call=_judge)
+
+
+def _judge(chosen: argparse.Namespace) -> int:
+    from fishlib.evaluation.judge import judge
+
+    given = {k: v for k, v in vars(chosen).items() if k not in ("command", "call")}
+    page = judge(given.pop("forecasts"), given.pop("events"), **given)
+    print(f"Done. {page}")
     return 0
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
+from fishlib.__main__ import main
 from fishlib.evaluation import judge as judging
 from fishlib.evaluation.judge import judge, question_of, read_case
 from fishlib.evaluation.sheets import read_sheet
@@ -167,10 +168,10 @@ def test_a_film_too_short_for_anything_is_an_answer(tmp_path):
 
 @pytest.fixture(scope="module")
 def with_motion(tmp_path_factory):
-    """A film of 10 minutes whose motion grows before an event."""
+    """A film of three minutes whose motion grows before an event."""
     folder = tmp_path_factory.mktemp("motion")
     rng = np.random.default_rng(1)
-    onsets = np.cumsum(rng.integers(60, 220, 110))
+    onsets = np.cumsum(rng.integers(60, 220, 40))
     frames = np.arange(onsets[-1] + 100)
     ahead = np.append(onsets, 10**9)[np.searchsorted(onsets, frames, "right")] - frames
     motion = 1e-3 + 1e-3 * (ahead < 40) + 2e-4 * rng.random(len(frames))
@@ -236,12 +237,22 @@ print([name for name in heavy if name in sys.modules])
     assert shown.stdout.strip() == "[]"
 
 
+def test_the_command_judges_and_says_what_is_wrong(tmp_path, known, capsys):
+    forecast, events = forecast_in(tmp_path, known[0][:500]), events_in(tmp_path)
+    words = ["judge", str(forecast), "--events", str(events), "--out", str(tmp_path / "page")]
+    assert main([*words, "--horizon", "1"]) == 0
+    assert "judged.html" in capsys.readouterr().out
+    assert json.loads((tmp_path / "page/metrics.json").read_text())["horizon_s"] == 1
+    assert main([*words, "--event", "bite"]) == 1
+    assert "fishlib: events.csv has no event 'bite'" in capsys.readouterr().err
+
+
 GOOD = "time,p\n0,0.1\n0.04,0.2\n0.08,0.3\n"
 WRONG = {
     "no number": ("time,p\n0,0.1\n0.04,high\n", "time\n1\n", "f.csv, line 3: 'high' in column 'p'"),
     "infinite": ("time,p\n0,0.1\n0.04,inf\n", "time\n1\n", "f.csv, line 3: 'inf'"),
     "twice": ("time,p\n0,0.1\n0.04,0.2\n0.041,1\n0.08,1\n", "time\n1\n", "f.csv, line 4: a second"),
-    "no time": ("time,p\n0,0.1\n,0.2\n0.08,0.1\n", "time\n1\n", "f.csv, line 3: no time"),
+    "no time": ("time,p\n0,0.1\n0.04,0\n,0.2\n", "time\n1\n", "f.csv, line 4: no time"),
     "no clock": ("p,q\n0,0.1\n", "time\n1\n", "f.csv: no line names a column of time"),
     "no rows": ("time,p\n", "time\n1\n", "f.csv: no row follows the header in line 1"),
     "no forecast": ("time\n0\n0.04\n", "time\n1\n", "f.csv has no column of forecasts"),
