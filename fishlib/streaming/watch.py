@@ -134,6 +134,7 @@ def watch(
     preparation: Preparation | str | Path | None = None,
     window: Callable[[np.ndarray], bool] | None = None,
     progress: bool = True,
+    facts: str | Path | None = None,
 ) -> dict[str, np.ndarray]:
     """Forecast a film frame by frame as if it were live, and show it with forecast and alarm.
 
@@ -161,6 +162,8 @@ def watch(
         Receives each picture uint8 (h, w, 3) and returns whether to go on.
     progress : bool
         Show a progress bar.
+    facts : path, optional
+        JSON file with the facts of a network that carries none, see :mod:`fishlib.facts`.
 
     Returns
     -------
@@ -169,11 +172,11 @@ def watch(
         frames at which an alarm was raised.
     """
     fps, frames = _open(film, preparation, minutes)
-    network = load_network(model)
+    network = load_network(model, facts)
     seen = Seen()
     pictures = live_pictures(
         tqdm(frames, "watching", unit="frame", disable=not progress),
-        LiveForecaster(network, mode), tuple(network.input_shape[2:4]), fps, threshold,
+        LiveForecaster(network, mode, fps=fps), tuple(network.input_shape[2:4]), fps, threshold,
         round(horizon_seconds * fps), seen,
     )  # fmt: skip
     if window is None and out is None and has_screen():
