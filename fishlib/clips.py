@@ -1,12 +1,13 @@
 """Clips: the past frames a network sees when it makes the forecast of one frame."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import keras
 import numpy as np
 import pandas as pd
 
+from fishlib.spans import frames_back
 from fishlib.splits import frames_with_past
 
 FLIP_CODES = (None, 1, 0, -1)
@@ -22,7 +23,7 @@ class ClipLayout:
     ----------
     offsets : tuple of tuples of int
         One tuple a slice: frames relative to the current one, 0 being the current frame and
-        negative numbers the past.
+        negative numbers the past. Of a film of 30 frames a second; see :meth:`at_rate`.
     mix : tuple of tuples of float, optional
         Row c gives channel c as a weighted sum of the slice's frames; None keeps the frames.
     """
@@ -33,6 +34,11 @@ class ClipLayout:
     def __post_init__(self):
         if max(max(offsets) for offsets in self.offsets) > 0:
             raise ValueError("A clip holds past frames only: offsets must not be above 0.")
+
+    def at_rate(self, fps: float) -> "ClipLayout":
+        """The same moments in a film of another rate: the nearest frames that are not later."""
+        slices = [-frames_back([-offset for offset in one], fps) for one in self.offsets]
+        return replace(self, offsets=tuple(tuple(one.tolist()) for one in slices))
 
     @property
     def past(self) -> int:

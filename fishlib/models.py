@@ -3,6 +3,9 @@
 Shapes are (B, S, H, W, C): clips, slices (moments), height, width, channels.
 """
 
+import json
+import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import keras
@@ -10,8 +13,11 @@ import numpy as np
 import tensorflow as tf
 from keras import layers, ops
 
-from fishlib.clips import ClipLayout, motion_channels, time_channels
+from fishlib.clips import ClipLayout, time_channels
+from fishlib.facts import Facts, read_facts, write_facts
+from fishlib.files import write_atomically
 from fishlib.published import fetch
+from fishlib.spans import USUAL_FPS, frames_back
 
 STUDY_SHAPE = (30, 120, 160, 4)
 """Slices, height, width, channels of the study's clips."""
@@ -221,6 +227,12 @@ NETWORKS = {
 }
 """Networks that read clips, by name."""
 
+
+def moments_of(layout: ClipLayout) -> tuple[tuple[float, ...], ...]:
+    """Seconds before the current frame, of a layout for 30 frames a second."""
+    return tuple(tuple(-offset / USUAL_FPS for offset in one) for one in layout.offsets)
+
+
 _PREFIX = "checkpoint_tc-augm-best-validation-retarget-"
 PUBLISHED = {
     "upbeat-snowflake-91": _PREFIX + "upbeat-snowflake-91",
@@ -245,7 +257,29 @@ _KEYS = {  # in the order of the rebuilt model's weights
 }
 
 
-def load_network(name: str | Path) -> keras.Model:
+PUBLISHED_FACTS = {
+    name: Facts(
+        fps=USUAL_FPS,
+        moments=moments_of(time_channels()),
+        size=STUDY_SHAPE[1:3],
+        method="nearest-exact",
+        question={"name": "burst", "horizon": 1.5, "min_range": 1e-3},
+        data={"film": "the study's training film", "frames": 44_956},
+        class_weights={0: 0.133, 1: 0.866},
+        weights_taken_out=False,
+        package=f"the study, {name}",
+    )
+    for name in PUBLISHED
+}
+
+UNSAFE = frozenset(
+    {"Lambda", "StringLookup", "IntegerLookup", "TextVectorization", "TFSMLayer"}
+    | {"TorchModuleWrapper", "JaxLayer", "FlaxLayer"}
+)
+"""Layers of Keras that run code or read files named in a saved network."""
+
+
+def load_network(name: str | Path, facts: str | Path | None = None) -> keras.Model:
     """A published network by its name, or a saved ``.keras`` network by its path.
 
     Parameters
@@ -253,28 +287,92 @@ def load_network(name: str | Path) -> keras.Model:
     name : str or Path
         One of :data:`PUBLISHED`, whose outputs equal those of the published graph to 1e-6, or a
         path.
+    facts : path, optional
+        A JSON file with the facts of a network that carries none, see :mod:`fishlib.facts`.
 
     Returns
     -------
     keras.Model
-        Clips (B, S, H, W, C) -> probability (B, 1), not compiled.
+        Clips (B, S, H, W, C) -> probability (B, 1), not compiled, with its ``facts``.
 
     Raises
     ------
     FileNotFoundError
-        If it is neither.
+        If there is no such network.
+    ValueError
+        If the file is no network for clips, would run code of its own, or carries no facts.
     fishlib.published.PublishedUnavailable
         If the published files can be reached neither in a local mirror nor over the network.
     """
     if str(name) in PUBLISHED:
-        return _load_published(str(name))
+        model = _load_published(str(name))
+        model.facts = PUBLISHED_FACTS[str(name)]
+        return model
     path = Path(name).expanduser()
+    _check_file(path)
+    known = read_facts(facts or path)
+    try:
+        model = keras.models.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:
+        raise ValueError(f"{path} cannot be loaded as a Keras network: {error}") from error
+    _check_network(path, model, known)
+    model.facts = known
+    return model
+
+
+def save_network(model: keras.Model, path: str | Path, facts: Facts) -> None:
+    """Save a network as one ``.keras`` file that carries its facts."""
+
+    def save(part: Path) -> None:
+        model.save(part)
+        write_facts(part, facts)
+
+    write_atomically(path, save)
+
+
+def _check_file(path: Path) -> None:
+    """Refuse what is no ``.keras`` file, before any of it is built."""
     if not path.is_file():
         raise FileNotFoundError(
-            f"There is no network {str(name)!r}: give the path of a .keras file, or one of the "
+            f"There is no network {str(path)!r}: give the path of a .keras file, or one of the "
             f"published checkpoints: {', '.join(PUBLISHED)}."
         )
-    return keras.models.load_model(path, compile=False, safe_mode=True)
+    if path.suffix != ".keras" or not zipfile.is_zipfile(path):
+        raise ValueError(
+            f"{path} is no .keras file ({path.stat().st_size} bytes, no zip archive): save the "
+            'network with Keras 3, as model.save("net.keras").'
+        )
+    with zipfile.ZipFile(path) as archive:
+        if "config.json" not in archive.namelist():
+            raise ValueError(f"{path} is a zip archive, but holds no Keras network (config.json).")
+        found = set(_class_names(json.loads(archive.read("config.json"))))
+    if unsafe := found & UNSAFE:
+        raise ValueError(
+            f"{path} holds a layer {', '.join(sorted(unsafe))}, which runs code or reads files of "
+            "its maker's choice: build the network without it."
+        )
+
+
+def _class_names(config) -> Iterator[str]:
+    """Names of all classes in a network's configuration, however deep."""
+    if isinstance(config, dict):
+        yield str(config.get("class_name"))
+    inside = config.values() if isinstance(config, dict) else config
+    for one in inside if isinstance(config, dict | list) else ():
+        yield from _class_names(one)
+
+
+def _check_network(path: Path, model: keras.Model, facts: Facts) -> None:
+    shapes = model.input_shape, model.output_shape
+    layout = layout_of(model, facts=facts)
+    reads = (None, layout.shape[0], *facts.size, layout.shape[1])
+    probability = getattr(model.layers[-1], "activation", None) is keras.activations.sigmoid
+    if shapes != (reads, (None, 1)) or not probability:
+        raise ValueError(
+            f"{path} is no network for clips: by its facts it reads {reads[1:]} (slices, height, "
+            f"width, channels) and must give one probability, by a sigmoid; it reads "
+            f"{shapes[0]} and gives {shapes[1]}{'' if probability else ', without a sigmoid'}."
+        )
 
 
 def _load_published(name: str) -> keras.Model:
@@ -288,24 +386,20 @@ def _load_published(name: str) -> keras.Model:
     return model
 
 
-def layout_of(model: keras.Model) -> ClipLayout:
-    """The clips a network reads, told from the shape of its input.
-
-    Three slices of three channels are the motion channels of our own networks; anything else is
-    the study's time-channels.
+def layout_of(model: keras.Model, fps: float = USUAL_FPS, facts: Facts | None = None) -> ClipLayout:
+    """The clips a network reads in a film of a rate, by its facts.
 
     Raises
     ------
     ValueError
-        If it does not read clips.
+        If it has no facts.
     """
-    if len(model.input_shape) != 5:
-        raise ValueError(
-            f"The network must read clips (slices, H, W, channels); got {model.input_shape[1:]}."
-        )
-    _, n_slices, _, _, channels = model.input_shape
-    layout = motion_channels()
-    return layout if layout.shape == (n_slices, channels) else time_channels(n_slices, channels)
+    known = facts or getattr(model, "facts", None)
+    if known is None:
+        raise ValueError(f"{model.name!r} has no facts: say what clips it reads, as layout.")
+    frames = [[round(moment * USUAL_FPS, 3) for moment in one] for one in known.moments]
+    offsets = tuple(tuple((-frames_back(one, fps)).tolist()) for one in frames)
+    return ClipLayout(offsets, known.mix)
 
 
 def undo_class_weights(model: keras.Model, weights: dict[int, float]) -> None:

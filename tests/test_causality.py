@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from moving_fish import film
 
-from fishlib.clips import motion_channels
+from fishlib.clips import motion_channels, time_channels
 from fishlib.forecasters.networks import forecast_film
 from fishlib.forecasters.rules import hard_baseline, level, published_baseline
 from fishlib.models import (
@@ -23,17 +23,18 @@ LAYOUT = motion_channels()
 
 
 def _from_video(build, mode="exact", layout=None):
-    shape = (4, *SIZE, 3) if layout is None else (3, *SIZE, 3)
+    layout = layout or time_channels(4, 3)
+    shape = (layout.shape[0], *SIZE, layout.shape[1])
     keras.utils.set_random_seed(0)
     model = build(shape)
     if mode == "exact":
         return lambda frames: forecast_film(model, frames, layout)
-    return lambda frames: LiveForecaster(model, mode).forecast_film(frames, progress=False)
+    return lambda frames: LiveForecaster(model, mode, layout).forecast_film(frames, progress=False)
 
 
 def _live(frames):
     keras.utils.set_random_seed(0)
-    live = LiveForecaster(build_upbeat_snowflake((4, *SIZE, 3)))
+    live = LiveForecaster(build_upbeat_snowflake((4, *SIZE, 3)), layout=time_channels(4, 3))
     return np.array([live.push(frame) for frame in frames])
 
 

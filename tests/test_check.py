@@ -8,11 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fishlib.clips import motion_channels
+from fishlib.facts import Facts
 from fishlib.forecasters.check import check_forecaster
 from fishlib.forecasters.networks import MotionLSTM, Network, Plan, SavedNetwork
 from fishlib.forecasters.regressions import PastMotion
 from fishlib.forecasters.rules import hard_baseline, level, rules
-from fishlib.models import NETWORKS
+from fishlib.models import NETWORKS, moments_of, save_network
 from fishlib.questions import label_bursts
 
 PARTS = {"train": slice(0, 900), "validation": slice(900, 1400)}
@@ -77,7 +79,9 @@ def test_networks_keep_the_contract(recording, name, tmp_path):
 
 def test_a_saved_network_keeps_the_contract(recording, tmp_path):
     keras.utils.set_random_seed(0)
-    NETWORKS["motion_cnn"]((3, 12, 16, 3)).save(tmp_path / "net.keras")
+    layout = motion_channels()
+    facts = Facts(30.0, moments_of(layout), (12, 16), layout.mix)
+    save_network(NETWORKS["motion_cnn"]((3, 12, 16, 3)), tmp_path / "net.keras", facts)
     saved = SavedNetwork(tmp_path / "net.keras")
     assert saved.fit(recording, None, None, tmp_path) is saved
     check_forecaster(saved, recording, slice(0, None, 7))

@@ -1,5 +1,6 @@
 """Networks as forecasters: plans, films of another size, the LSTM on the motion."""
 
+import pickle
 from types import SimpleNamespace
 
 import keras
@@ -9,6 +10,7 @@ import pytest
 
 from fishlib import evaluation
 from fishlib.clips import class_weights, clip_at, motion_channels, time_channels
+from fishlib.facts import Facts, add_facts, read_facts
 from fishlib.forecasters.networks import (
     MotionLSTM,
     Network,
@@ -16,28 +18,16 @@ from fishlib.forecasters.networks import (
     SavedNetwork,
     forecast_film,
 )
-from fishlib.models import NETWORKS, layout_of, load_network
+from fishlib.models import NETWORKS, moments_of, save_network
 from fishlib.questions import label_bursts
 from fishlib.recording import open_recording
 
-
-def test_the_layout_is_told_from_the_input():
-    ours = NETWORKS["motion_convlstm"]((3, 12, 16, 3))
-    study = NETWORKS["upbeat_snowflake"]((5, 12, 16, 4))
-    assert layout_of(ours) == motion_channels()
-    assert layout_of(study) == time_channels(5, 4)
-    with pytest.raises(ValueError, match="must read clips"):
-        layout_of(keras.Sequential([keras.Input((7,)), keras.layers.Dense(1)]))
+LAYOUT = motion_channels()
 
 
 @pytest.mark.parametrize("name", ["motion_convlstm", "motion_cnn"])
-def test_our_networks_are_small_and_alike_and_come_back_from_disk(name, tmp_path):
-    model = NETWORKS[name]()
-    assert 45_000 < model.count_params() < 56_000
-    model.save(tmp_path / "net.keras")
-    again = load_network(str(tmp_path / "net.keras"))
-    clips = np.random.default_rng(0).random((2, 3, 60, 80, 3), np.float32)
-    np.testing.assert_array_equal(model.predict_on_batch(clips), again.predict_on_batch(clips))
+def test_our_networks_are_small_and_alike(name):
+    assert 45_000 < NETWORKS[name]().count_params() < 56_000
 
 
 @pytest.fixture(scope="module")
@@ -47,11 +37,11 @@ def frames():
 
 def test_a_film_is_forecast_clip_by_clip(frames):
     model = NETWORKS["motion_cnn"]((3, 12, 16, 3))
-    forecast = forecast_film(model, frames, batch_size=16)
+    forecast = forecast_film(model, frames, LAYOUT, batch_size=16)
     assert np.isnan(forecast[:20]).all()
-    one_by_one = [float(model(clip_at(frames, t, motion_channels())[None])[0, 0]) for t in (20, 59)]
+    one_by_one = [float(model(clip_at(frames, t, LAYOUT)[None])[0, 0]) for t in (20, 59)]
     np.testing.assert_allclose(forecast[[20, 59]], one_by_one, atol=1e-6)
-    some = forecast_film(model, frames, at=slice(10, 30))
+    some = forecast_film(model, frames, LAYOUT, slice(10, 30))
     assert np.flatnonzero(np.isfinite(some)).tolist() == list(range(20, 30))
     np.testing.assert_allclose(some[20:30], forecast[20:30], atol=1e-6)
 
@@ -59,16 +49,18 @@ def test_a_film_is_forecast_clip_by_clip(frames):
 def test_no_forecast_reaches_across_a_border(frames):
     model = NETWORKS["motion_cnn"]((3, 12, 16, 3))
     pieces = pd.DataFrame({"film": "film", "start": [0, 25], "stop": [25, 60]})
-    forecast = forecast_film(model, frames, pieces=pieces)
+    forecast = forecast_film(model, frames, LAYOUT, pieces=pieces)
     assert np.flatnonzero(np.isfinite(forecast)).tolist() == [*range(20, 25), *range(45, 60)]
 
 
 def test_frames_come_at_the_size_the_network_reads(tmp_path, monkeypatch):
     film = open_recording("simulated", minutes=0.1, cache_dir=tmp_path, progress=False)
-    NETWORKS["upbeat_snowflake"]((3, 120, 160, 4)).save(tmp_path / "study.keras")
+    layout = time_channels(3, 4)
+    facts = Facts(30.0, moments_of(layout), (120, 160))
+    save_network(NETWORKS["upbeat_snowflake"]((3, 120, 160, 4)), tmp_path / "study.keras", facts)
     saved = SavedNetwork(tmp_path / "study.keras")
     large = film.excerpt(0, len(film.frames))[:, 1::2, 1::2]
-    expected = forecast_film(saved.model, large, at=slice(100, 110))
+    expected = forecast_film(saved.model, large, layout, slice(100, 110))
     np.testing.assert_allclose(saved.forecast(film, slice(100, 110)), expected, atol=1e-6)
 
 
@@ -96,7 +88,8 @@ def test_class_weights_are_taken_out_of_the_odds(tmp_path):
     plan = Plan("motion_cnn", epochs=1, steps_per_epoch=4, class_weighting=True)
     network = Network(plan).fit(film, question, parts, tmp_path)
     weights = class_weights(question[:250])
-    inflated = forecast_film(load_network(tmp_path / "best.keras"), film.frames)
+    inflated = keras.models.load_model(tmp_path / "best.keras")
+    inflated = forecast_film(inflated, film.frames, LAYOUT)
     np.testing.assert_allclose(
         network.forecast(film), evaluation.undo_class_weights(inflated, weights), atol=1e-6
     )
@@ -104,6 +97,34 @@ def test_class_weights_are_taken_out_of_the_odds(tmp_path):
     np.testing.assert_allclose(kept, network.forecast(film), atol=1e-6)
     again = Network(plan).fit(film, question, parts, tmp_path)  # once, however often it is resumed
     np.testing.assert_allclose(again.forecast(film), kept, atol=1e-6)
+
+
+def test_a_network_carries_its_facts(tmp_path):
+    """What it reads and from what it learned, in seconds, also from another process."""
+    rng = np.random.default_rng(0)
+    film = SimpleNamespace(
+        frames=rng.integers(0, 255, (200, 12, 16), dtype=np.uint8), motion=rng.random(200) / 1e3,
+        fps=15.0, name="pond", method="area", asked={"name": "onset", "horizon": 1.5},
+    )  # fmt: skip
+    question = (np.arange(200) % 5 == 0).astype(np.int8)
+    parts = {"train": slice(0, 120), "validation": slice(120, 200)}
+    plan = Plan("motion_cnn", epochs=1, steps_per_epoch=2, class_weighting=True, seed=4)
+    network = Network(plan).fit(film, question, parts, tmp_path)
+    facts = read_facts(tmp_path / "network.keras")
+    assert (facts.fps, facts.size, facts.seed, facts.method) == (15.0, (12, 16), 4, "area")
+    assert facts.question == {"name": "onset", "horizon": 1.5}
+    assert facts.data["film"] == "pond" and facts.data["rate"] == [15.0] * 3
+    np.testing.assert_allclose(facts.moments[0], np.array([20, 17, 16]) / 30, atol=1e-6)
+    np.testing.assert_allclose(list(facts.class_weights.values()), [0.2, 0.8])
+    assert facts.weights_taken_out
+    first = int(np.flatnonzero(np.isfinite(network.forecast(film)))[0])
+    assert first == 10  # 20/30 s at 15 frames a second
+    there = pickle.loads(pickle.dumps(network))
+    np.testing.assert_allclose(there.forecast(film), network.forecast(film), atol=1e-6)
+    saved = SavedNetwork(tmp_path / "network.keras").forecast(film)
+    np.testing.assert_allclose(saved, network.forecast(film), atol=1e-6)
+    add_facts(tmp_path / "network.keras", threshold=0.3)
+    assert read_facts(tmp_path / "network.keras").threshold == 0.3
 
 
 def test_the_lstm_learns_and_reads_its_own_piece_only(tmp_path):
@@ -131,4 +152,4 @@ def test_what_is_missing_is_said(frames, tmp_path):
         with pytest.raises(ValueError, match="too short to be split"):
             forecaster.fit(film, np.zeros(60, np.int8), None, tmp_path)
     with pytest.raises(ValueError, match="shrink the film"):
-        forecast_film(NETWORKS["motion_cnn"](), frames)
+        forecast_film(NETWORKS["motion_cnn"](), frames, LAYOUT)

@@ -9,13 +9,14 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from fishlib.forecasters.regressions import (
     KINDS,
-    N_LAGS,
     PastMotion,
     Regressions,
     motion_features,
 )
 from fishlib.questions import label_bursts
+from fishlib.spans import frames_in
 
+N_LAGS = 119
 PARTS = {"train": slice(0, 1500), "validation": slice(1500, 2500)}
 
 
@@ -45,6 +46,17 @@ def test_features_equal_a_loop(film):
         place = (past[0] - window.min()) / np.ptp(window)
         expected = [window.mean(), window.min(), window.max(), window.std(), place]
         np.testing.assert_allclose(features[t, 119 + 10 : 119 + 15], expected)
+
+
+def test_spans_are_seconds_whatever_the_rate(film):
+    """At 15 frames a second 4 s are 60 frames: half the lags, the same nine windows."""
+    n_lags = frames_in("lags", 15.0)
+    features = motion_features(film.motion, fps=15.0)
+    assert features.shape[1] == n_lags + 5 * 9 + 2 and n_lags in (59, 60)
+    assert np.isnan(features[n_lags - 1]).all() and np.isfinite(features[n_lags]).all()
+    slow = SimpleNamespace(motion=film.motion, fps=15.0)
+    fitted = PastMotion("logistic").fit(slow, label_bursts(film.motion), PARTS)
+    assert np.flatnonzero(np.isfinite(fitted.forecast(slow)))[0] == n_lags
 
 
 def test_frames_can_be_asked_for(film, question):

@@ -1,7 +1,12 @@
 """Calls side by side: their results, their errors, their cores, and a film that is not copied."""
 
 import os
+import signal
+import subprocess
+import sys
+import time
 from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,7 +15,7 @@ import pytest
 
 from fishlib.forecasters.networks import MotionLSTM
 from fishlib.questions import label_bursts
-from fishlib.training.side_by_side import side_by_side
+from fishlib.training.side_by_side import end_with_parent, side_by_side
 
 
 def whoami(number):
@@ -52,6 +57,42 @@ def test_an_error_is_raised_here():
         side_by_side({1: refuse, 2: refuse}, n_jobs=2)
 
 
+def never_ends(folder):
+    """Leave a note of this process, and work on."""
+    (folder / str(os.getpid())).touch()
+    while True:
+        time.sleep(0.1)
+
+
+def run_two_that_never_end(folder):
+    side_by_side(dict.fromkeys("ab", partial(never_ends, folder)), n_jobs=2)
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGKILL"])
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
+def test_workers_end_with_their_parent(tmp_path, name):
+    parent = subprocess.Popen([sys.executable, __file__, str(tmp_path)], stderr=subprocess.DEVNULL)
+    while len(workers := list(tmp_path.iterdir())) < 2:
+        assert parent.poll() is None
+        time.sleep(0.1)
+    workers = [psutil.Process(int(path.name)) for path in workers]
+    parent.send_signal(getattr(signal, name))
+    parent.wait(timeout=120)
+    _, alive = psutil.wait_procs(workers, timeout=120)
+    for one in alive:
+        one.kill()
+    assert not alive
+
+
+def test_the_watch_goes_on_while_the_parent_lives(monkeypatch):
+    looks, ended = [], []
+    monkeypatch.setattr(time, "sleep", lambda every: looks.append(every))
+    parents = iter([os.getppid()] * 3 + [1])  # then it is the child of another
+    monkeypatch.setattr(os, "getppid", lambda: next(parents))
+    end_with_parent(every=7, end=ended.append)
+    assert looks == [7, 7, 7] and ended == [1]
+
+
 def test_a_mapped_film_stays_mapped(tmp_path):
     film = np.full((50, 60, 80), 3, np.uint8)
     np.save(tmp_path / "film.npy", film)
@@ -79,3 +120,7 @@ def test_a_training_gives_the_same_beside_another_as_alone(tmp_path, capsys):
     np.testing.assert_array_equal(forecast, twin.forecast(film, slice(100, 400)))
     alone = lstm.fit(*told, tmp_path / "alone")
     np.testing.assert_allclose(alone.forecast(film)[119:400], forecast[119:400], atol=1e-4)
+
+
+if __name__ == "__main__":
+    run_two_that_never_end(Path(sys.argv[1]))

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from moving_fish import film
 
-from fishlib.clips import motion_channels
+from fishlib.clips import motion_channels, time_channels
 from fishlib.forecasters.networks import forecast_film
 from fishlib.models import (
     build_motion_convlstm,
@@ -36,8 +36,11 @@ def _by_hand(model, frames):
     return p
 
 
-def streamed(model, frames):
-    return LiveForecaster(model, "streaming").forecast_film(frames, progress=False)
+LAYOUT = time_channels(N_SLICES, CHANNELS)
+
+
+def streamed(model, frames, layout=LAYOUT):
+    return LiveForecaster(model, "streaming", layout).forecast_film(frames, progress=False)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +51,7 @@ def frames():
 @pytest.mark.parametrize("build", [build_upbeat_snowflake, build_visionary_serenity])
 def test_exact_equals_clips_cut_by_hand(build, frames):
     model = _network(build)
-    p = forecast_film(model, frames)
+    p = forecast_film(model, frames, LAYOUT)
     assert p.dtype == np.float64
     assert np.nanstd(p) > 1e-5
     np.testing.assert_allclose(p, _by_hand(model, frames), rtol=0, atol=1e-6)
@@ -57,10 +60,10 @@ def test_exact_equals_clips_cut_by_hand(build, frames):
 @pytest.mark.parametrize("mode", ["exact", "streaming"])
 def test_live_forecaster_equals_the_whole_film(mode, frames):
     model = _network(build_visionary_serenity)
-    live = LiveForecaster(model, mode)
+    live = LiveForecaster(model, mode, LAYOUT)
     pushed = [live.push(frame) for frame in frames]
     assert all(isinstance(p, float) for p in pushed)
-    whole = forecast_film(model, frames) if mode == "exact" else streamed(model, frames)
+    whole = forecast_film(model, frames, LAYOUT) if mode == "exact" else streamed(model, frames)
     np.testing.assert_allclose(pushed, whole, rtol=0, atol=1e-6)
     live.reset()
     np.testing.assert_array_equal([live.push(frame) for frame in frames], pushed)
@@ -101,7 +104,7 @@ def test_other_layouts_in_exact_mode(frames):
 
 
 def test_memory_does_not_grow(frames):
-    live = LiveForecaster(_network(), "streaming")
+    live = LiveForecaster(_network(), "streaming", LAYOUT)
     size = live._ring.nbytes
     for _ in range(3):
         for frame in frames:
@@ -112,7 +115,7 @@ def test_memory_does_not_grow(frames):
 
 def test_chosen_frames_only(frames):
     model = _network()
-    some = forecast_film(model, frames, at=np.array([3, 15, 30]))
+    some = forecast_film(model, frames, LAYOUT, np.array([3, 15, 30]))
     assert np.flatnonzero(~np.isnan(some)).tolist() == [15, 30]
     np.testing.assert_allclose(some[30], _by_hand(model, frames)[30], atol=1e-6)
 
@@ -122,7 +125,7 @@ def test_published_network_streams_within_a_thousandth(published):
     frames = film(1000)
     at = np.arange(119, 1000, 45)
     exact = forecast_film(model, frames, at=at)[at]
-    near = streamed(model, frames)[at]
+    near = streamed(model, frames, None)[at]
     assert np.abs(near - exact).mean() <= 1e-3
     np.testing.assert_array_equal(near > 0.5, exact > 0.5)
 
@@ -132,9 +135,9 @@ def test_bad_input_is_refused_in_one_sentence(frames):
     with pytest.raises(ValueError, match="exact, streaming"):
         LiveForecaster(model, "fast")
     with pytest.raises(ValueError, match="uint8 frames of"):
-        LiveForecaster(model).push(np.zeros(SIZE))
+        LiveForecaster(model, layout=LAYOUT).push(np.zeros(SIZE))
     with pytest.raises(ValueError, match="shrink the film"):
-        forecast_film(model, np.zeros((30, 120, 160), np.uint8))
+        forecast_film(model, np.zeros((30, 120, 160), np.uint8), LAYOUT)
     with pytest.raises(ValueError, match="use exact mode"):
         LiveForecaster(model, "streaming", motion_channels())
 
@@ -151,6 +154,8 @@ def test_networks_that_cannot_stream_are_refused():
         [keras.Input((4, 24, 32, 3)), keras.layers.ConvLSTM2D(2, 3, return_sequences=True)]
     )
     flat = keras.Sequential([keras.Input((4, 24, 32, 3)), keras.layers.Flatten()])
-    for model in (joins_steps, reads_all, flat, build_motion_convlstm((3, 24, 32, 3))):
+    for model in (joins_steps, reads_all, flat, build_motion_convlstm((4, 24, 32, 3))):
         with pytest.raises(ValueError, match="use exact mode"):
-            LiveForecaster(model, "streaming")
+            LiveForecaster(model, "streaming", LAYOUT)
+    with pytest.raises(ValueError, match="has no facts: say what clips it reads"):
+        LiveForecaster(reads_all)

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from fishlib import tank
+from fishlib.clips import motion_channels
+from fishlib.facts import Facts
 from fishlib.forecasters.networks import forecast_film
 from fishlib.forecasters.rules import published_baseline
-from fishlib.models import build_motion_convlstm, load_network
+from fishlib.models import build_motion_convlstm, load_network, moments_of, save_network
 from fishlib.motion import measure_motion
 from fishlib.questions import suggest_min_range
 from fishlib.streaming import LiveForecaster
@@ -26,7 +28,8 @@ def watched(tmp_path_factory):
     frames = tank.simulate_film(tank.TankConfig(), 1, N_FRAMES).frames
     film = write_video(folder / "film.avi", frames)
     network = build_motion_convlstm((3, 60, 80, 3))
-    network.save(folder / "network.keras")
+    facts = Facts(30.0, moments_of(motion_channels()), (60, 80), motion_channels().mix)
+    save_network(network, folder / "network.keras", facts)
     out = folder / "seen.mp4"
     result = watch(film, folder / "network.keras", out=out, threshold=0.0, progress=False)
     return folder, frames, network, result
@@ -35,7 +38,7 @@ def watched(tmp_path_factory):
 def test_the_forecast_is_that_of_the_whole_film(watched):
     _, frames, network, result = watched
     clips = shrink(frames, (60, 80), "area")
-    expected = forecast_film(network, clips)
+    expected = forecast_film(network, clips, motion_channels())
     assert np.isfinite(expected).sum() > 20
     assert np.allclose(result["forecast"], expected, atol=1e-5, equal_nan=True)
 

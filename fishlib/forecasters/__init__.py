@@ -9,6 +9,7 @@ recording into another. :func:`fishlib.forecasters.check.check_forecaster` tests
 
 import pandas as pd
 
+from fishlib.spans import USUAL_FPS
 from fishlib.splits import whole
 
 
@@ -16,6 +17,11 @@ def pieces_of(recording) -> pd.DataFrame:
     """The pieces of a recording, within which time runs on; one where it names none."""
     pieces = getattr(recording, "pieces", None)
     return whole(len(recording.motion)) if pieces is None else pieces
+
+
+def rate_of(recording) -> float:
+    """Frames a second of a recording; 30 where it names none."""
+    return getattr(recording, "fps", None) or USUAL_FPS
 
 
 def check_parts(parts: dict[str, slice] | None) -> None:

@@ -17,19 +17,21 @@ from fishlib.clips import (
     motion_channels,
     time_channels,
 )
-from fishlib.files import write_atomically
-from fishlib.forecasters import check_parts, pieces_of, stretches_of
-from fishlib.forecasters.regressions import N_LAGS
+from fishlib.facts import Facts, what_is_seen
+from fishlib.forecasters import check_parts, pieces_of, rate_of, stretches_of
 from fishlib.models import (
     NETWORKS,
     build_motion_lstm,
     check_size,
     layout_of,
     load_network,
+    moments_of,
+    save_network,
     undo_class_weights,
 )
 from fishlib.motion import behind
 from fishlib.recording import at_size
+from fishlib.spans import frames_in
 from fishlib.splits import frames_with_past
 from fishlib.training import hash_arrays, train, warmup_cosine
 
@@ -100,6 +102,7 @@ class Network:
     learns: str | None = None
     model: keras.Model | None = field(default=None, repr=False)
     history: pd.DataFrame | None = field(default=None, repr=False)
+    facts: Facts | None = field(default=None, repr=False)
     trained = False
     effort = 2
 
@@ -140,9 +143,10 @@ class Network:
             If there are no parts, or one holds one class only.
         """
         plan, frames, pieces = self.plan, recording.frames, pieces_of(recording)
+        layout = plan.layout.at_rate(rate_of(recording))
         check_parts(parts)
         weights = class_weights(question[parts["train"]]) if plan.class_weighting else None
-        common = {"layout": plan.layout, "weights": weights, "pieces": pieces, "seed": plan.seed}
+        common = {"layout": layout, "weights": weights, "pieces": pieces, "seed": plan.seed}
         data = ClipDataset(
             frames, question, parts["train"], batch_size=plan.batch_size, flips=plan.flips,
             shuffle=True, max_samples=plan.steps_per_epoch * plan.batch_size or None, **common,
@@ -156,14 +160,37 @@ class Network:
             return keras.optimizers.Adam(rate, clipnorm=1.0 if plan.anneal else None)
 
         settings = {"parts": parts, "shape": frames.shape, "data": hash_arrays(question)}
+        settings["fps"] = rate_of(recording)
         self.model, self.history = train(
             partial(plan.build, frames.shape[1:]), data, validation, folder, plan.epochs, optimizer,
             seed=plan.seed, settings=asdict(plan) | settings, progress=progress, **options,
         )  # fmt: skip
         if weights:
             undo_class_weights(self.model, weights)
-        write_atomically(Path(folder) / "network.keras", self.model.save)
+        self.model.facts = self.facts = self._facts(recording, parts["train"], weights)
+        save_network(self.model, Path(folder) / "network.keras", self.facts)
         return self
+
+    def __setstate__(self, state: dict) -> None:
+        self.__dict__.update(state)
+        if self.model is not None:
+            self.model.facts = self.facts  # Keras does not pickle them
+
+    def _facts(self, recording, part: slice, weights: dict | None) -> Facts:
+        """What the network has to carry with it."""
+        preparation = getattr(recording, "preparation", None)
+        return Facts(
+            fps=rate_of(recording),
+            moments=moments_of(self.plan.layout),
+            size=recording.frames.shape[1:],
+            mix=self.plan.layout.mix,
+            method=getattr(recording, "method", None),
+            preparation=preparation and preparation.settings(),
+            question=getattr(recording, "asked", None),
+            data={"film": getattr(recording, "name", None), **what_is_seen(recording, part)},
+            seed=self.plan.seed,
+            class_weights=weights,
+        )
 
     def forecast(self, recording, at: slice | np.ndarray | None = None) -> np.ndarray:
         """Probability at each frame, float64 (T,); see ``fishlib.forecasters``.
@@ -172,17 +199,18 @@ class Network:
         """
         size = tuple(self.model.input_shape[2:4])
         film = recording if recording.frames.shape[1:] == size else at_size(recording, size)
-        layout = None if self.trained else self.plan.layout
+        layout = layout_of(self.model, rate_of(recording))
         return forecast_film(self.model, film.frames, layout, at, pieces_of(recording))
 
 
 class SavedNetwork(Network):
-    """A network trained elsewhere: the path of a ``.keras`` file, or a published name."""
+    """A network trained elsewhere: see :func:`fishlib.models.load_network`."""
 
     trained = True
 
-    def __init__(self, name: str | Path):
-        super().__init__(model=load_network(name))
+    def __init__(self, name: str | Path, facts: str | Path | None = None):
+        super().__init__(model=load_network(name, facts))
+        self.facts = self.model.facts
 
     def fit(self, *_, **__) -> "SavedNetwork":
         """Nothing is learned."""
@@ -209,7 +237,8 @@ def forecast_film(
     frames : uint8 array (T, H, W)
         May be memory-mapped.
     layout : ClipLayout, optional
-        What the network's clips are made of; None tells it from the network.
+        What the network's clips are made of; None takes the facts of the network, for a film of
+        30 frames a second.
     at : slice or index array, optional
         Frames to forecast; None takes all.
     pieces : DataFrame, optional
@@ -239,12 +268,12 @@ def forecast_film(
 
 
 class PastDataset(Samples):
-    """Batches of the past motion: the last 119 values before each frame.
+    """Batches of the past motion: the last values before each frame.
 
     Parameters
     ----------
-    motion : float array (T,)
-        Standardised.
+    past : float array (T, n)
+        The standardised motion before each frame, oldest first.
     label : int8 array (T,)
     frames : int array (n,)
         Frames used, each with its past.
@@ -252,8 +281,8 @@ class PastDataset(Samples):
         As of :class:`fishlib.clips.Samples`.
     """
 
-    def __init__(self, motion: np.ndarray, label: np.ndarray, frames: np.ndarray, **order):
-        self.past, self.label = behind(motion, N_LAGS), label
+    def __init__(self, past: np.ndarray, label: np.ndarray, frames: np.ndarray, **order):
+        self.past, self.label = past, label
         super().__init__(frames, **order)
 
     @property
@@ -297,11 +326,13 @@ class MotionLSTM:
         told = {part: stretches_of(recording, parts, part) for part in ("train", "validation")}
         motion = np.concatenate([recording.motion[one] for one in told["train"]])
         self.scale = float(np.mean(motion)), float(np.std(motion)) or 1.0
+        past = self._past(recording)  # (T, 119)
+        n_lags = past.shape[1]
 
         def dataset(part: str, **order) -> PastDataset:
-            frames = np.concatenate([np.arange(s.start + N_LAGS, s.stop) for s in told[part]])
+            frames = np.concatenate([np.arange(s.start + n_lags, s.stop) for s in told[part]])
             asked = frames[question[frames] >= 0]
-            return PastDataset(self._scaled(recording), question, asked, seed=self.seed, **order)
+            return PastDataset(past, question, asked, seed=self.seed, **order)
 
         data = dataset("train", batch_size=64, shuffle=True, max_samples=self.samples_per_epoch)
 
@@ -314,22 +345,24 @@ class MotionLSTM:
             "data": hash_arrays(recording.motion, question),
         }
         self.model, self.history = train(
-            build_motion_lstm, data, dataset("validation", batch_size=512), folder, self.epochs,
-            optimizer, seed=self.seed, settings=settings, progress=progress, **options,
+            partial(build_motion_lstm, n_lags), data, dataset("validation", batch_size=512), folder,
+            self.epochs, optimizer, seed=self.seed, settings=settings, progress=progress, **options,
         )  # fmt: skip
         return self
 
     def forecast(self, recording, at: slice | np.ndarray | None = None) -> np.ndarray:
         """Probability at each frame, float64 (T,); see ``fishlib.forecasters``."""
-        past = behind(self._scaled(recording), N_LAGS)
+        past = self._past(recording)
         forecast = np.full(len(past), np.nan)
-        asked = frames_with_past(len(forecast), N_LAGS + 1, pieces_of(recording), at)
+        asked = frames_with_past(len(past), past.shape[1] + 1, pieces_of(recording), at)
         for start in range(0, len(asked), 1024):
             batch = asked[start : start + 1024]
             told = past[batch][..., None].astype(np.float32)  # (B, 119, 1), oldest first
             forecast[batch] = self.model.predict_on_batch(told)[:, 0]
         return forecast
 
-    def _scaled(self, recording) -> np.ndarray:
+    def _past(self, recording) -> np.ndarray:
+        """The standardised motion before each frame, float64 (T, 119)."""
         mean, deviation = self.scale
-        return (np.asarray(recording.motion) - mean) / deviation
+        scaled = (np.asarray(recording.motion) - mean) / deviation
+        return behind(scaled, frames_in("lags", rate_of(recording)))

@@ -1,6 +1,7 @@
 """Forecasters learned from the past of the motion: logistic regression and boosting."""
 
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from scipy.special import expit, logit
@@ -10,30 +11,33 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from fishlib.forecasters import pieces_of, stretches_of
+from fishlib.forecasters import pieces_of, rate_of, stretches_of
 from fishlib.forecasters.rules import published_baseline, time_since_burst
 from fishlib.motion import behind
+from fishlib.spans import USUAL_FPS, WINDOWS, frames_in
 from fishlib.splits import by_piece, frames_with_past
 
-N_LAGS = 119
-"""Past values of the motion known to a clip of 120 frames."""
-WINDOWS = (3, 5, 10, 20, 30, 45, 60, 90, 119)
 KINDS = {"logistic": ("logistic",), "boosting": ("boosting",), "both": ("logistic", "boosting")}
 """Kinds of forecaster, and the classifiers whose log-odds each averages."""
 
 
-def motion_features(motion: np.ndarray, at: slice | np.ndarray | None = None) -> np.ndarray:
+def motion_features(
+    motion: np.ndarray, at: slice | np.ndarray | None = None, fps: float = USUAL_FPS
+) -> np.ndarray:
     """What the past of the motion says at each frame.
 
     The last 119 values (newest first), and over nine windows of them the mean, minimum, maximum,
     standard deviation and the place of the last value between minimum and maximum; then the
-    published baseline and the time since the last burst (at most 600 frames).
+    published baseline and the time since the last burst (at most 600 frames). So many frames at 30
+    a second; in a film of another rate, as many as the same spans of time hold.
 
     Parameters
     ----------
     motion : float array (T,)
     at : slice or index array, optional
         Frames to describe; None takes all.
+    fps : float
+        Frames a second.
 
     Returns
     -------
@@ -41,12 +45,15 @@ def motion_features(motion: np.ndarray, at: slice | np.ndarray | None = None) ->
         The row of frame t reads ``motion[t - 119 : t]``; it is NaN for the first 119 frames.
     """
     frames = np.arange(len(motion))[slice(None) if at is None else at]
-    past = behind(motion, N_LAGS)[frames][:, ::-1]  # (n, 119), newest first
-    statistics = [_window_statistics(past[:, :width]) for width in WINDOWS]
-    elapsed = np.minimum(np.nan_to_num(time_since_burst(motion), nan=600), 600)
-    known = np.stack([published_baseline(motion), elapsed], axis=1)[frames]
+    n_lags, longest = frames_in("lags", fps), frames_in(20.0, fps)
+    past = behind(motion, n_lags)[frames][:, ::-1]  # (n, 119), newest first
+    widths = (frames_in(window, fps) for window in WINDOWS)
+    statistics = [_window_statistics(past[:, :width]) for width in widths]
+    elapsed = np.nan_to_num(time_since_burst(motion, fps=fps), nan=longest)
+    baseline = published_baseline(motion, frames_in("baseline", fps))
+    known = np.stack([baseline, np.minimum(elapsed, longest)], axis=1)[frames]
     features = np.concatenate([past, *statistics, known], axis=1)
-    features[frames < N_LAGS] = np.nan
+    features[frames < n_lags] = np.nan
     return features
 
 
@@ -87,14 +94,15 @@ class PastMotion:
         ValueError
             If there is no training part, or its labels hold one class only.
         """
-        stretches = stretches_of(recording, parts, "train")
-        asked = [np.flatnonzero(question[one][N_LAGS:] >= 0) + N_LAGS for one in stretches]
+        stretches, fps = stretches_of(recording, parts, "train"), rate_of(recording)
+        n_lags = frames_in("lags", fps)
+        asked = [np.flatnonzero(question[one][n_lags:] >= 0) + n_lags for one in stretches]
         every = max(1, round(sum(map(len, asked)) / self.max_frames))
         told = [(one, frames[::every]) for one, frames in zip(stretches, asked, strict=True)]
         label = np.concatenate([question[one][frames] for one, frames in told])
         if len(np.unique(label)) < 2:
             raise ValueError("The training labels hold one class only: nothing can be learned.")
-        features = [motion_features(recording.motion[one], frames) for one, frames in told]
+        features = [motion_features(recording.motion[one], frames, fps) for one, frames in told]
         features = np.concatenate(features)
         with threadpool_limits(1):  # boosting's threads slow each other down when cores are busy
             made = [_MAKERS[name](self.seed) for name in KINDS[self.kind]]
@@ -103,15 +111,15 @@ class PastMotion:
 
     def forecast(self, recording, at: slice | np.ndarray | None = None) -> np.ndarray:
         """Probability at each frame, float64 (T,); see ``fishlib.forecasters``."""
-        pieces = pieces_of(recording)
+        pieces, fps = pieces_of(recording), rate_of(recording)
         asked = np.zeros(len(recording.motion), bool)
-        asked[frames_with_past(len(asked), N_LAGS + 1, pieces, at)] = True
-        return by_piece(self._forecast_piece, pieces, recording.motion, asked)
+        asked[frames_with_past(len(asked), frames_in("lags", fps) + 1, pieces, at)] = True
+        return by_piece(partial(self._forecast_piece, fps), pieces, recording.motion, asked)
 
-    def _forecast_piece(self, motion: np.ndarray, asked: np.ndarray) -> np.ndarray:
+    def _forecast_piece(self, fps: float, motion: np.ndarray, asked: np.ndarray) -> np.ndarray:
         forecast = np.full(len(motion), np.nan)
         if asked.any():
-            features = motion_features(motion, np.flatnonzero(asked))
+            features = motion_features(motion, np.flatnonzero(asked), fps)
             with threadpool_limits(1):
                 sure = [c.predict_proba(features)[:, 1] for c in self.classifiers]
             forecast[asked] = expit(np.mean(logit(np.clip(sure, 1e-6, 1 - 1e-6)), axis=0))

@@ -9,9 +9,10 @@ from functools import partial
 import numpy as np
 from scipy.special import expit
 
-from fishlib.forecasters import pieces_of
+from fishlib.forecasters import pieces_of, rate_of
 from fishlib.motion import behind, recent_motion
 from fishlib.questions import is_burst
+from fishlib.spans import USUAL_FPS, frames_in
 from fishlib.splits import by_piece
 
 
@@ -29,11 +30,12 @@ def rules(recording, min_rise: float = 1e-3) -> dict[str, np.ndarray]:
     -------
     dict of name -> float64 array (T,)
     """
+    fps = rate_of(recording)
     named = {
         "level −ỹ[t−1]": level,
         "level +ỹ[t−1]": lambda motion: -level(motion),
-        "time since burst": partial(time_since_burst, min_rise=min_rise),
-        "published baseline": published_baseline,
+        "time since burst": partial(time_since_burst, min_rise=min_rise, fps=fps),
+        "published baseline": partial(published_baseline, window=frames_in("baseline", fps)),
     }
     pieces = pieces_of(recording)
     return {name: by_piece(rule, pieces, recording.motion) for name, rule in named.items()}
@@ -75,13 +77,15 @@ def hard_baseline(
     return np.where(np.isfinite(newest_first[:, -1]), fires.astype(float), np.nan)
 
 
-def time_since_burst(motion: np.ndarray, min_rise: float = 1e-3, width: int = 5) -> np.ndarray:
-    """Frames since the recent motion last stood ``min_rise`` above its running low of 45 frames.
+def time_since_burst(
+    motion: np.ndarray, min_rise: float = 1e-3, fps: float = USUAL_FPS
+) -> np.ndarray:
+    """Frames since the recent motion last stood ``min_rise`` above its running low of 1.5 s.
 
     NaN before the first burst. Known at frame t from motion[:t].
     """
-    recent = recent_motion(motion, width)
-    low = np.fmin.reduce(behind(np.append(recent, np.nan), 45)[1:], axis=1)  # recent[t] included
+    recent, window = recent_motion(motion, frames_in("calm", fps)), frames_in("rule", fps)
+    low = np.fmin.reduce(behind(np.append(recent, np.nan), window)[1:], axis=1)  # with recent[t]
     frames = np.arange(len(recent), dtype=float)
     last_burst = np.where(recent - low >= min_rise, frames, -np.inf)
     elapsed = frames - np.maximum.accumulate(last_burst)

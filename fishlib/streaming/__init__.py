@@ -13,6 +13,7 @@ from tqdm.auto import tqdm
 
 from fishlib.clips import ClipLayout, time_channels
 from fishlib.models import check_size, layout_of
+from fishlib.spans import USUAL_FPS
 
 _STEPWISE = (
     keras.layers.BatchNormalization,
@@ -148,7 +149,9 @@ class LiveForecaster:
     mode : {"exact", "streaming"}
         "streaming" is open to chains of ConvLSTMs that read time-channels.
     layout : ClipLayout, optional
-        What the network's clips are made of; None tells it from the network.
+        What the network's clips are made of; None takes the facts of the network.
+    fps : float
+        Frames a second, for these facts.
 
     Raises
     ------
@@ -156,10 +159,16 @@ class LiveForecaster:
         If the mode is unknown, or "streaming" does not suit the network.
     """
 
-    def __init__(self, model: keras.Model, mode: str = "exact", layout: ClipLayout | None = None):
+    def __init__(
+        self,
+        model: keras.Model,
+        mode: str = "exact",
+        layout: ClipLayout | None = None,
+        fps: float = USUAL_FPS,
+    ):
         if mode not in MODES:
             raise ValueError(f"mode is one of {', '.join(MODES)}; got {mode!r}.")
-        self.layout = layout or layout_of(model)
+        self.layout = layout or layout_of(model, fps)
         if mode == "streaming" and self.layout != time_channels(*self.layout.shape):
             raise ValueError("Streaming is for time-channels clips: use exact mode for others.")
         self.model = model

@@ -180,6 +180,7 @@ def watch(
     preparation: Preparation | str | Path | None = None,
     window: Callable[[np.ndarray], bool] | None = None,
     progress: bool = True,
+    facts: str | Path | None = None,
 ) -> dict[str, np.ndarray]:
     """Forecast a film frame by frame as if it were live, and show it with forecast and alarm.
 
@@ -211,6 +212,8 @@ def watch(
         Receives each picture uint8 (h, w, 3) and returns whether to go on.
     progress : bool
         Show a progress bar.
+    facts : path, optional
+        JSON file with the facts of a network that carries none, see :mod:`fishlib.facts`.
 
     Returns
     -------
@@ -220,7 +223,7 @@ def watch(
     """
     fps, frames = _open(film, preparation, minutes, fps)
     seen = Seen()
-    live, size = _forecaster(model, mode, fps, seen)
+    live, size = _forecaster(model, mode, fps, seen, facts)
     with until_stopped(frames) as going:
         pictures = live_pictures(
             tqdm(going, "watching", unit="frame", disable=not progress),
@@ -260,17 +263,19 @@ def until_stopped(frames: Iterator[np.ndarray]) -> Iterator[Iterator[np.ndarray]
             signal.signal(number, handler)
 
 
-def _forecaster(model, mode: str, fps: float, seen: Seen) -> tuple[Forecaster, tuple[int, int]]:
+def _forecaster(
+    model, mode: str, fps: float, seen: Seen, facts: str | Path | None
+) -> tuple[Forecaster, tuple[int, int]]:
     """What forecasts, and the size of the frames it reads."""
     try:
-        network = load_network(model)
+        network = load_network(model, facts)
     except PublishedUnavailable as error:
         print(
             f"{error} Meanwhile the forecast shown is that of the study's published baseline, "
             "which reads the motion alone, scaled to this film's own burst threshold."
         )
         return MotionBaseline(fps, seen), (60, 80)
-    return LiveForecaster(network, mode), tuple(network.input_shape[2:4])
+    return LiveForecaster(network, mode, fps=fps), tuple(network.input_shape[2:4])
 
 
 def _open(film, preparation, minutes, fps) -> tuple[float, Iterator[np.ndarray]]:

@@ -222,7 +222,7 @@ def _require_both_classes(name: str, data) -> None:
 
 
 EMPTY_HISTORY = pd.DataFrame(columns=["name", "epoch", "loss", "val_loss"])
-SEEN = ("frames", "motion", "fps", "name", "pieces")
+SEEN = ("frames", "motion", "fps", "name", "pieces", "preparation", "method")
 """What a forecaster sees of a recording when it is fitted."""
 
 
@@ -298,6 +298,7 @@ def fit_all(
     parts: dict[str, slice] | None,
     folder: str | Path,
     progress: bool = True,
+    about: dict[str, float] | None = None,
 ) -> Fitted:
     """Fit every rival on every question, side by side, the longest training first.
 
@@ -318,6 +319,8 @@ def fit_all(
         Each training gets a folder in it.
     progress : bool
         Show a bar over all epochs.
+    about : dict, optional
+        What the networks note of their question: ``horizon`` (seconds), ``min_range`` (c).
 
     Returns
     -------
@@ -342,10 +345,9 @@ def fit_all(
                 continue
             words = name if once else f"{name} {question}"
             own = Path(folder) / re.sub(r"\W+", "_", words).strip("_").lower()
-            fit = copy.deepcopy(rival).fit
-            calls[used[name, question]] = partial(
-                fit, seen, questions[once or question], parts, own
-            )
+            asked = {"name": once or question, **(about or {})}
+            told = (SimpleNamespace(**seen, asked=asked), questions[once or question], parts, own)
+            calls[used[name, question]] = partial(copy.deepcopy(rival).fit, *told)
             if getattr(rival, "epochs", None):
                 rounds[own] = rival.epochs
     fitted = side_by_side(calls, rounds=rounds if progress else None)

@@ -7,11 +7,13 @@ network leaves most of a second core idle.
 import os
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
+import psutil
 from joblib import Parallel, cpu_count, delayed
 from joblib.externals.loky import get_reusable_executor
 from tqdm.auto import tqdm
@@ -57,19 +59,42 @@ def _in_processes(calls: Iterable[Callable[[], object]], n_jobs: int) -> list:
         warnings.filterwarnings("ignore", message="A worker stopped while some jobs")
         try:
             pool = Parallel(n_jobs, backend="loky", initializer=_settle)
-            return pool(delayed(call)() for call in calls)
-        finally:
-            get_reusable_executor().shutdown(wait=True)
+            results = pool(delayed(call)() for call in calls)
+        except BaseException:  # also Ctrl-C: what still runs is of no use any more
+            get_reusable_executor().shutdown(wait=True, kill_workers=True)
+            raise
+        get_reusable_executor().shutdown(wait=True)
+        return results
 
 
 def _settle() -> None:
-    """Keep a new process to one core, and what is written below Python to itself."""
+    """Keep a new process to one core, and what is written below Python to itself.
+
+    It ends soon after its parent does, however that was ended.
+    """
+    threading.Thread(target=end_with_parent, daemon=True).start()
     os.environ.update({"TF_CPP_MIN_LOG_LEVEL": "3", **dict.fromkeys(TF_THREADS, "1")})
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)  # Python's own warnings still appear
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     os.close(nowhere)
+
+
+def end_with_parent(every: float = 1.0, end: Callable[[int], object] = os._exit) -> None:
+    """Watch the parent of this process, and end this one when it is gone.
+
+    Parameters
+    ----------
+    every : float
+        Seconds between two looks.
+    end : callable
+        Gets the exit code.
+    """
+    parent = psutil.Process().parent()
+    while parent is not None and os.getppid() == parent.pid and parent.is_running():
+        time.sleep(every)
+    end(1)
 
 
 def _has_gpu() -> bool:

@@ -1,0 +1,169 @@
+"""The facts of a network, which it carries in its ``.keras`` file: what it reads, what it learned.
+
+A ``.keras`` file is a zip archive; the facts are one more member of it, a JSON text. For a network
+made elsewhere they can be given as a JSON file of their own.
+"""
+
+import json
+import zipfile
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from fishlib import __version__
+from fishlib.files import plain, write_atomically
+from fishlib.spans import USUAL_FPS
+
+MEMBER = "fishlib.json"
+"""Name of the facts inside a ``.keras`` file."""
+WANTED = (
+    'give them as a JSON file, facts = "net.json", with at least "fps" (frames a second it was '
+    'trained at), "moments" (seconds before the current frame, a list for each slice of a clip) '
+    'and "size" (height and width of a frame)'
+)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What has to be known of a network to give it another film.
+
+    Attributes
+    ----------
+    fps : float
+        Frames a second of the films it was trained on, as kept.
+    moments : tuple of tuples of float
+        Seconds before the current frame, 0 or above: the frames of each slice of its clips.
+    size : (height, width)
+        Of a frame.
+    mix : tuple of tuples of float, optional
+        How a slice's frames become channels, see :class:`fishlib.clips.ClipLayout`.
+    method : str, optional
+        How frames are shrunk to that size.
+    preparation : dict, optional
+        Settings of :class:`fishlib.preparation.Preparation`.
+    question : dict, optional
+        What it was asked: ``name``, ``horizon`` (seconds), ``min_range`` (the smallest burst c).
+    data : dict, optional
+        What it was trained on: ``film``, ``frames``, and what :func:`what_is_seen` says.
+    seed : int, optional
+    class_weights : dict, optional
+        Weights of its training, still in its odds or ``weights_taken_out`` of them.
+    threshold : float, optional
+        Chosen on validation: alarms are raised from there on.
+    calibration : dict, optional
+        Chosen on validation.
+    package : str
+        What wrote it.
+    """
+
+    fps: float
+    moments: tuple[tuple[float, ...], ...]
+    size: tuple[int, int]
+    mix: tuple[tuple[float, ...], ...] | None = None
+    method: str | None = None
+    preparation: dict | None = None
+    question: dict | None = None
+    data: dict | None = None
+    seed: int | None = None
+    class_weights: dict | None = None
+    weights_taken_out: bool = True
+    threshold: float | None = None
+    calibration: dict | None = None
+    package: str = f"fishlib {__version__}"
+
+
+def read_facts(path: str | Path) -> Facts:
+    """The facts in a ``.keras`` file, or in a JSON file beside it.
+
+    Raises
+    ------
+    ValueError
+        If there are none, or they lack what has to be known.
+    """
+    path = Path(path)
+    if path.suffix == ".json":
+        text = path.read_text(encoding="utf-8-sig")
+    else:
+        with zipfile.ZipFile(path) as archive:
+            if MEMBER not in archive.namelist():
+                raise ValueError(f"{path} carries no facts of its training: {WANTED}.")
+            text = archive.read(MEMBER).decode("utf-8")
+    try:
+        told = json.loads(text)
+        known = {one.name: told[one.name] for one in fields(Facts) if one.name in told}
+        moments = tuple(tuple(abs(float(m)) for m in one) for one in told["moments"])
+        height, width = told["size"]
+        mix = told.get("mix") and tuple(tuple(map(float, row)) for row in told["mix"])
+        sure = {"fps": float(told["fps"]), "moments": moments, "mix": mix}
+        return Facts(**known | sure | {"size": (int(height), int(width))})
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ValueError(f"The facts in {path} cannot be read ({error!r}): {WANTED}.") from error
+
+
+def write_facts(path: str | Path, facts: Facts) -> None:
+    """Put facts into a ``.keras`` file, in the place of those that are there."""
+
+    def rewrite(part: Path) -> None:
+        with zipfile.ZipFile(path) as old, zipfile.ZipFile(part, "w") as new:
+            for member in old.infolist():
+                if member.filename != MEMBER:
+                    new.writestr(member, old.read(member))
+            text = json.dumps(plain(asdict(facts)), indent=1)
+            new.writestr(MEMBER, text, zipfile.ZIP_DEFLATED)
+
+    write_atomically(path, rewrite)
+
+
+def add_facts(path: str | Path, **facts: object) -> None:
+    """Add to the facts in a ``.keras`` file, such as a ``threshold`` chosen on validation."""
+    write_facts(path, replace(read_facts(path), **facts))
+
+
+LIT = 48
+"""Grey level from which on a pixel is taken for an animal's."""
+LOOKED_AT = 200
+"""Frames of a film that are looked at."""
+
+
+def what_is_seen(recording, part: slice = slice(None)) -> dict[str, list[float]]:
+    """What a film looks like: the 5th, 50th and 95th percentile of four things.
+
+    Parameters
+    ----------
+    recording : Recording
+    part : slice
+        Its frames.
+
+    Returns
+    -------
+    dict of three numbers
+        ``motion``; ``animal``, the area of what is lit and hangs together, a share of the frame;
+        ``light``, the grey level of what is lit; ``rate``, frames a second, three times.
+    """
+    frames = recording.frames[part]
+    frames = frames[:: max(1, len(frames) // LOOKED_AT)]
+    areas, lights = [], []
+    for frame in frames:
+        lit = frame >= LIT
+        _, _, stats, _ = cv2.connectedComponentsWithStats(lit.astype(np.uint8))
+        areas += (stats[1:, cv2.CC_STAT_AREA] / frame.size).tolist()
+        lights += frame[lit].tolist()
+    motion = np.asarray(recording.motion, float)[part]
+    looks = {"motion": motion[np.isfinite(motion)], "animal": areas, "light": lights}
+    looks["rate"] = [getattr(recording, "fps", None) or USUAL_FPS]
+    return {name: np.quantile(x, [0.05, 0.5, 0.95]).tolist() for name, x in looks.items() if len(x)}
+
+
+def remark_unseen(facts: Facts, recording) -> list[str]:
+    """A remark, with numbers, if a film looks like nothing that a network was trained on."""
+    found, known = what_is_seen(recording), facts.data or {}
+    unseen = [
+        f"{name} {found[name][1]:.3g} ({known[name][0]:.3g} to {known[name][2]:.3g} in training)"
+        for name in found
+        if name in known and not known[name][0] <= found[name][1] <= known[name][2]
+    ]
+    if not unseen:
+        return []
+    return [f"the network has seen no film like this: {', '.join(unseen)}."]
