@@ -158,6 +158,53 @@ def label_onsets(
     return np.where(recent <= level, label, -1).astype(np.int8)
 
 
+def label_alarms(
+    n_frames: int,
+    events: pd.DataFrame,
+    horizon: int = 45,
+    past: int = 120,
+    pieces: pd.DataFrame | None = None,
+) -> np.ndarray:
+    """The alarm's question, asked of every frame: does an onset begin within (t, t + horizon]?
+
+    The onset label asks calm frames whether motion rises above its recent mean; an event is one
+    rise with one beginning (:func:`find_onsets`), whatever the fish did before.
+
+    Parameters
+    ----------
+    n_frames : int
+        Length of the film, T.
+    events : DataFrame
+        With ``onset``, the frame at which each begins.
+    horizon : int
+        Frames looked ahead.
+    past : int
+        Frames a clip needs; the first ``past - 1`` frames are not labelled.
+    pieces : DataFrame, optional
+        As in :func:`label_bursts`.
+
+    Returns
+    -------
+    int8 array (T,)
+        1, 0, or -1 where the past or the future is too short.
+
+    Raises
+    ------
+    ValueError
+        If an event lies outside the film.
+    """
+    onset = events.onset.to_numpy()
+    if onset.size and not 0 <= onset.min() <= onset.max() < n_frames:
+        raise ValueError(
+            f"The events run from frame {onset.min()} to {onset.max()} and the film has {n_frames} "
+            "frames: count both from the same frame."
+        )
+    happens = np.zeros(n_frames, bool)
+    happens[onset] = True
+    so_far = np.cumsum(np.append(happens, np.zeros(horizon, bool)))
+    return _mark_unlabelled(so_far[horizon:] > so_far[:-horizon], horizon, past, pieces)
+
+
 def median_recent_motion(
     motion: np.ndarray, frames: slice | np.ndarray | None = None, width: int = 5
 ) -> float:

@@ -4,7 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fishlib.questions import label_bursts, label_onsets, median_recent_motion
+from fishlib.questions import (
+    label_alarms,
+    label_bursts,
+    label_onsets,
+    median_recent_motion,
+)
 
 
 def slow_bursts(motion, horizon, min_range, low_fraction, history):
@@ -90,3 +95,17 @@ def test_what_is_read_does_not_leave_a_piece():
         label = ask(motion, pieces=pieces)
         np.testing.assert_array_equal(label[:300], ask(motion[:300]))
         np.testing.assert_array_equal(label[300:], ask(motion[300:]))
+
+
+def test_an_alarm_is_asked_of_every_frame_and_counts_what_begins_after_it():
+    events = pd.DataFrame({"onset": [20, 21, 40]})
+    label = label_alarms(60, events, horizon=5, past=4)
+    asked = np.flatnonzero(label >= 0)
+    assert (asked[0], asked[-1]) == (3, 53)
+    slow = [any(t < e <= t + 5 for e in events.onset) for t in asked]
+    assert label[asked].tolist() == slow
+    pieces = pd.DataFrame({"film": "film", "start": [0, 30], "stop": [30, 60]})
+    cut = label_alarms(60, events, horizon=5, past=4, pieces=pieces)
+    assert (cut[24:33] == -1).all() and cut[33] == 0
+    with pytest.raises(ValueError, match="same frame"):
+        label_alarms(40, events)

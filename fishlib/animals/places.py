@@ -1,0 +1,441 @@
+"""Where each animal is at each frame: known in the tank, or found in the pixels.
+
+What a film shows (how many animals, their size, their light, which end is the head) is told from
+its first minutes and then fixed. From there on all is causal: a place at frame t is made of frames
+up to t alone.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
+
+import cv2
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from fishlib.files import code_version, save_arrays
+from fishlib.video import Account
+
+MOST = 40
+"""More animals than these cannot be told apart in a frame of 240 x 320."""
+LEAST_LIGHT = 0.3
+"""Share of an animal's light below which a blob is none."""
+CLEAR = 0.6
+"""Share of the clearest frames that must agree on the number of animals."""
+KEPT = 0.95
+"""Share of what is known of a head's end that is kept from frame to frame."""
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where the animals of a recording are.
+
+    Attributes
+    ----------
+    x, y, heading : float32 arrays (T, n)
+        Middle of each animal, px of a frame of 240 x 320 (y down), and the direction of its head,
+        rad from the x axis towards y. An animal keeps its column from frame to frame.
+    apart : bool array (T, n)
+        Whether it is seen for itself, not within a blob that it shares.
+    body : float
+        Length of an animal, px.
+    box : (float, float, float, float)
+        Least x, greatest x, least y, greatest y that animals reach, px.
+    reason : str
+        Why there are no animals (n = 0), in a sentence; empty otherwise.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    heading: np.ndarray
+    apart: np.ndarray
+    body: float = 1.0
+    box: tuple[float, float, float, float] = (0.0, 320.0, 0.0, 240.0)
+    reason: str = ""
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    @property
+    def n_animals(self) -> int:
+        """Number of animals."""
+        return self.x.shape[1]
+
+    def __str__(self) -> str:
+        if self.reason:
+            return self.reason
+        share = self.apart.all(axis=1).mean()
+        return (
+            f"{self.n_animals} animals, {self.body:.0f} px long, all seen apart on {share:.0%} of "
+            "frames"
+        )
+
+
+@dataclass(frozen=True)
+class Looks:
+    """What animals look like in a film, told from its first minutes.
+
+    Attributes
+    ----------
+    n_animals : int
+        How many there are; 0 where that cannot be told.
+    threshold : int
+        Grey level above which a pixel belongs to an animal.
+    light, length, width : float
+        Sum of the grey levels of an animal, and its size, px.
+    head : int
+        Sign of the skew of the light towards the head: -1 where the tail is the longer end.
+    reason : str
+        Why no number can be told.
+    """
+
+    n_animals: int = 0
+    threshold: int = 0
+    light: float = 0.0
+    length: float = 0.0
+    width: float = 0.0
+    head: int = -1
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Blobs:
+    """Connected bright pixels of a block of frames: one row a blob, in the order of frames.
+
+    Attributes
+    ----------
+    frame : int array (m,)
+    x, y, axis, length, width, light, skew : float arrays (m,)
+        Middle weighted by light, direction of the long axis (rad), size (px), sum of the grey
+        levels, skew of the light along the axis.
+    pixels : float array (p, 3)
+        Column, row and grey level of all pixels, those of a blob together.
+    first : int array (m + 1,)
+        Where the pixels of each blob begin.
+    """
+
+    frame: np.ndarray
+    x: np.ndarray
+    y: np.ndarray
+    axis: np.ndarray
+    length: np.ndarray
+    width: np.ndarray
+    light: np.ndarray
+    skew: np.ndarray
+    pixels: np.ndarray
+    first: np.ndarray
+
+
+def measure_blobs(frames: np.ndarray, threshold: int) -> Blobs:
+    """Find the connected bright pixels of frames uint8 (n, H, W) and measure them."""
+    bright = frames > threshold
+    blob, n_blobs, n_in = [], 0, []
+    for mask in bright:
+        n, labels = cv2.connectedComponents(mask.view(np.uint8))
+        blob.append(labels[mask] + (n_blobs - 1))
+        n_in.append(n - 1)
+        n_blobs += n - 1
+    blob = np.concatenate(blob)
+    order = np.argsort(blob, kind="stable")
+    blob = blob[order]
+    _, row, column = np.nonzero(bright)
+    x, y = column[order].astype(float), row[order].astype(float)
+    light = frames[bright][order].astype(float)
+
+    def total(of: np.ndarray) -> np.ndarray:
+        return np.bincount(blob, of, n_blobs)
+
+    whole = total(light)
+    middle_x, middle_y = total(light * x) / whole, total(light * y) / whole
+    right, down = x - middle_x[blob], y - middle_y[blob]
+    xx, yy, xy = (total(light * a) / whole for a in (right**2, down**2, right * down))
+    axis = 0.5 * np.arctan2(2 * xy, xx - yy)
+    along = right * np.cos(axis)[blob] + down * np.sin(axis)[blob]
+    spread, half = np.sqrt(((xx - yy) / 2) ** 2 + xy**2), (xx + yy) / 2
+    long, short = half + spread + 1 / 12, np.maximum(half - spread, 0) + 1 / 12
+    return Blobs(
+        frame=np.repeat(np.arange(len(frames)), n_in),
+        x=middle_x,
+        y=middle_y,
+        axis=axis,
+        length=np.sqrt(12 * long),  # of a rod with that spread
+        width=np.sqrt(12 * short),
+        light=whole,
+        skew=total(light * along**3) / whole / long**1.5,
+        pixels=np.stack([x, y, light], axis=1),
+        first=np.searchsorted(blob, np.arange(n_blobs + 1)),
+    )
+
+
+def tell_looks(blocks: Iterable[np.ndarray], n_animals: int | None = None) -> Looks:
+    """Tell from the first minutes of a film what its animals look like.
+
+    Parameters
+    ----------
+    blocks : iterable of uint8 arrays (n, 240, 320)
+        Prepared frames, in order.
+    n_animals : int, optional
+        How many there are, where it is known.
+    """
+    threshold, measured, n_frames = None, [], 0
+    for frames in blocks:
+        if threshold is None:
+            lit = frames[frames > 0]
+            if not lit.size:
+                continue
+            otsu, _ = cv2.threshold(lit, 0, 255, cv2.THRESH_OTSU)
+            threshold = max(4, round(otsu / 2))
+        blobs = measure_blobs(frames, threshold)
+        measured.append([blobs.frame + n_frames, *(getattr(blobs, k) for k in MEASURES)])
+        n_frames += len(frames)
+    if not measured or not sum(len(one[0]) for one in measured):
+        return Looks(reason="No animals are seen: the prepared frames are dark.")
+    frame, x, y, axis, length, width, light, skew = (
+        np.concatenate(column) for column in zip(*measured, strict=True)
+    )
+    order = np.argsort(light)
+    usual = light[order][np.searchsorted(np.cumsum(light[order]), light.sum() / 2)]
+    usual = np.median(light[(light > LEAST_LIGHT * usual) & (light < 1.5 * usual)])
+    one = light > LEAST_LIGHT * usual
+    count = np.bincount(frame[one], minlength=n_frames)
+    number, reason = (n_animals, "") if n_animals else _tell_number(count)
+    alone = one & (light < 1.5 * usual) & (count[frame] == number)
+    if reason or not alone.any():
+        return Looks(reason=reason or f"There are never {number} animals seen apart.")
+    rows = np.flatnonzero(alone)
+    return Looks(
+        n_animals=int(number),
+        threshold=int(threshold),
+        light=float(usual),
+        length=float(np.median(length[rows])),
+        width=float(np.median(width[rows])),
+        head=_tell_head(frame[rows], x[rows], y[rows], axis[rows], skew[rows]),
+    )
+
+
+MEASURES = ("x", "y", "axis", "length", "width", "light", "skew")
+
+
+def _tell_number(count: np.ndarray, stretch: int = 60) -> tuple[int, str]:
+    """The most frequent count over the half of the stretches where it changes least."""
+    parts = np.array_split(count, max(1, len(count) // stretch))
+    changes = np.array([np.mean(part != np.bincount(part).argmax()) for part in parts])
+    clearest = np.argsort(changes, kind="stable")[: (len(parts) + 1) // 2]
+    clear = np.concatenate([parts[i] for i in clearest])
+    number = int(np.bincount(clear).argmax())
+    share = float(np.mean(clear == number))
+    if number == 0:
+        return 0, "No animals are found: most frames show none."
+    if number > MOST:
+        return 0, f"About {number} animals are too many to be told apart (at most {MOST})."
+    if share < CLEAR:
+        return 0, (
+            f"How many animals there are cannot be told: the count wanders, and its most frequent "
+            f"value, {number}, is seen on {share:.0%} of the clearest frames."
+        )
+    return number, ""
+
+
+def _tell_head(frame, x, y, axis, skew) -> int:
+    """Sign of the skew towards the way that animals move: blobs against the nearest a frame ago."""
+    votes = 0.0
+    for now in np.split(np.arange(len(frame)), np.flatnonzero(np.diff(frame)) + 1):
+        before = np.arange(np.searchsorted(frame, frame[now[0]] - 1), now[0])
+        if not before.size or frame[before[0]] != frame[now[0]] - 1:
+            continue
+        dx, dy = x[now][:, None] - x[before], y[now][:, None] - y[before]
+        nearest = np.hypot(dx, dy).argmin(axis=1)
+        dx, dy = (d[np.arange(len(now)), nearest] for d in (dx, dy))
+        forward = dx * np.cos(axis[now]) + dy * np.sin(axis[now])
+        votes += np.sum(np.where(np.abs(forward) > 0.5, np.sign(forward) * skew[now], 0))
+    return 1 if votes > 0 else -1
+
+
+class Linker:
+    """Follow the animals of a film from frame to frame, block by block.
+
+    Each animal is expected where its last step leads, and takes the blob that makes all steps
+    together shortest (`scipy.optimize.linear_sum_assignment`), without a gate: no blob stays
+    without an animal while an animal is without a blob. Where there are fewer blobs than animals,
+    those that are left share the nearest one, whose pixels are divided among them.
+
+    Parameters
+    ----------
+    looks : Looks
+    """
+
+    def __init__(self, looks: Looks) -> None:
+        self.looks = looks
+        self.place: np.ndarray | None = None  # (n, 2)
+        self.step = np.zeros((looks.n_animals, 2))
+        self.heading = np.zeros(looks.n_animals)
+        self.evidence = np.zeros(looks.n_animals)  # that the head is at the head's end
+
+    def follow(self, frames: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Places in the next frames uint8 (n, 240, 320): x, y, heading, apart, each (n, animals)."""
+        blobs = measure_blobs(frames, self.looks.threshold)
+        large = np.flatnonzero(blobs.light > LEAST_LIGHT * self.looks.light)
+        ends = np.searchsorted(blobs.frame[large], np.arange(len(frames) + 1))
+        told = []
+        for start, stop in zip(ends[:-1], ends[1:], strict=True):
+            apart = self._link(blobs, large[start:stop])
+            told.append((*self.place.T, self.heading.copy(), apart))
+        x, y, heading, apart = (np.stack(one) for one in zip(*told, strict=True))
+        return x.astype(np.float32), y.astype(np.float32), heading.astype(np.float32), apart
+
+    def _link(self, blobs: Blobs, rows: np.ndarray) -> np.ndarray:
+        """One frame on; returns which animals are seen apart."""
+        n = self.looks.n_animals
+        if not rows.size:
+            if self.place is None:
+                self.place = np.tile([160.0, 120.0], (n, 1))
+            self.step *= 0
+            return np.zeros(n, bool)
+        seen = np.stack([blobs.x[rows], blobs.y[rows]], axis=1)
+        if self.place is None:
+            brightest = np.argsort(-blobs.light[rows], kind="stable")
+            self.place = seen[np.resize(brightest, n)].copy()
+        expected = self.place + 0.8 * self.step
+        far = np.hypot(*(expected[:, None] - seen).transpose(2, 0, 1))
+        taken = far.argmin(axis=1)
+        animals, columns = linear_sum_assignment(far)
+        taken[animals] = columns
+        apart = np.bincount(taken, minlength=len(rows))[taken] == 1
+        place, axis, skew = seen[taken], blobs.axis[rows][taken], blobs.skew[rows][taken]
+        for blob in np.unique(taken[~apart]):
+            sharing = np.flatnonzero(taken == blob)
+            a, b = blobs.first[rows[blob]], blobs.first[rows[blob] + 1]
+            place[sharing], axis[sharing] = self._divide(
+                blobs.pixels[a:b], expected[sharing], sharing
+            )
+        self._turn(place, axis, np.where(apart, skew, 0))
+        return apart
+
+    def _turn(self, place: np.ndarray, axis: np.ndarray, skew: np.ndarray) -> None:
+        """Take new places, and head the way that is nearer to before, until evidence says not."""
+        self.step = 0.5 * self.step + 0.5 * (place - self.place)
+        self.place = place
+        same = np.cos(axis - self.heading) >= 0
+        self.heading = np.where(same, axis, axis + np.pi)
+        ahead = self.step[:, 0] * np.cos(self.heading) + self.step[:, 1] * np.sin(self.heading)
+        told = self.looks.head * np.where(same, skew, -skew) + np.clip(ahead, -1, 1) / 3
+        self.evidence = KEPT * self.evidence + told
+        wrong = self.evidence < 0
+        self.heading = (self.heading + np.pi * wrong + np.pi) % (2 * np.pi) - np.pi
+        self.evidence = np.abs(self.evidence)
+
+    def _divide(self, pixels: np.ndarray, expected: np.ndarray, who: np.ndarray):
+        """Divide a shared blob: bodies of the usual size, moved and turned to fit its light."""
+        place, axis = expected.copy(), self.heading[who].copy()
+        long, short = self.looks.length**2 / 12, self.looks.width**2 / 12 + 1
+        for _ in range(3):
+            right, down = (pixels[:, k] - place[:, k : k + 1] for k in (0, 1))  # (k, pixels)
+            cos, sin = np.cos(axis)[:, None], np.sin(axis)[:, None]
+            off = (right * cos + down * sin) ** 2 / long + (down * cos - right * sin) ** 2 / short
+            share = np.exp(-0.5 * (off - off.min(axis=0))) * pixels[:, 2]
+            share /= np.exp(-0.5 * (off - off.min(axis=0))).sum(axis=0)
+            whole = share.sum(axis=1) + 1e-9
+            place = (share @ pixels[:, :2]) / whole[:, None]
+            right, down = (pixels[:, k] - place[:, k : k + 1] for k in (0, 1))
+            xx, yy, xy = ((share * a).sum(axis=1) for a in (right**2, down**2, right * down))
+            axis = 0.5 * np.arctan2(2 * xy, xx - yy)
+            axis = np.where(np.cos(axis - self.heading[who]) >= 0, axis, axis + np.pi)
+        return place, axis
+
+
+LEARNING_SECONDS = 300.0
+"""From so much of the beginning of a film its animals' looks are told."""
+FILE = "places.npz"
+
+
+def true_places(recording) -> Places:
+    """The places that the simulated tank knows: an upper bound for what can be found."""
+    truth = recording.truth
+    if truth is None:
+        return nowhere(len(recording.motion), "Only the simulated tank knows where its fish are.")
+    x, y = truth.variable("x"), truth.variable("y")
+    return Places(x, y, truth.heading, np.ones(x.shape, bool), 32.0, _box(x, y))
+
+
+def nowhere(n_frames: int, reason: str) -> Places:
+    """No places, and why."""
+    none = np.zeros((n_frames, 0), np.float32)
+    return Places(none, none, none, none.astype(bool), reason=reason)
+
+
+def find_places(recording, stop: int | None = None, n_animals: int | None = None) -> Places:
+    """Find the animals of a recording in its prepared frames, once: they are cached beside it.
+
+    Parameters
+    ----------
+    recording : Recording
+    stop : int, optional
+        End of its training part, from whose first five minutes their looks are told; None takes
+        the whole.
+    n_animals : int, optional
+        How many there are, where it is known.
+
+    Returns
+    -------
+    Places
+        With no animals and a reason where they cannot be found.
+    """
+    n_frames = len(recording.motion)
+    learned = min(stop or n_frames, n_frames, round(LEARNING_SECONDS * recording.fps))
+    key = f"{code_version('animals/places.py')} {learned} {n_animals}"
+    path = recording.folder / FILE
+    if path.exists():
+        with np.load(path, allow_pickle=False) as saved:
+            if str(saved["key"]) == key:
+                return _load(saved)
+    looks = tell_looks(prepared_blocks(recording, learned), n_animals)
+    if looks.reason:
+        places = nowhere(n_frames, looks.reason)
+    else:
+        places = _follow(recording, looks, learned)
+    save_arrays(
+        path, key=np.array(key), **{f.name: getattr(places, f.name) for f in fields(places)}
+    )
+    return places
+
+
+def prepared_blocks(recording, stop: int | None = None) -> Iterator[np.ndarray]:
+    """The frames of a recording as they were prepared, uint8 (n, 240, 320), block by block."""
+    n_frames, start, last = min(stop or len(recording.motion), len(recording.motion)), 0, None
+    blocks = recording.opened.blocks(0, Account(), False)
+    while start < n_frames and (raw := next(blocks, None)) is not None:
+        frames = recording.preparation.apply(raw[: n_frames - start])
+        for t in recording.torn[(recording.torn >= start) & (recording.torn < start + len(frames))]:
+            frames[t - start] = frames[t - start - 1] if t > start else last  # it stands in
+        yield frames
+        start, last = start + len(frames), frames[-1].copy()
+    blocks.close()
+
+
+def _follow(recording, looks: Looks, learned: int) -> Places:
+    """Link the animals, anew in each piece, within which time runs on."""
+    starts, linker, told, start = recording.pieces.start.to_numpy(), Linker(looks), [], 0
+    for frames in prepared_blocks(recording):
+        cuts = starts[(starts >= start) & (starts < start + len(frames))] - start
+        for part, begins in _split(frames, cuts):
+            linker = Linker(looks) if begins else linker
+            told.append(linker.follow(part))
+        start += len(frames)
+    x, y, heading, apart = (np.concatenate(one) for one in zip(*told, strict=True))
+    return Places(x, y, heading, apart, looks.length, _box(x[:learned], y[:learned]))
+
+
+def _split(frames: np.ndarray, cuts: np.ndarray) -> Iterator[tuple[np.ndarray, bool]]:
+    """Parts of a block, and whether a piece begins with each."""
+    edges = np.unique([0, *cuts, len(frames)])
+    for a, b in zip(edges[:-1], edges[1:], strict=True):
+        yield frames[a:b], a in cuts
+
+
+def _box(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float, float]:
+    return tuple(float(np.quantile(one, q)) for one in (x, y) for q in (0.002, 0.998))
+
+
+def _load(saved) -> Places:
+    arrays = {name: saved[name] for name in ("x", "y", "heading", "apart")}
+    box = tuple(saved["box"].tolist())
+    return Places(**arrays, body=float(saved["body"]), box=box, reason=str(saved["reason"]))
