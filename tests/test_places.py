@@ -84,7 +84,7 @@ def test_two_animals_in_one_blob_are_both_kept():
         frame[100:104, 20 + 4 * t : 50 + 4 * t] = 200
         frame[103:107, 180 - 4 * t : 210 - 4 * t] = 200
     looks = tell_looks([frames], n_animals=2)
-    x, y, _, apart = Linker(looks).follow(frames)
+    x, _, _, apart = Linker(looks).follow(frames)
     assert not apart.all() and apart[[0, -1]].all()
     left, right = np.sort(x, axis=1).T
     truth = np.sort([34.5 + 4 * np.arange(40), 194.5 - 4 * np.arange(40)], axis=0)

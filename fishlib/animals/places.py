@@ -7,6 +7,7 @@ up to t alone.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -271,12 +272,12 @@ class Linker:
         self.evidence = np.zeros(looks.n_animals)  # that the head is at the head's end
 
     def follow(self, frames: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Places in the next frames uint8 (n, 240, 320): x, y, heading, apart, each (n, animals)."""
+        """Places in the next frames uint8 (n, H, W): x, y, heading, apart, each (n, animals)."""
         blobs = measure_blobs(frames, self.looks.threshold)
         large = np.flatnonzero(blobs.light > LEAST_LIGHT * self.looks.light)
         ends = np.searchsorted(blobs.frame[large], np.arange(len(frames) + 1))
         told = []
-        for start, stop in zip(ends[:-1], ends[1:], strict=True):
+        for start, stop in pairwise(ends):
             apart = self._link(blobs, large[start:stop])
             told.append((*self.place.T, self.heading.copy(), apart))
         x, y, heading, apart = (np.stack(one) for one in zip(*told, strict=True))
@@ -427,7 +428,7 @@ def _follow(recording, looks: Looks, learned: int) -> Places:
 def _split(frames: np.ndarray, cuts: np.ndarray) -> Iterator[tuple[np.ndarray, bool]]:
     """Parts of a block, and whether a piece begins with each."""
     edges = np.unique([0, *cuts, len(frames)])
-    for a, b in zip(edges[:-1], edges[1:], strict=True):
+    for a, b in pairwise(edges):
         yield frames[a:b], a in cuts
 
 
