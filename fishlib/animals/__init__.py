@@ -1,1 +1,6 @@
-"""The animals of a recording."""
+"""The animals of a recording: where they are, and what that says about them."""
+
+from fishlib.animals.features import Swimming, swimming
+from fishlib.animals.places import Places, find_places, places_of, true_places
+
+__all__ = ["Places", "Swimming", "find_places", "places_of", "swimming", "true_places"]

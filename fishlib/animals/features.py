@@ -16,7 +16,7 @@ from fishlib.spans import WINDOWS, frames_in
 
 STRIDE = 0.1
 """Seconds over which a speed is measured."""
-SPEED_WINDOWS = (0.1, 0.25, 0.5, 1.0, 2.0, 3.0)
+SPEED_WINDOWS = (0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 10.0)
 TURN_WINDOWS = (0.1, 0.3, 1.0)
 MOMENTS = (0.0, 0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0)
 """Seconds ago at which a pair is looked at."""
@@ -74,7 +74,7 @@ class Swimming:
         Returns
         -------
         dict of float32 arrays
-            ``animals`` (k, n, 19), ``pairs`` (k, n, n - 1, 46), ``motion`` (k, 32).
+            ``animals`` (k, n, 20), ``pairs`` (k, n, n - 1, 46), ``motion`` (k, 32).
         """
         animals, pairs = self._animals(at), self._pairs(at)
         return {"animals": animals, "pairs": pairs, "motion": self.motion[at]}

@@ -344,7 +344,8 @@ class Linker:
 
 
 LEARNING_SECONDS = 300.0
-"""From so much of the beginning of a film its animals' looks are told."""
+LEARNING_SHARE = 0.8
+"""From so much of the beginning of a film its animals' looks are told: of its training part."""
 FILE = "places.npz"
 
 
@@ -363,39 +364,45 @@ def nowhere(n_frames: int, reason: str) -> Places:
     return Places(none, none, none, none.astype(bool), reason=reason)
 
 
-def find_places(recording, stop: int | None = None, n_animals: int | None = None) -> Places:
+def places_of(recording) -> Places:
+    """The places that a recording brings with it, or else those found in its pixels."""
+    places = getattr(recording, "places", None)
+    return find_places(recording) if places is None else places
+
+
+def find_places(recording, n_animals: int | None = None) -> Places:
     """Find the animals of a recording in its prepared frames, once: they are cached beside it.
 
     Parameters
     ----------
     recording : Recording
-    stop : int, optional
-        End of its training part, from whose first five minutes their looks are told; None takes
-        the whole.
     n_animals : int, optional
-        How many there are, where it is known.
+        How many there are, where that is known; None tells it from the first five minutes.
 
     Returns
     -------
     Places
         With no animals and a reason where they cannot be found.
+
+    Raises
+    ------
+    ValueError
+        If they were not found before, and the recording has no film any more.
     """
-    n_frames = len(recording.motion)
-    learned = min(stop or n_frames, n_frames, round(LEARNING_SECONDS * recording.fps))
-    key = f"{code_version('animals/places.py')} {learned} {n_animals}"
-    path = recording.folder / FILE
+    path, code = recording.folder / FILE, code_version("animals/places.py")
     if path.exists():
         with np.load(path, allow_pickle=False) as saved:
-            if str(saved["key"]) == key:
+            if saved["code"] == code and n_animals in (None, int(saved["given"])):
                 return _load(saved)
+    if getattr(recording, "opened", None) is None:
+        raise ValueError("The animals were not found yet: call find_places(film) before.")
+    n_frames = len(recording.motion)
+    learned = min(round(LEARNING_SHARE * n_frames), round(LEARNING_SECONDS * recording.fps))
     looks = tell_looks(prepared_blocks(recording, learned), n_animals)
-    if looks.reason:
-        places = nowhere(n_frames, looks.reason)
-    else:
-        places = _follow(recording, looks, learned)
-    save_arrays(
-        path, key=np.array(key), **{f.name: getattr(places, f.name) for f in fields(places)}
-    )
+    why = looks.reason
+    places = nowhere(n_frames, why) if why else _follow(recording, looks, learned)
+    arrays = {field.name: getattr(places, field.name) for field in fields(places)}
+    save_arrays(path, code=np.array(code), given=np.array(n_animals or 0), **arrays)
     return places
 
 

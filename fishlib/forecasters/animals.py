@@ -3,27 +3,29 @@
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import combinations
 from pathlib import Path
 
 import keras
 import numpy as np
 import pandas as pd
 from keras import layers, ops
+from scipy.special import expit
 
-from fishlib.animals.features import LAST, MIRROR, swimming
-from fishlib.animals.places import Places
-from fishlib.motion import ahead
+from fishlib.animals.features import MIRROR, Swimming, swimming
+from fishlib.animals.places import places_of
+from fishlib.forecasters import check_parts, pieces_of
 from fishlib.questions import find_onsets
-from fishlib.spans import SECONDS, WINDOWS, frames_in
-from fishlib.splits import inside, whole
-from fishlib.training import fingerprint, train, warmup_cosine
+from fishlib.spans import frames_in
+from fishlib.splits import frames_with_past, inside
+from fishlib.training import hash_arrays, train, warmup_cosine
 
 BINS = (0.0, 0.25, 0.5, 1.0, 1.5)
 """Seconds ahead between which the hazard of the next onset event is learned."""
 COMING = 0.5
 """Seconds ahead over which each animal's speed is learned."""
-QUESTION = "question"
-"""What a single question is called."""
+CHUNK = 2048
+"""Frames forecast at once."""
 
 
 @keras.saving.register_keras_serializable("fishlib")
@@ -91,46 +93,45 @@ def _usual(units):
 
 
 class Moments(keras.utils.PyDataset):
-    """Batches of frames, gathered on the fly, mirrored at random; their order follows the epoch.
+    """Batches of frames, described on the fly; their order follows from seed and epoch.
 
     Parameters
     ----------
     swim : Swimming
-    answers : float array (T, K)
-        NaN where not asked.
-    speeds : float array (T, n)
+    targets : dict of name -> float32 array (T, ...)
+        ``answers`` and ``speeds``; NaN where not known.
     at : int array (k,)
     batch_size : int
-    seed : int or None
-        None leaves frames in their order and unmirrored.
+    n_batches : int, optional
+        An epoch's; None takes all frames.
+    seed : int, optional
+        Frames are mixed, and mirrored at random; None leaves them as they are.
     """
 
-    def __init__(self, swim, answers, speeds, at, batch_size=256, seed=None, max_batches=None):
+    def __init__(self, swim, targets, at, batch_size=256, n_batches=None, seed=None):
         super().__init__()
-        self.swim, self.answers, self.speeds, self.at = swim, answers, speeds, at
-        self.batch_size, self.seed = batch_size, seed
-        self.n_batches = min(max_batches or 10**9, -(-len(at) // batch_size))
-        self.used_labels = np.nan_to_num(answers[at, -1], nan=0)
+        self.swim, self.targets, self.at, self.seed = swim, targets, at, seed
+        self.batch_size = batch_size
+        self.n_batches = min(n_batches or len(at), -(-len(at) // batch_size))
+        self.used_labels = np.nan_to_num(targets["answers"][at, -1])
         self.set_epoch(0)
 
     def set_epoch(self, epoch: int) -> None:
         """Mix the frames for an epoch."""
-        self.epoch = epoch
-        self.rng = np.random.default_rng([self.seed or 0, epoch])
-        self.order = self.at if self.seed is None else self.rng.permutation(self.at)
+        rng = np.random.default_rng([self.seed or 0, epoch])
+        self.order = self.at if self.seed is None else rng.permutation(self.at)
+        self.mirrored = (rng.random(len(self.at)) < 0.5) & (self.seed is not None)
 
     def __len__(self):
         return self.n_batches
 
     def __getitem__(self, i):
-        at = self.order[i * self.batch_size : (i + 1) * self.batch_size]
+        batch = slice(i * self.batch_size, (i + 1) * self.batch_size)
+        at, mirrored = self.order[batch], self.mirrored[batch]
         features = self.swim.gather(at)
-        if self.seed is not None:
-            mirrored = np.random.default_rng([self.seed, self.epoch, i]).random(len(at)) < 0.5
-            for name, one in features.items():
-                signs = np.where(mirrored[:, None], MIRROR[name], 1).astype(np.float32)
-                one *= signs.reshape(len(at), *(1,) * (one.ndim - 2), -1)
-        return features, {"answers": self.answers[at], "speeds": self.speeds[at]}
+        for name, one in features.items():
+            one[mirrored] *= MIRROR[name]
+        return features, {name: one[at] for name, one in self.targets.items()}
 
 
 @dataclass
@@ -148,6 +149,10 @@ class Animals:
     learning_rate : float
         The peak.
     seed : int
+    questions : tuple of str
+        Names of the questions it was taught.
+    answers : str
+        The one that `forecast` answers; the first by default.
     """
 
     min_rise: float = 1e-3
@@ -158,138 +163,179 @@ class Animals:
     seed: int = 0
     model: keras.Model | None = field(default=None, repr=False)
     history: pd.DataFrame | None = field(default=None, repr=False)
-    names: tuple[str, ...] = ()
-    answer: str = ""
+    questions: tuple[str, ...] = ()
+    answers: str = ""
     effort = 1
+    learns_all = True
 
-    def fit(self, recording, question, parts, folder, progress: bool = False, **options):
-        """Train on one part, choose the epoch on another.
+    def fit(
+        self,
+        recording,
+        question: np.ndarray | Mapping[str, np.ndarray],
+        parts: dict[str, slice] | None,
+        folder: str | Path,
+        progress: bool = False,
+    ) -> "Animals":
+        """Train on one part, choose the epoch on another; see ``fishlib.forecasters``.
 
         Parameters
         ----------
         recording : Recording
-            With its ``places``.
-        question : int8 array (T,), or dict of name -> int8 array (T,)
-            1, 0, or -1 where a frame is not asked; several are learned at once.
+            Whose animals were found (:func:`fishlib.animals.find_places`).
+        question : int8 array (T,), or mapping of name -> int8 array (T,)
+            1, 0, or -1 where a frame is not asked; several are learned at once, and `on` says
+            which of them is answered.
         parts : dict of slice
         folder : path
+            Where checkpoints and history land; training is resumed from it.
+        progress : bool
+
+        Raises
+        ------
+        ValueError
+            If the animals could not be found, there are no parts, or no event in one of them.
         """
-        questions = question if isinstance(question, Mapping) else {QUESTION: question}
-        self.names = tuple(questions)
-        self.answer = self.answer or self.names[0]
-        motion, pieces, fps = recording.motion, _pieces(recording), recording.fps
+        check_parts(parts)
+        questions = question if isinstance(question, Mapping) else {"question": question}
+        self.questions = tuple(questions)
+        self.answers = self.answers or self.questions[0]
         swim = _swim(recording)
-        hazards = hazard_bins(motion, self.min_rise, fps, pieces)
         asked = [np.where(one < 0, np.nan, one) for one in questions.values()]
-        answers = np.column_stack([*asked, hazards]).astype(np.float32)
-        speeds = coming_speed(swim)
-        usable = _with_past(recording) & np.isfinite(hazards[:, 0])
-        at = {name: np.arange(len(motion))[parts[name]] for name in ("train", "validation")}
-        at = {name: frames[usable[frames]] for name, frames in at.items()}
-        data = Moments(
-            swim, answers, speeds, at["train"], self.batch_size, self.seed, self.steps_per_epoch
-        )
-        validation = Moments(swim, answers, speeds, at["validation"][::3], 1024)
+        hazards = hazard_bins(recording, self.min_rise)
+        targets = {"answers": np.column_stack([*asked, hazards]).astype(np.float32)}
+        targets["speeds"] = coming_speed(swim)
+        usable = np.isfinite(hazards[:, 0])
+        at = {part: _asked(recording, parts[part]) for part in ("train", "validation")}
+        at = {part: frames[usable[frames]] for part, frames in at.items()}
+        data = Moments(swim, targets, at["train"], self.batch_size, self.steps_per_epoch, self.seed)
+        validation = Moments(swim, targets, at["validation"][::3], 1024)
         sample = swim.gather(at["train"][:: max(1, len(at["train"]) // 4000)])
         axes = {name: tuple(range(one.ndim - 1)) for name, one in sample.items()}
-        statistics = {k: (one.mean(axes[k]), one.var(axes[k])) for k, one in sample.items()}
-        rate = warmup_cosine(self.learning_rate, self.epochs * len(data))
-        settings = {k: getattr(self, k) for k in ("steps_per_epoch", "batch_size", "learning_rate")}
-        settings |= {"parts": parts, "data": fingerprint(np.nan_to_num(answers, nan=-1), swim.x)}
+        usual = {name: (one.mean(axes[name]), one.var(axes[name])) for name, one in sample.items()}
+        n_answers = targets["answers"].shape[1]
 
         def optimizer():
             return keras.optimizers.Adam(
-                rate, clipnorm=1.0, use_ema=True, ema_momentum=0.99,
-                ema_overwrite_frequency=len(data),
+                warmup_cosine(self.learning_rate, self.epochs * len(data)), clipnorm=1.0,
+                use_ema=True, ema_momentum=0.99, ema_overwrite_frequency=len(data),
             )  # fmt: skip
 
+        losses = {"answers": _masked_cross_entropy, "speeds": _mean_square}
+        settings = {key: getattr(self, key) for key in ("batch_size", "learning_rate", "questions")}
+        settings |= {"parts": parts, "steps": len(data)}
+        settings["data"] = hash_arrays(
+            swim.x, *(np.nan_to_num(a, nan=-1) for a in targets.values())
+        )
         self.model, self.history = train(
-            lambda: build_animals(statistics, answers.shape[1]), data, validation, folder,
-            self.epochs, optimizer, {"answers": _masked_cross_entropy, "speeds": _mean_square},
-            seed=self.seed, settings=settings, progress=progress, **options,
+            lambda: build_animals(usual, n_answers), data, validation, folder, self.epochs,
+            optimizer, losses, seed=self.seed, settings=settings, progress=progress,
         )  # fmt: skip
         return self
 
-    def on(self, name: str) -> "Animals":
-        """The same network, answering another of the questions that it was taught."""
+    def on(self, question: str) -> "Animals":
+        """The same network, with its answer to another of the questions that it was taught."""
         other = copy.copy(self)
-        other.answer = name
+        other.answers = question
         return other
 
     def forecast(self, recording, at: slice | np.ndarray | None = None) -> np.ndarray:
-        """Probability at each frame, float64 (T,)."""
-        logits, asked = self._logits(recording, at)
-        forecast = np.full(len(recording.motion), np.nan)
-        forecast[asked] = _probability(logits[:, self.names.index(self.answer)])
-        return forecast
+        """Probability at each frame, float64 (T,); see ``fishlib.forecasters``."""
+        logits = self._logits(recording, at)
+        return expit(logits[:, self.questions.index(self.answers)])
 
-    def alarm(self, recording, lead: float = 0.0, at=None) -> np.ndarray:
-        """Probability that the next onset event begins between ``lead`` and 1.5 s from now."""
-        logits, asked = self._logits(recording, at)
-        hazards = _probability(logits[:, len(self.names) :])
-        quiet = np.cumprod(1 - hazards, axis=1)
+    def alarm(
+        self, recording, lead: float = 0.0, at: slice | np.ndarray | None = None
+    ) -> np.ndarray:
+        """Probability that the next onset event begins between ``lead`` and 1.5 s from now.
+
+        Parameters
+        ----------
+        recording : Recording
+        lead : float
+            Seconds, one of `BINS`.
+        at : slice or index array, optional
+
+        Returns
+        -------
+        float64 array (T,)
+        """
+        quiet = np.cumprod(1 - expit(self._logits(recording, at)[:, len(self.questions) :]), axis=1)
         first = BINS.index(lead)
-        forecast = np.full(len(recording.motion), np.nan)
-        forecast[asked] = (quiet[:, first - 1] if first else 1) - quiet[:, -1]
-        return forecast
+        return (quiet[:, first - 1] if first else 1) - quiet[:, -1]
 
-    def _logits(self, recording, at, chunk: int = 2048):
-        asked = _with_past(recording)
-        chosen = np.arange(len(asked))[slice(None) if at is None else at]
-        chosen = np.unique(chosen[asked[chosen]])
-        swim = _swim(recording)
-        told = [np.empty((0, self.model.output["answers"].shape[-1]))]
-        for start in range(0, len(chosen), chunk):
-            features = swim.gather(chosen[start : start + chunk])
-            told.append(np.asarray(self.model(features, training=False)["answers"]))
-        return np.concatenate(told), chosen
+    def who(self, recording, at: np.ndarray) -> np.ndarray:
+        """Whom it fears: its forecast at frames (k,) if each pair of animals were alone.
+
+        Returns
+        -------
+        float64 array (k, n, n)
+            Symmetric, NaN on the diagonal; the greatest is the pair that moves the forecast.
+        """
+        described = _swim(recording).gather(np.asarray(at))
+        n = described["animals"].shape[1]
+        feared = np.full((len(at), n, n), np.nan)
+        for i, j in combinations(range(n), 2):
+            pair = {
+                "animals": described["animals"][:, [i, j]],
+                "pairs": described["pairs"][:, [i, j], [j - 1, i]][:, :, None],
+                "motion": described["motion"],
+            }
+            told = self._answer(pair)[:, self.questions.index(self.answers)]
+            feared[:, i, j] = feared[:, j, i] = expit(told)
+        return feared
+
+    def _logits(self, recording, at) -> np.ndarray:
+        """Log-odds of all answers, float64 (T, K); NaN where there is no forecast."""
+        asked, swim = _asked(recording, at), _swim(recording)
+        logits = np.full((len(recording.motion), self.model.output["answers"].shape[-1]), np.nan)
+        for start in range(0, len(asked), CHUNK):
+            chunk = asked[start : start + CHUNK]
+            logits[chunk] = self._answer(swim.gather(chunk))
+        return logits
+
+    def _answer(self, described: dict[str, np.ndarray]) -> np.ndarray:
+        told = self.model(described, training=False)["answers"]
+        return ops.convert_to_numpy(told).astype(float)
 
 
-def _probability(logit: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-np.asarray(logit, float)))
+def _asked(recording, at) -> np.ndarray:
+    """Frames among ``at`` with as much past as every forecaster of the motion needs."""
+    past = frames_in("lags", recording.fps) + 1
+    return frames_with_past(len(recording.motion), past, pieces_of(recording), at)
 
 
-def _pieces(recording) -> pd.DataFrame:
-    pieces = getattr(recording, "pieces", None)
-    return whole(len(recording.motion)) if pieces is None else pieces
-
-
-def _with_past(recording) -> np.ndarray:
-    lags = frames_in("lags", recording.fps)
-    return inside(_pieces(recording), len(recording.motion), past=lags)
-
-
-def _swim(recording):
-    places: Places = recording.places
+def _swim(recording) -> Swimming:
+    places = places_of(recording)
     if places.n_animals < 2:
-        raise ValueError(places.reason or "Pairs need two animals, and here there is one.")
-    return swimming(places, recording.motion, _pieces(recording), recording.fps)
+        raise ValueError(places.reason or "There is one animal: nobody is there to be chased.")
+    return swimming(places, recording.motion, pieces_of(recording), recording.fps)
 
 
-def hazard_bins(motion: np.ndarray, min_rise: float, fps: float, pieces) -> np.ndarray:
+def hazard_bins(recording, min_rise: float = 1e-3) -> np.ndarray:
     """Does the next onset event begin in each bin, if in none before? float64 (T, 4).
 
     NaN where it began in an earlier bin, or where the future is too short.
     """
-    n_frames = len(motion)
-    horizon = frames_in("horizon", fps)
-    onset = find_onsets(motion, horizon, min_rise, width=frames_in("calm", fps, odd=True), pieces=pieces).onset
-    onset = np.append(onset.to_numpy(), 10**9)
-    frames = np.arange(n_frames)
+    n_frames, fps, pieces = len(recording.motion), recording.fps, pieces_of(recording)
+    horizon, calm = frames_in("horizon", fps), frames_in("calm", fps, odd=True)
+    events = find_onsets(recording.motion, horizon, min_rise, width=calm, pieces=pieces)
+    onset = np.append(events.onset, np.iinfo(int).max // 2)
+    frames = np.arange(n_frames)[:, None]
     wait = (onset[np.searchsorted(onset, frames, side="right")] - frames) / fps
-    hazards = np.full((n_frames, len(BINS) - 1), np.nan)
-    for k, (low, high) in enumerate(zip(BINS[:-1], BINS[1:], strict=True)):
-        hazards[:, k] = np.where(wait > low, wait <= high, np.nan)
+    low, high = np.array(BINS[:-1]), np.array(BINS[1:])
+    hazards = np.where(wait > low, wait <= high, np.nan)
     hazards[~inside(pieces, n_frames, horizon=horizon + 1)] = np.nan
     return hazards
 
 
-def coming_speed(swim) -> np.ndarray:
-    """Log of each animal's mean speed over the next half second, float32 (T, n); NaN at the end."""
+def coming_speed(swim: Swimming) -> np.ndarray:
+    """Log of each animal's mean speed over the next half second, float32 (T, n).
+
+    In body lengths a second, plus one; NaN where the piece ends before.
+    """
     width = frames_in(COMING, swim.fps)
     coming = np.full(swim.x.shape, np.nan, np.float32)
-    first = np.arange(len(coming) - width)
-    coming[first] = np.log1p((swim.travelled[first + width + 1] - swim.travelled[first + 1]) / width)
-    same = np.append(swim.start[width:], np.full(width, -1)) == swim.start
-    coming[~same] = np.nan
+    sums = swim.travelled[1:]
+    coming[:-width] = np.log1p((sums[width:] - sums[:-width]) / width)
+    coming[:-width][swim.start[width:] != swim.start[:-width]] = np.nan
     return coming

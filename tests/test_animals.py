@@ -1,0 +1,155 @@
+"""The forecaster of animals: its contract, any number of animals, and what it is taught."""
+
+import shutil
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fishlib import tank
+from fishlib.animals.features import MIRROR, swimming
+from fishlib.animals.places import nowhere, true_places
+from fishlib.forecasters.animals import Animals, Moments, build_animals, coming_speed, hazard_bins
+from fishlib.forecasters.check import check_forecaster
+from fishlib.models import load_network
+from fishlib.questions import find_onsets, label_alarms, label_onsets
+from fishlib.splits import whole
+
+N_FRAMES = 6000
+PARTS = {"train": slice(0, 4000), "validation": slice(4165, N_FRAMES)}
+
+
+def tank_film(n_frames=N_FRAMES, n_fish=4):
+    tracks = tank.simulate_tracks(tank.TankConfig(n_fish=n_fish), 1, n_frames)
+    speed = tracks.speed.mean(axis=1)
+    film = SimpleNamespace(
+        motion=np.append(np.abs(speed[1:]) * 1e-3, 0.0), fps=30.0, truth=tracks,
+        pieces=whole(n_frames), frames=None,
+    )  # fmt: skip
+    film.places = true_places(film)
+    return film
+
+
+@pytest.fixture(scope="module")
+def film():
+    return tank_film()
+
+
+@pytest.fixture(scope="module")
+def questions(film):
+    events = find_onsets(film.motion)
+    return {"onset": label_onsets(film.motion), "alarm": label_alarms(N_FRAMES, events)}
+
+
+@pytest.fixture(scope="module")
+def fitted(film, questions, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("animals")
+    animals = Animals(epochs=2, steps_per_epoch=12, batch_size=64)
+    return animals.fit(film, questions, PARTS, folder), folder
+
+
+def test_it_keeps_to_the_contract(film, fitted):
+    for question in ("onset", "alarm"):
+        check_forecaster(fitted[0].on(question), film, slice(4165, 5165))
+
+
+def test_one_training_answers_every_question_and_alarms_fall_with_their_lead(film, fitted):
+    animals, _ = fitted
+    at = slice(4200, 4300)
+    onset, alarm = (animals.on(name).forecast(film, at) for name in ("onset", "alarm"))
+    assert np.isfinite(onset[at]).all() and np.isnan(onset[:4200]).all()
+    assert not np.array_equal(onset[at], alarm[at])
+    sooner, later = (animals.alarm(film, lead, at)[at] for lead in (0.0, 0.5))
+    assert (later < sooner).all() and (later > 0).all()
+
+
+def test_it_serves_another_number_of_animals_in_any_order(film, fitted):
+    animals, at = fitted[0], np.array([200, 300])
+    three = tank_film(400, n_fish=3)
+    forecast = animals.forecast(three, at)[at]
+    for name in ("x", "y", "heading", "apart"):
+        object.__setattr__(three.places, name, getattr(three.places, name)[:, [2, 0, 1]])
+    np.testing.assert_allclose(animals.forecast(three, at)[at], forecast, rtol=1e-4)
+
+
+def test_it_says_whom_it_fears(film, fitted):
+    feared = fitted[0].who(film, np.array([4200, 4300]))
+    assert feared.shape == (2, 4, 4)
+    np.testing.assert_array_equal(feared, feared.transpose(0, 2, 1))
+    pair = SimpleNamespace(**vars(film))
+    columns = {k: getattr(film.places, k)[:, [1, 3]] for k in ("x", "y", "heading", "apart")}
+    pair.places = type(film.places)(**columns, body=film.places.body, box=film.places.box)
+    alone = fitted[0].forecast(pair, np.array([4200]))[4200]
+    assert feared[0, 1, 3] == pytest.approx(alone, rel=1e-4)
+
+
+def test_its_file_is_small_and_comes_back(film, fitted):
+    animals, folder = fitted
+    assert (folder / "best.keras").stat().st_size < 300_000
+    again = Animals(questions=animals.questions, answers="onset")
+    again.model = load_network(str(folder / "best.keras"))
+    at = np.array([4200])
+    assert again.forecast(film, at)[4200] == pytest.approx(animals.forecast(film, at)[4200])
+
+
+def test_a_training_that_is_done_is_taken_from_its_folder(film, questions, fitted, tmp_path):
+    shutil.copytree(fitted[1], tmp_path / "again")
+    again = Animals(epochs=2, steps_per_epoch=12, batch_size=64)
+    again.fit(film, questions, PARTS, tmp_path / "again")  # nothing is left to do
+    at = np.array([4200])
+    assert again.forecast(film, at)[4200] == fitted[0].forecast(film, at)[4200]
+    assert again.history.equals(fitted[0].history)
+
+
+def test_hazards_are_asked_bin_by_bin(film):
+    hazards = hazard_bins(film)
+    onset = find_onsets(film.motion).onset.to_numpy()
+    for t in range(0, 3000, 37):
+        wait = (onset[onset > t][0] - t) / 30 if (onset > t).any() else np.inf
+        slow = [np.nan if wait <= a else wait <= b
+                for a, b in ((0, 0.25), (0.25, 0.5), (0.5, 1), (1, 1.5))]  # fmt: skip
+        np.testing.assert_array_equal(hazards[t], np.array(slow, float))
+    assert np.isnan(hazards[-40:]).all()
+
+
+def test_the_coming_speed_is_that_of_the_next_half_second():
+    film = tank_film(200)
+    film.pieces = pd.DataFrame({"film": "film", "start": [0, 100], "stop": [100, 200]})
+    swim = swimming(film.places, film.motion, film.pieces, 30.0)
+    coming = coming_speed(swim)
+    np.testing.assert_allclose(coming[20], np.log1p(swim.speed[21:36].mean(axis=0)), rtol=1e-5)
+    assert np.isnan(coming[85:100]).all() and np.isnan(coming[-15:]).all()
+    assert np.isfinite(coming[:85]).all()
+
+
+def test_moments_are_mixed_and_mirrored_by_the_epoch_alone(film):
+    swim = swimming(film.places, film.motion, film.pieces, 30.0)
+    targets = {"answers": np.zeros((N_FRAMES, 1)), "speeds": np.zeros((N_FRAMES, 4))}
+    data = Moments(swim, targets, np.arange(200, 300), 50, seed=3)
+    first, _ = data[0]
+    data.set_epoch(1)
+    other, _ = data[0]
+    data.set_epoch(0)
+    again, _ = data[0]
+    assert not np.array_equal(first["pairs"], other["pairs"])
+    np.testing.assert_array_equal(first["pairs"], again["pairs"])
+    plain = swim.gather(data.order[:50])
+    for name, one in plain.items():
+        expected = np.where(data.mirrored[:50].reshape(-1, *(1,) * (one.ndim - 1)), MIRROR[name], 1)
+        np.testing.assert_array_equal(first[name], one * expected)
+
+
+def test_the_network_is_small():
+    usual = {name: (np.zeros(len(one)), np.ones(len(one))) for name, one in MIRROR.items()}
+    model = build_animals(usual, 3)
+    assert model.count_params() < 20_000
+
+
+def test_where_there_are_no_animals_the_reason_is_said(film, questions, tmp_path):
+    empty = SimpleNamespace(**vars(film))
+    empty.places = nowhere(N_FRAMES, "No animals are found: most frames show none.")
+    with pytest.raises(ValueError, match="most frames show none"):
+        Animals().fit(empty, questions, PARTS, tmp_path)
+    with pytest.raises(ValueError, match="too short"):
+        Animals().fit(film, questions, None, tmp_path)
