@@ -15,6 +15,7 @@ from fishlib.forecasters.check import check_forecaster
 from fishlib.models import load_network
 from fishlib.questions import find_onsets, label_alarms, label_onsets
 from fishlib.splits import whole
+from fishlib.training import fit_all
 
 N_FRAMES = 6000
 PARTS = {"train": slice(0, 4000), "validation": slice(4165, N_FRAMES)}
@@ -153,3 +154,17 @@ def test_where_there_are_no_animals_the_reason_is_said(film, questions, tmp_path
         Animals().fit(empty, questions, PARTS, tmp_path)
     with pytest.raises(ValueError, match="too short"):
         Animals().fit(film, questions, None, tmp_path)
+
+
+def test_it_is_taught_all_questions_among_its_rivals(film, questions, tmp_path):
+    rivals = {"animals": Animals(epochs=1, steps_per_epoch=2, batch_size=16)}
+    fitted = fit_all(rivals, film, questions, PARTS, tmp_path, progress=False)
+    at = slice(4200, 4210)
+    told = fitted.forecast(film, at)
+    assert not np.array_equal(told["onset"]["animals"][at], told["alarm"]["animals"][at])
+    assert fitted.parameters.keys() == {"animals"} == set(fitted.histories.name)
+    film = SimpleNamespace(**vars(film))
+    film.places = nowhere(N_FRAMES, "the count wanders")
+    without = fit_all(rivals, film, questions, PARTS, tmp_path, progress=False)
+    assert without.left_out == {"animals": "the count wanders"}
+    assert Animals().why_not(SimpleNamespace(frames=None)).startswith("there is no film")

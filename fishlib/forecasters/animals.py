@@ -196,6 +196,8 @@ class Animals:
             If the animals could not be found, there are no parts, or no event in one of them.
         """
         check_parts(parts)
+        if reason := self.why_not(recording):
+            raise ValueError(reason)
         questions = question if isinstance(question, Mapping) else {"question": question}
         self.questions = tuple(questions)
         self.answers = self.answers or self.questions[0]
@@ -232,6 +234,14 @@ class Animals:
         )  # fmt: skip
         return self
 
+    def why_not(self, recording) -> str:
+        """Why there is no forecast of a recording, in a sentence; empty where there is one."""
+        if all(getattr(recording, name, None) is None for name in ("frames", "places")):
+            return "there is no film in which animals could be seen"
+        places = places_of(recording)
+        one = "There is one animal: nobody is there to be chased." * (places.n_animals == 1)
+        return places.reason or one
+
     def on(self, question: str) -> "Animals":
         """The same network, with its answer to another of the questions that it was taught."""
         other = copy.copy(self)
@@ -240,8 +250,14 @@ class Animals:
 
     def forecast(self, recording, at: slice | np.ndarray | None = None) -> np.ndarray:
         """Probability at each frame, float64 (T,); see ``fishlib.forecasters``."""
-        logits = self._logits(recording, at)
-        return expit(logits[:, self.questions.index(self.answers)])
+        return self.forecast_all(recording, at)[self.answers]
+
+    def forecast_all(
+        self, recording, at: slice | np.ndarray | None = None
+    ) -> dict[str, np.ndarray]:
+        """Probability at each frame, float64 (T,), of every question that it was taught."""
+        told = expit(self._logits(recording, at))
+        return {question: told[:, k] for k, question in enumerate(self.questions)}
 
     def alarm(
         self, recording, lead: float = 0.0, at: slice | np.ndarray | None = None
@@ -305,10 +321,8 @@ def _asked(recording, at) -> np.ndarray:
 
 
 def _swim(recording) -> Swimming:
-    places = places_of(recording)
-    if places.n_animals < 2:
-        raise ValueError(places.reason or "There is one animal: nobody is there to be chased.")
-    return swimming(places, recording.motion, pieces_of(recording), recording.fps)
+    pieces = pieces_of(recording)
+    return swimming(places_of(recording), recording.motion, pieces, recording.fps)
 
 
 def hazard_bins(recording, min_rise: float = 1e-3) -> np.ndarray:

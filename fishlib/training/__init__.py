@@ -222,7 +222,7 @@ def _require_both_classes(name: str, data) -> None:
 
 
 EMPTY_HISTORY = pd.DataFrame(columns=["name", "epoch", "loss", "val_loss"])
-SEEN = ("frames", "motion", "fps", "name", "pieces", "preparation", "method")
+SEEN = ("frames", "motion", "fps", "name", "pieces", "preparation", "method", "folder", "places")
 """What a forecaster sees of a recording when it is fitted."""
 
 
@@ -253,7 +253,9 @@ class Fitted:
         for (name, question), one in self.forecasters.items():
             if id(one) not in made:
                 made[id(one)] = _forecasts(name, one, recording, at)
-            told.setdefault(question, {}).update(made[id(one)])
+            of_one = made[id(one)]
+            together = getattr(one, "learns_all", False)
+            told.setdefault(question, {}).update(of_one[question] if together else of_one)
         return told
 
     @property
@@ -285,6 +287,9 @@ class Fitted:
 
 
 def _forecasts(name: str, forecaster, recording, at) -> dict[str, np.ndarray]:
+    if getattr(forecaster, "learns_all", False):
+        answers = forecaster.forecast_all(recording, at)
+        return {question: {name: forecast} for question, forecast in answers.items()}
     if hasattr(forecaster, "forecasts"):
         kinds = forecaster.forecasts(recording, at)
         return {f"{name}: {kind}": forecast for kind, forecast in kinds.items()}
@@ -308,8 +313,9 @@ def fit_all(
     ----------
     rivals : dict of name -> forecaster
         See :mod:`fishlib.forecasters`. One with ``learns`` set is trained on that question only and
-        forecasts for all; one that is ``trained`` is taken as it is; one with 0 ``epochs`` is left
-        out.
+        forecasts for all; one with ``learns_all`` is taught all questions at once; one that is
+        ``trained`` is taken as it is; one with 0 ``epochs``, or that says ``why_not`` of this
+        recording, is left out.
     recording : Recording
     questions : dict of name -> int8 array (T,)
     parts : dict of slice, or None
@@ -332,13 +338,16 @@ def fit_all(
             left_out[name] = "no epochs were asked for"
         elif parts is None and not getattr(rival, "trained", False):
             left_out[name] = "the film is too short to be split and trained on"
+        elif hasattr(rival, "why_not") and (reason := rival.why_not(recording)):
+            left_out[name] = reason
     kept = {name: rival for name, rival in rivals.items() if name not in left_out}
     longest_first = sorted(kept, key=lambda name: -getattr(kept[name], "effort", 0))
     seen = SimpleNamespace(**{key: getattr(recording, key, None) for key in SEEN})
     calls, rounds, used = {}, {}, {}
     for name in longest_first:
         rival = kept[name]
-        once = getattr(rival, "learns", None)
+        together = getattr(rival, "learns_all", False)
+        once = "all" if together else getattr(rival, "learns", None)
         for question in questions:
             used[name, question] = (name, once or question)
             if getattr(rival, "trained", False) or used[name, question] in calls:
@@ -346,7 +355,8 @@ def fit_all(
             words = name if once else f"{name} {question}"
             own = Path(folder) / re.sub(r"\W+", "_", words).strip("_").lower()
             asked = {"name": once or question, **(about or {})}
-            told = (SimpleNamespace(**seen, asked=asked), questions[once or question], parts, own)
+            label = questions if together else questions[once or question]
+            told = (SimpleNamespace(**seen, asked=asked), label, parts, own)
             calls[used[name, question]] = partial(copy.deepcopy(rival).fit, *told)
             if getattr(rival, "epochs", None):
                 rounds[own] = rival.epochs
