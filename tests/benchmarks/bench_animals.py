@@ -1,0 +1,201 @@
+"""What animals, found in the pixels, foretell in tanks that nothing was chosen on.
+
+Run: ``python tests/benchmarks/bench_animals.py [--tanks 20 21 22] [--seeds 0 1]``. Each tank is
+filmed for 80 minutes: one hour to train (its last six minutes choose the epoch), twenty minutes to
+judge. Every forecast is kept in ``--folder``, so that a run that was stopped goes on; the tables
+are made of what is there. The places are also compared with the truth.
+"""
+
+import argparse
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import linear_sum_assignment
+from sklearn.metrics import roc_auc_score
+
+from fishlib import tank
+from fishlib.animals import find_places, true_places
+from fishlib.animals.places import Linker, tell_looks
+from fishlib.evaluation.alarms import alarm_scores, curve_area, curve_thresholds, watch
+from fishlib.evaluation.intervals import cut_blocks, interval
+from fishlib.files import save_arrays
+from fishlib.questions import find_onsets, label_alarms, label_bursts, label_onsets
+from fishlib.questions import median_recent_motion as median_motion
+from fishlib.recording import open_recording
+
+MINUTES = 80
+PARTS = {
+    "train": slice(0, 97_200),
+    "validation": slice(97_365, 108_000),
+    "test": slice(108_165, 144_000),
+}
+LEADS = (0.0, 0.25, 0.5)
+RIVALS = ("level", "past of the motion")
+NAMES = (*RIVALS, "animals found", "animals known")
+
+
+def open_tank(seed: int):
+    """A tank's recording; its frames are kept small, for only the animals are looked at."""
+    return open_recording("simulated", seed=seed, minutes=MINUTES, clip_size=(12, 16))
+
+
+def ask(motion: np.ndarray) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
+    """The onset events of a film, and the three questions."""
+    events = find_onsets(motion)
+    onsets = label_onsets(motion, calm_level=median_motion(motion, PARTS["train"]))
+    alarms = label_alarms(len(motion), events)
+    return events, {"onset": onsets, "burst": label_bursts(motion), "alarm": alarms}
+
+
+def forecasts_of(recording, questions: dict, folder: Path, seed: int) -> Iterator[tuple]:
+    """Yield name, forecasts of each question over the test part, and seconds of the processor."""
+    from fishlib.forecasters.animals import Animals
+    from fishlib.forecasters.regressions import PastMotion
+    from fishlib.forecasters.rules import level
+
+    at = PARTS["test"]
+    if seed == 0:
+        yield "level", dict.fromkeys(questions, level(recording.motion)), 0.0
+        began = time.process_time()
+        fitted = PastMotion("both").fit(recording, questions["alarm"], PARTS, folder)
+        seconds = time.process_time() - began
+        yield "past of the motion", {"alarm": fitted.forecast(recording, at)}, seconds
+    ways = {"animals found": find_places, "animals known": true_places}
+    for name, places in ways.items():
+        seen = SimpleNamespace(
+            motion=recording.motion, fps=recording.fps, pieces=recording.pieces,
+            places=places(recording),
+        )  # fmt: skip
+        began = time.process_time()
+        own = folder / f"{name} {seed}"
+        fitted = Animals(seed=seed).fit(seen, questions, PARTS, own)
+        seconds = time.process_time() - began
+        yield name, fitted.forecast_all(seen, at), seconds
+
+
+def judge(forecasts: dict[str, np.ndarray], questions: dict, events, pieces) -> dict:
+    """Scores of one forecaster on the test part; the areas as estimates over blocks of film."""
+    at, scores = PARTS["test"], {}
+    for question in ("onset", "burst"):
+        if question in forecasts:
+            label, forecast = questions[question][at], forecasts[question][at]
+            asked = label >= 0
+            scores[question] = roc_auc_score(label[asked], forecast[asked])
+    alarm = np.full(len(questions["alarm"]), np.nan)
+    alarm[at] = forecasts["alarm"][at]
+    seen = watch(alarm, events.onset, pieces=pieces)
+    blocks = cut_blocks(seen.watched, pieces)
+    for lead in LEADS:
+        told = [alarm_scores(alarm, t, seen, lead, blocks) for t in curve_thresholds(alarm)]
+        columns = ("time_in_warning", "sensitivity")
+        warned, caught = (np.stack([one[k] for one in told], axis=-1) for k in columns)
+        scores[lead] = curve_area(warned, caught)
+        if lead == 0:
+            scores["at 20 %"] = np.interp(0.2, np.append(0, warned[0]), np.append(0, caught[0]))
+    return scores
+
+
+def measure_places(seed: int, n_frames: int = 3000) -> dict[str, float]:
+    """How well animals are found in a tank, against the truth, and what that costs."""
+    film = tank.simulate_film(tank.TankConfig(), seed, n_frames)
+    looks = tell_looks(np.array_split(film.frames, 12))
+    began = time.process_time()
+    x, y, heading, apart = Linker(looks).follow(film.frames)
+    seconds = time.process_time() - began
+    where, headed, near, turned = film.tracks.position, film.tracks.heading, [], []
+    for t in range(n_frames):
+        far = np.hypot(where[t, :, None, 0] - x[t], where[t, :, None, 1] - y[t])
+        fish, found = linear_sum_assignment(far)
+        near.append(far[fish, found])
+        turned.append(np.cos(headed[t, fish] - heading[t, found]) < 0)
+    quarter = tank.TankConfig().body_length / 4
+    return {
+        "within a quarter of a body": np.mean(np.array(near) <= quarter),
+        "median error, px": np.median(near),
+        "heading turned round": np.mean(turned),
+        "all seen apart": apart.all(axis=1).mean(),
+        "ms a frame": 1e3 * seconds / n_frames,
+    }
+
+
+def run_tank(seed: int, seeds: list[int], folder: Path) -> None:
+    """Make the forecasts of one tank that are not there yet."""
+    recording = open_tank(seed)
+    _, questions = ask(recording.motion)
+    for training in seeds:
+        done = [n for n in NAMES if (folder / f"{seed} {n} {training}.npz").exists()]
+        if len(done) == len(NAMES if training == 0 else NAMES[len(RIVALS) :]):
+            continue
+        made = forecasts_of(recording, questions, folder / str(seed), training)
+        for name, forecasts, seconds in made:
+            path = folder / f"{seed} {name} {training}.npz"
+            save_arrays(path, seconds=np.array(seconds), **forecasts)
+            print(f"{path.stem}: {seconds:.0f} s", flush=True)
+
+
+def table(tanks: list[int], folder: Path, motions: dict[int, tuple]) -> tuple[str, str]:
+    """The tables of all forecasts that are there, in Markdown."""
+    rows, differences = [], []
+    for seed in tanks:
+        motion, pieces = motions[seed]
+        events, questions = ask(motion)
+        n_events = int(events.onset.between(PARTS["test"].start + 45, len(motion)).sum())
+        areas = {}
+        for name in NAMES:
+            for path in sorted(folder.glob(f"{seed} {name} *.npz")):
+                with np.load(path) as saved:
+                    made = dict(saved)
+                seconds = float(made.pop("seconds"))
+                scores = judge(made, questions, events, pieces)
+                training = path.stem.split()[-1]
+                areas[name, training] = scores[0.0]
+                shown = [f"{scores[q]:.3f}" if q in scores else "–" for q in ("onset", "burst")]
+                if name == "level":
+                    shown[0] = "–"  # one number is no model of both
+                shown += [" / ".join(f"{scores[lead][0]:.3f}" for lead in LEADS)]
+                shown += [f"{scores['at 20 %']:.2f}", f"{seconds:.0f}"]
+                training = training if name not in RIVALS else "–"
+                rows.append([seed, n_events, name, training, *shown])
+        for (name, training), area in areas.items():
+            if name not in RIVALS and ("past of the motion", "0") in areas:
+                gain = area - areas["past of the motion", "0"]
+                low, high = interval(gain)
+                differences.append(
+                    [seed, name, training, f"{gain[0]:+.3f}", f"{low:+.3f}, {high:+.3f}"]
+                )
+    columns = ["tank", "events", "forecaster", "training seed", "onset, AUC", "burst, AUC"]
+    columns += ["alarm area at a lead of 0 / 0.25 / 0.5 s", "sensitivity at 20 % in warning", "s"]
+    gains = ["tank", "forecaster", "training seed", "area, lead 0, minus the past of the motion"]
+    made = pd.DataFrame(rows, columns=columns)
+    return _markdown(made), _markdown(pd.DataFrame(differences, columns=[*gains, "95 %"]))
+
+
+def _markdown(rows: pd.DataFrame) -> str:
+    lines = [rows.columns, ["---"] * len(rows.columns), *rows.to_numpy()]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+
+
+def main() -> None:
+    """Make what is missing, and print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tanks", type=int, nargs="+", default=[20, 21, 22])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
+    parser.add_argument("--folder", type=Path, default=Path("data/benchmarks/animals"))
+    chosen = parser.parse_args()
+    chosen.folder.mkdir(parents=True, exist_ok=True)
+    motions = {}
+    for seed in chosen.tanks:
+        run_tank(seed, chosen.seeds, chosen.folder)
+        recording = open_tank(seed)
+        motions[seed] = recording.motion, recording.pieces
+    print(*table(chosen.tanks, chosen.folder, motions), sep="\n\n")
+    places = [{"tank": seed, **measure_places(seed)} for seed in chosen.tanks]
+    print("\n" + _markdown(pd.DataFrame(places).round(4)))
+
+
+if __name__ == "__main__":
+    main()
