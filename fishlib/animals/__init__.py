@@ -2,5 +2,15 @@
 
 from fishlib.animals.features import Swimming, swimming
 from fishlib.animals.places import Places, find_places, places_of, true_places
+from fishlib.animals.tracks import places_from, read_tracks
 
-__all__ = ["Places", "Swimming", "find_places", "places_of", "swimming", "true_places"]
+__all__ = [
+    "Places",
+    "Swimming",
+    "find_places",
+    "places_from",
+    "places_of",
+    "read_tracks",
+    "swimming",
+    "true_places",
+]
