@@ -1,0 +1,166 @@
+"""Do the places of real animals foretell more than the past of their motion?
+
+Run: ``python tests/benchmarks/bench_zebrafish.py [--trials 1 3 4 6 8 9] [--seed 0]``. Six trials of
+six zebrafish, each judged by forecasters trained on the others and on trials with a robot among
+the fish. The tracks are fetched by commit and SHA-256 from `epfl-mobots/plos_one_experiments`
+(no licence: nothing of it is kept here); ``FISHLIB_TRACKS`` may name a mirror of its paths. Where
+the tracker lost a fish it is not seen: nothing is filled in, neither for the places nor for the
+motion, which is the mean step of the fish that are seen.
+"""
+
+import argparse
+import os
+from itertools import pairwise
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pooch
+
+from fishlib.animals import Places, places_from
+from fishlib.evaluation.intervals import cut_blocks, interval
+from fishlib.files import save_arrays
+from fishlib.forecasters.animals import Animals
+from fishlib.forecasters.regressions import PastMotion
+from fishlib.questions import (
+    find_onsets,
+    label_alarms,
+    label_onsets,
+    median_recent_motion,
+    suggest_min_range,
+)
+from fishlib.spans import frames_in
+
+COMMIT = "bfbfa9816117c35ab968b27a824f806c35ed0c3b"
+FILES = pooch.create(
+    pooch.os_cache("fishlib") / "tracks",
+    f"https://raw.githubusercontent.com/epfl-mobots/plos_one_experiments/{COMMIT}/",
+    registry=None,
+)
+FILES.load_registry(Path(__file__).with_name("zebrafish.txt"))
+FPS, BODY = 15.0, 20.0  # frames a second; length of a fish, px
+LEADS = (0.0, 0.25, 0.5, 1.0)
+
+
+def fetch(path: str) -> Path:
+    """One published file, from the mirror or downloaded, checked against its SHA-256."""
+    mirror = os.environ.get("FISHLIB_TRACKS")
+    found = Path(mirror) / path if mirror else Path(FILES.fetch(path))
+    if pooch.file_hash(found) != FILES.registry[path]:
+        raise ValueError(f"{found} is not the published file (SHA-256 differs): delete it.")
+    return found
+
+
+def read_trial(path: str) -> tuple[Places, np.ndarray]:
+    """Places of a trial, and the motion: the mean step of the fish seen, bodies a 1/30 s."""
+    table = pd.read_csv(fetch(path), sep="\t").to_numpy(float)
+    n = table.shape[1] // 3
+    places = places_from(table[:, : 3 * n : 3], table[:, 1 : 3 * n : 3], FPS, BODY)
+    steps = np.hypot(np.diff(places.x, axis=0), np.diff(places.y, axis=0)) / BODY * FPS / 30
+    seen = places.apart[1:] & places.apart[:-1]
+    mean = np.where(seen, steps, 0).sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
+    known = pd.Series(mean).where(seen.any(axis=1)).ffill().fillna(0)  # none seen: as before
+    return places, np.append(known, 0.0)
+
+
+def join(paths: list[str]) -> SimpleNamespace:
+    """Trials as one recording, each a piece and a film."""
+    trials = [read_trial(path) for path in paths]
+    stop = np.cumsum([len(motion) for _, motion in trials])
+    start = np.append(0, stop[:-1])
+    columns = {
+        name: np.concatenate([getattr(places, name) for places, _ in trials])
+        for name in ("x", "y", "heading", "apart")
+    }
+    boxes = np.array([places.box for places, _ in trials])
+    return SimpleNamespace(
+        motion=np.concatenate([motion for _, motion in trials]), fps=FPS, name="zebrafish",
+        places=Places(**columns, body=BODY, box=tuple(np.median(boxes, axis=0))),
+        pieces=pd.DataFrame({"film": paths, "start": start, "stop": stop}),
+    )  # fmt: skip
+
+
+def forecast_trial(trial: str, others: list[str], folder: Path, seed: int) -> dict:
+    """Questions and forecasts of one trial, learned on others (the last of them chooses)."""
+    film = join([*others, trial])
+    limits = [0, *film.pieces.start.tolist()[-2:], len(film.motion)]
+    names = ("train", "validation", "test")
+    parts = {k: slice(a, b) for k, (a, b) in zip(names, pairwise(limits), strict=True)}
+    rise = suggest_min_range(film.motion[parts["train"]])
+    width = frames_in("calm", FPS, odd=True)
+    told = {"horizon": frames_in("horizon", FPS), "pieces": film.pieces}
+    events = find_onsets(film.motion, min_rise=rise, width=width, **told)
+    calm = median_recent_motion(film.motion, parts["train"], width)
+    told["past"] = frames_in("past", FPS)
+    onsets = label_onsets(film.motion, min_rise=rise, calm_level=calm, width=width, **told)
+    questions = {"onset": onsets, "alarm": label_alarms(len(film.motion), events, **told)}
+    at = parts["test"]
+    animals = Animals(rise, seed=seed).fit(film, questions, parts, folder / f"{seed}")
+    made = {"places, onset": animals.forecast_all(film, at)["onset"]}
+    made["motion, onset"] = PastMotion("both").fit(film, onsets, parts).forecast(film, at)
+    made |= questions | {"whole": film.places.apart.all(axis=1)}
+    return {name: one[at] for name, one in made.items()}
+
+
+def compare(made: list[dict], trials: list[str], whole: bool) -> list[list]:
+    """The AUC of the past of the motion, and what places add, at each lead."""
+    length = [len(one["onset"]) for one in made]
+    stop = np.cumsum(length)
+    pieces = pd.DataFrame({"film": trials, "start": stop - length, "stop": stop})
+    rows = []
+    for lead in LEADS:
+        held = [_hold(one, max(0, round(lead * FPS))) for one in made]
+        joined = {k: np.concatenate([one[k] for one in held]) for k in held[0]}
+        judged = (joined["onset"] >= 0) & np.isfinite(joined["places"] + joined["motion"])
+        blocks = cut_blocks(judged & (joined["whole"] | (not whole)), pieces)
+        auc = {
+            name: blocks.auc(joined["onset"][blocks.frames], joined[name][blocks.frames])
+            for name in ("motion", "places")
+        }
+        gain = auc["places"] - auc["motion"]
+        low, high = interval(gain)
+        value = f"{gain[0]:+.3f} [{low:+.3f}, {high:+.3f}]"
+        frames = "seen whole" if whole else "all"
+        rows.append([frames, lead, len(blocks.frames), f"{auc['motion'][0]:.3f}", value])
+    return rows
+
+
+def _hold(made: dict, frames: int) -> dict:
+    """The forecasts made so many frames before, each judged on the question of now."""
+    held = {"onset": made["onset"], "whole": made["whole"]}
+    for name in ("places", "motion"):
+        forecast = made[f"{name}, onset"]
+        held[name] = np.append(np.full(frames, np.nan), forecast[: len(forecast) - frames])
+    return held
+
+
+def main() -> None:
+    """Forecast the trials that are missing, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--trials", type=int, nargs="+", default=[1, 3, 4, 6, 8, 9])
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--folder", type=Path, default=Path("data/benchmarks/zebrafish"))
+    chosen = parser.parse_args()
+    fish = sorted(path for path in FILES.registry if path.startswith("fish_only"))
+    robots = sorted(set(FILES.registry) - set(fish))
+    tested = [f"fish_only/{n}_fish_only/trajectories.txt" for n in chosen.trials]
+    made = []
+    for trial in tested:
+        folder = chosen.folder / trial.split("/")[1]
+        path = folder / f"forecasts {chosen.seed}.npz"
+        if not path.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            others = robots + [one for one in fish if one != trial]
+            save_arrays(path, **forecast_trial(trial, others, folder, chosen.seed))
+        with np.load(path) as saved:
+            made.append(dict(saved))
+    print("| frames | lead, s | n | past of the motion, AUC | places and motion, minus it |")
+    print("|---|---|---|---|---|")
+    for whole in (True, False):
+        for row in compare(made, tested, whole):
+            print("| " + " | ".join(map(str, row)) + " |")
+
+
+if __name__ == "__main__":
+    main()
