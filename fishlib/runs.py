@@ -38,6 +38,7 @@ MADE_BY = {
     "motion.npy": "02_labeling",
     "burst.npy": "02_labeling",
     "onset.npy": "02_labeling",
+    "alarm.npy": "02_labeling",
     "forecasts.npz": "04_convlstm_training",
     "study_forecasts.npz": "04_convlstm_training",
 }
@@ -191,7 +192,7 @@ class Run:
     @property
     def questions(self) -> dict[str, np.ndarray]:
         """What notebook 02 asked: int8 (T,) by question; 1 yes, 0 no, -1 not asked."""
-        return {name: self.load(f"{name}.npy") for name in ("onset", "burst")}
+        return {name: self.load(f"{name}.npy") for name in ("onset", "burst", "alarm")}
 
     @property
     def parts(self) -> dict[str, slice] | None:

@@ -75,7 +75,7 @@ def test_arrays_forecasts_and_metrics_come_back(tmp_path):
 
 def test_questions_and_parts_are_those_of_notebook_02(tmp_path):
     run = open_run(tmp_path)
-    for name in ("onset", "burst"):
+    for name in ("onset", "burst", "alarm"):
         run.save(f"{name}.npy", np.array([-1, 0, 1], np.int8))
     run.save("questions.json", {"parts": {"train": [0, 2], "test": [2, 3]}})
     assert run.questions["onset"].tolist() == [-1, 0, 1]
@@ -86,7 +86,7 @@ def test_questions_and_parts_are_those_of_notebook_02(tmp_path):
 
 def test_what_is_scored_was_sealed_before_and_each_protocol_counts_once(tmp_path):
     run = open_run(tmp_path)
-    for name in ("onset", "burst"):
+    for name in ("onset", "burst", "alarm"):
         run.save(f"{name}.npy", np.array([-1, 0, 1], np.int8))
     run.save_forecasts({"onset": {"CNN": np.array([np.nan, 0.2, 0.7])}}, "forecasts.npz")
     sealed = run.seal()

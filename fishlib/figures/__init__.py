@@ -11,7 +11,7 @@ _FILES = {
     "alarms": "plot_alarm_raster plot_study_comparison plot_warning_curve",
     "explore": "explore_film explore_labels explore_threshold",
     "frames": "plot_chase_strip plot_clip plot_difference plot_flips plot_frames plot_moments "
-    "render_forecast_film",
+    "plot_places render_forecast_film",
     "series": "plot_autocorrelation plot_label_anatomy plot_label_timeline plot_motion "
     "plot_onset_anatomy plot_run_lengths plot_split",
     "skill": "plot_auc_by_lead plot_differences plot_forecast_histogram plot_forest "

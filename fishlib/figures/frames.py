@@ -93,6 +93,35 @@ def plot_moments(
     return axes
 
 
+@styled
+def plot_places(frames: np.ndarray, places, at: np.ndarray) -> np.ndarray:
+    """Frames with a dot where each animal was found, and a line where it is heading.
+
+    Parameters
+    ----------
+    frames : uint8 array (n, H, W)
+    places : Places
+        Of the whole film (:func:`fishlib.animals.find_places`), in pixels of such frames; without
+        animals its reason is drawn.
+    at : int array (n,)
+        Which frames of the film these are.
+
+    Returns
+    -------
+    array of n Axes
+    """
+    if places.reason:
+        raise style.NothingToDraw(places.reason)
+    axes = plot_frames(frames, [f"frame {t}" for t in at], 4)
+    reach = frames.shape[1] / 12
+    for ax, t in zip(np.ravel(axes), at, strict=True):
+        x, y, heading = places.x[t], places.y[t], places.heading[t]
+        ax.plot(x, y, "o", color=RING_COLORS["attacker"], ms=4)
+        ends = [x, x + reach * np.cos(heading)], [y, y + reach * np.sin(heading)]
+        ax.plot(*ends, color=RING_COLORS["victim"], lw=1.2)
+    return axes
+
+
 def draw_rings(ax: Axes, places: np.ndarray, radius: float) -> None:
     """Rings around the attacker and its victim, which stand at ``places`` (2, 2), in pixels."""
     for (x, y), (name, color) in zip(places, RING_COLORS.items(), strict=True):
