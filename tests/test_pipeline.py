@@ -22,7 +22,7 @@ PARAMETERS = 'source = "simulated"  # a film\nrun_dir = ""  # where\nseed = 0  #
 
 @pytest.fixture
 def notebook(tmp_path, monkeypatch):
-    """A function that makes the first notebook of cells, the only one of its clone."""
+    """A function that makes all notebooks of a clone of the same few cells."""
     monkeypatch.setattr(pipeline, "CLONE", tmp_path / "clone")
     (tmp_path / "clone" / "notebooks").mkdir(parents=True)
 
@@ -32,7 +32,8 @@ def notebook(tmp_path, monkeypatch):
         path = tmp_path / "clone" / "notebooks" / f"{NAME}.ipynb"
         spec = {"display_name": "Python 3", "language": "python", "name": "python3"}
         nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": spec}), path)
-        return path
+        for other in pipeline.NOTEBOOKS[1:]:
+            shutil.copy(path, path.with_name(f"{other}.ipynb"))
 
     return make
 
@@ -91,6 +92,12 @@ def test_an_absurd_parameter_stops_before_any_kernel_starts(tmp_path):
     with pytest.raises(ValueError, match="seed is 'fish'"):
         run_notebooks(tmp_path / "run", {"seed": "fish"})
     assert not (tmp_path / "run").exists()
+
+
+def test_a_parameter_that_no_notebook_reads_is_not_passed_over(notebook, tmp_path):
+    notebook("print(1)")
+    with pytest.raises(ValueError, match="None of the notebooks reads epochs yet"):
+        run(tmp_path / "run", {"epochs": 3})
 
 
 def test_the_kernel_is_this_interpreter_whatever_is_installed(notebook, tmp_path, monkeypatch):
@@ -237,9 +244,7 @@ sys.exit(main(["run", "--run-dir", {folder!r}]))
 def test_a_stopped_run_says_so_and_leaves_no_process(notebook, tmp_path, name):
     number, pipe, folder = signal.Signals[name], str(tmp_path / "pipe"), tmp_path / "run"
     os.mkfifo(pipe)
-    path = notebook(STUCK.format(pipe=pipe))
-    for other in pipeline.NOTEBOOKS[1:]:
-        shutil.copy(path, path.with_name(f"{other}.ipynb"))
+    notebook(STUCK.format(pipe=pipe))
     code = RUN.format(clone=str(tmp_path / "clone"), folder=str(folder))
     command = [sys.executable, "-c", code]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as started:

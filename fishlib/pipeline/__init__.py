@@ -131,7 +131,10 @@ def run_notebooks(
     from fishlib.pipeline.kernel import execute
 
     parameters = check_values(parameters or {})
-    known = {name: notebook_parameters(name) for name in notebooks}
+    known = {name: notebook_parameters(name) for name in NOTEBOOKS}
+    unread = sorted(set(parameters).difference(*known.values()))
+    if unread:
+        raise ValueError(f"None of the notebooks reads {', '.join(unread)} yet: leave it out.")
     run = Path(run_dir).resolve()
     run.mkdir(parents=True, exist_ok=True)
     _check_room(run)
