@@ -34,6 +34,7 @@ def kernel_environment() -> dict[str, str]:
         "KERAS_BACKEND": "tensorflow",
         "KERAS_HOME": str(private / "keras"),
         "IPYTHONDIR": str(private / "ipython"),
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # older kernels write a page about it
         "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3"),
         "TF_ENABLE_ONEDNN_OPTS": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1"),
     }
