@@ -34,13 +34,13 @@ def raise_alarms(forecast: np.ndarray, threshold: float, horizon: int = 45) -> n
     int array (n,), ascending
     """
     with np.errstate(invalid="ignore"):
-        loud = np.flatnonzero(np.asarray(forecast, dtype=float) >= threshold)
-    following = np.searchsorted(loud, loud + horizon).tolist()  # the next one not locked out
+        called = np.asarray(forecast, dtype=float) >= threshold
+    loud, before = np.flatnonzero(called), np.append(0, np.cumsum(called))
     alarms, i = [], 0
     while i < len(loud):
-        alarms.append(i)
-        i = following[i]
-    return loud[alarms]
+        alarms.append(int(loud[i]))
+        i = before[min(alarms[-1] + horizon, len(called))]  # the next one not locked out
+    return np.array(alarms, int)
 
 
 def watched_frames(
@@ -73,6 +73,12 @@ class Watch:
     def passed(self) -> np.ndarray:
         """Watched frames before each frame, int (T + 1,)."""
         return np.append(0, np.cumsum(self.watched))
+
+    @cached_property
+    def one_block(self) -> Blocks:
+        """The watched frames in one block."""
+        watched = np.flatnonzero(self.watched)
+        return replace(Blocks.one(len(watched)), frames=watched)
 
     @property
     def minutes(self) -> float:
@@ -165,9 +171,8 @@ def alarm_scores(
         ``median_lead_s`` (of the onsets caught; NaN if none was), ``alarms``, ``onsets``: numbers
         without an interval.
     """
-    watched = np.flatnonzero(seen.watched)
-    told = blocks or replace(Blocks.one(len(watched)), frames=watched)
-    scores = _score(raise_alarms(forecast, threshold, seen.horizon), seen, min_lead, told)
+    alarms = raise_alarms(forecast, threshold, seen.horizon)
+    scores = _score(alarms, seen, min_lead, blocks or seen.one_block)
     return scores if blocks else {k: float(np.atleast_1d(v)[0]) for k, v in scores.items()}
 
 
@@ -175,7 +180,7 @@ def _score(
     alarms: np.ndarray, seen: Watch, min_lead: float, blocks: Blocks
 ) -> dict[str, np.ndarray | float]:
     caught, in_warning = _cover(alarms, seen, min_lead)
-    frames, leads = blocks.totals(1.0), warning_leads(alarms, seen.onsets[caught], seen)
+    frames, leads = blocks.sizes, warning_leads(alarms, seen.onsets[caught], seen)
     with np.errstate(invalid="ignore", divide="ignore"):
         sensitivity = blocks.totals(caught, seen.onsets) / blocks.totals(1.0, seen.onsets)
         warned = blocks.totals(in_warning, alarms) / frames

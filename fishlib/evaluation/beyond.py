@@ -29,8 +29,8 @@ COMPARED = (
     "calibrated_log_loss",
 )
 """Scores of which differences are reported."""
-MOST_SHIFTED = 20_000
-"""Frames above which the shift test takes about so many, evenly spread."""
+MOST_FRAMES = 20_000
+"""Frames above which stacks are fitted on, and shifts tested on, about so many, evenly spread."""
 LEADS = (0.0, 0.1, 0.25, 0.5, 1.0, 1.5)
 """Seconds by which forecasts are held back."""
 
@@ -76,7 +76,7 @@ def shift_table(
     for name, forecast in forecasts.items():
         judged = np.flatnonzero(comparable_frames(label, {name: forecast}))
         span = slice(judged[0], judged[-1] + 1)
-        every = -(-(span.stop - span.start) // MOST_SHIFTED)
+        every = -(-(span.stop - span.start) // MOST_FRAMES)
         y, p = np.asarray(label)[span][::every], np.asarray(forecast)[span][::every]
         where, least = np.flatnonzero(np.isfinite(p)), -(-min_shift // every)
         possible = np.arange(least, len(y) - least + 1)
@@ -179,8 +179,9 @@ def _stacked_losses(y: np.ndarray, x: np.ndarray, frames: np.ndarray, embargo: i
                 f"Half the judged frames, less the embargo, leave {fit.sum()} frames of one "
                 "class: too few to fit a stack on. Use a longer stretch of film."
             )
+        learned = np.flatnonzero(fit)[:: -(-fit.sum() // MOST_FRAMES)]
         for used in (1, 2):
-            model = LogisticRegression(C=1e6).fit(x[fit, :used], y[fit])
+            model = LogisticRegression(C=1e6).fit(x[learned, :used], y[learned])
             p = model.predict_proba(x[test, :used])[:, 1]
             losses[used - 1, test] = frame_losses(y[test], p)[1]
     return losses

@@ -7,6 +7,7 @@ estimates again, and paired, because all share their blocks.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -60,6 +61,11 @@ class Blocks:
         of = np.unique(self.of[kept], return_inverse=True)[1]
         return Blocks(self.frames[kept], of, self.films[kept], int(of.max()) + 1)
 
+    @cached_property
+    def sizes(self) -> np.ndarray:
+        """Estimate of the number of judged frames."""
+        return self.totals(1.0)
+
     def totals(self, values: np.ndarray | float, at: np.ndarray | None = None) -> np.ndarray:
         """Estimate of the sum of values (m,) that stand at frames (m,), or at all judged ones."""
         of = self.of
@@ -68,10 +74,13 @@ class Blocks:
         sums = np.bincount(of, np.broadcast_to(values, of.shape), self.count)
         return np.append(sums.sum(), sums.sum() - sums)
 
-    def mean(self, values: np.ndarray, weights: np.ndarray | float = 1.0) -> np.ndarray:
+    def mean(self, values: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
         """Estimate of the mean of values (n,) at the judged frames."""
+        weighted = (values, self.sizes)
+        if weights is not None:
+            weighted = (values * weights, self.totals(weights))
         with np.errstate(invalid="ignore", divide="ignore"):
-            return self.totals(values * weights) / self.totals(weights)
+            return self.totals(weighted[0]) / weighted[1]
 
     def auc(
         self, label: np.ndarray, forecast: np.ndarray, strata: np.ndarray | None = None

@@ -8,7 +8,6 @@ run side by side. The table goes to ``COVERAGE.md`` beside this file.
 
 import argparse
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -69,37 +68,42 @@ def truth_of(kind: str) -> float:
     return float(norm.cdf(SKILL / np.sqrt(2 + (SPREAD**2 if kind == "films" else 0))))
 
 
-def moving_blocks(rng, blocks: Blocks, n_resamples: int) -> Iterator[np.ndarray]:
-    """How often each frame is drawn, by overlapping blocks of one film or by whole films."""
-    n = len(blocks.frames)
-    if len(np.unique(blocks.films)) > 1:
-        for _ in range(n_resamples):
-            drawn = rng.integers(0, blocks.count, blocks.count)
-            yield np.bincount(drawn, minlength=blocks.count)[blocks.of].astype(float)
-    for _ in range(n_resamples if len(np.unique(blocks.films)) == 1 else 0):
-        starts = rng.integers(0, n - BLOCK + 1, -(-n // BLOCK))
-        edges = np.bincount(starts, minlength=n + 1) - np.bincount(starts + BLOCK, minlength=n + 1)
-        yield np.cumsum(edges)[:n].astype(float)
+def resample(
+    rng: np.random.Generator,
+    label: np.ndarray,
+    forecasts: np.ndarray,
+    blocks: Blocks,
+    n_resamples: int,
+) -> np.ndarray:
+    """AUC of each forecast in each resample (n_resamples, 2): of moving blocks, or of films."""
+    n_films = int(blocks.films.max()) + 1
+    if n_films == 1:
+        counts = _moving_blocks(rng, len(label), n_resamples)
+        return np.transpose([[_weighted_auc(label, p, c) for c in counts] for p in forecasts])
+    inside = [blocks.films == film for film in range(n_films)]
+    pairs = np.array([label[one].sum() * (1 - label[one]).sum() for one in inside])
+    right = [[_weighted_auc(label[one], p[one], 1.0) for one in inside] for p in forecasts]
+    drawn = rng.integers(0, n_films, (n_resamples, n_films))
+    return ((np.array(right) * pairs)[:, drawn].sum(axis=2) / pairs[drawn].sum(axis=1)).T
 
 
-def weighted_aucs(label: np.ndarray, forecast: np.ndarray, films: np.ndarray):
-    """A function from weights (n,) to the AUC of a forecast without ties, within films."""
-    parts = []
-    for film in np.unique(films):
-        inside = np.flatnonzero(films == film)
-        inside = inside[np.argsort(forecast[inside], kind="stable")]
-        parts.append((inside, label[inside] == 1))
+def _moving_blocks(rng: np.random.Generator, n: int, n_resamples: int) -> np.ndarray:
+    """How often each frame is drawn, by blocks that may overlap, float (n_resamples, n)."""
+    starts = rng.integers(0, n - BLOCK + 1, (n_resamples, -(-n // BLOCK)))
+    edges = np.zeros((n_resamples, n + 1))
+    rows = np.arange(n_resamples)[:, None]
+    np.add.at(edges, (rows, starts), 1)
+    np.add.at(edges, (rows, starts + BLOCK), -1)
+    return np.cumsum(edges, axis=1)[:, :n]
 
-    def auc(weights: np.ndarray) -> float:
-        right = pairs = 0.0
-        for inside, positive in parts:
-            w = weights[inside]
-            passed = np.cumsum(np.where(positive, 0, w))
-            right += np.dot(w[positive], passed[positive])
-            pairs += w[positive].sum() * passed[-1]
-        return right / pairs
 
-    return auc
+def _weighted_auc(label: np.ndarray, forecast: np.ndarray, weights: np.ndarray | float) -> float:
+    """AUC of a forecast without ties."""
+    order = np.argsort(forecast)
+    positive = label[order] == 1
+    w = np.broadcast_to(weights, label.shape)[order]
+    passed = np.cumsum(np.where(positive, 0, w))
+    return np.dot(w[positive], passed[positive]) / (w[positive].sum() * passed[-1])
 
 
 def try_once(kind: str, memory: float, n: int, seed: int, n_resamples: int) -> dict[str, bool]:
@@ -119,10 +123,7 @@ def try_once(kind: str, memory: float, n: int, seed: int, n_resamples: int) -> d
         frames = Blocks(blocks.frames, np.arange(len(label)), blocks.films, len(label))
         found["frames as if independent"] = interval(frames.auc(label, forecasts[0]), bounded=True)
     if n_resamples:
-        scorers = [weighted_aucs(label, p, blocks.films) for p in forecasts]
-        drawn = np.array(
-            [[auc(w) for auc in scorers] for w in moving_blocks(rng, blocks, n_resamples)]
-        )
+        drawn = resample(rng, label, forecasts, blocks, n_resamples)
         found["bootstrap"] = tuple(np.quantile(drawn[:, 0], [0.025, 0.975]))
         found["bootstrap of the difference"] = tuple(
             np.quantile(drawn[:, 0] - drawn[:, 1], [0.025, 0.975])
