@@ -341,6 +341,7 @@ class MotionLSTM:
 
         settings = {
             "samples": self.samples_per_epoch,
+            "fps": rate_of(recording),
             "parts": parts,
             "data": hash_arrays(recording.motion, question),
         }
