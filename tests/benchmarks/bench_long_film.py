@@ -15,7 +15,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-LIMIT = 1024  # MiB
+LIMIT = 512  # MiB
 OPEN = """
 import resource, sys, time
 start = time.perf_counter()

@@ -1,10 +1,11 @@
-"""Decoding: a bare loop over ``cv2.VideoCapture``, beside ``iter_frames`` with its repairs.
+"""Decoding: loops over ``cv2.VideoCapture``, and ``ffmpeg`` itself, beside ``iter_frames``.
 
-Run: ``python tests/benchmarks/bench_video.py``. A ratio of 1 means that sizing, graying, the
-regular clock and the hand-over between threads cost nothing. The real footage beside the
+Run: ``python tests/benchmarks/bench_video.py``. The real footage beside the
 repository is measured too where it is there. All threads of the machine are used, by both.
 """
 
+import shutil
+import subprocess
 import tempfile
 import time
 from itertools import islice
@@ -40,48 +41,40 @@ def _measure(path: Path, repetitions: int) -> list[Row]:
     n_frames = sum(len(block) for block in iter_frames(path, stop=STOP))
     size = f"{probe(path).height} x {probe(path).width}"
 
-    def bare():
-        return sum(1 for _ in islice(_decode(path), STOP))
+    def opencv():
+        return sum(1 for _ in islice(_decode_gray(path), STOP))
 
     def ours():
         return sum(len(block) for block in iter_frames(path, stop=STOP))
 
-    def bare_with_work():
-        return _work(np.stack(list(islice(_decode_gray(path), STOP))), measure_motion)
+    def opencv_motion():
+        return len(measure_motion(np.stack(list(islice(_decode_gray(path), STOP)))))
 
-    def ours_with_work():
-        return sum(_work(block, measure_motion) for block in iter_frames(path, stop=STOP))
+    def ours_motion():
+        return sum(len(measure_motion(block)) for block in iter_frames(path, stop=STOP))
 
-    def same(a, b):
-        return f"{a} and {b} frames"
+    def ffmpeg_motion():
+        chain = "scale=320:240:flags=area,format=gray,tblend=all_mode=difference,signalstats"
+        command = ["ffmpeg", "-v", "error", "-i", str(path), "-frames:v", str(STOP), "-vf", chain]
+        subprocess.run([*command, "-f", "null", "-"], check=True)
+        return n_frames
 
-    scale = (n_frames, n_frames)
-    return [
-        compare(
-            "video",
-            f"{path.name}, {size}: decode",
-            bare,
-            ours,
-            same,
-            repetitions,
-            scale,
-            time.perf_counter,
-        ),
-        compare(
-            "video",
-            f"{path.name}: decode, size, motion",
-            bare_with_work,
-            ours_with_work,
-            same,
-            repetitions,
-            scale,
-            time.perf_counter,
-        ),
+    def row(what, theirs, mine, clock):
+        def same(a, b):
+            return f"{a} and {b} frames"
+
+        what = f"{path.name}, {size}: {what}"
+        scale = (n_frames, n_frames)
+        return compare("video", what, theirs, mine, same, repetitions, scale, clock)
+
+    rows = [
+        row("decode, gray, size, against OpenCV, processor", opencv, ours, time.process_time),
+        row("film to motion against OpenCV", opencv_motion, ours_motion, time.perf_counter),
     ]
-
-
-def _work(block, measure_motion) -> int:
-    return len(measure_motion(block))
+    if shutil.which("ffmpeg"):
+        what = "film to motion against ffmpeg with tblend and signalstats"
+        rows.append(row(what, ffmpeg_motion, ours_motion, time.perf_counter))
+    return rows
 
 
 def _decode(path: Path):
