@@ -342,7 +342,7 @@ def fit_all(
             left_out[name] = reason
     kept = {name: rival for name, rival in rivals.items() if name not in left_out}
     longest_first = sorted(kept, key=lambda name: -getattr(kept[name], "effort", 0))
-    seen = SimpleNamespace(**{key: getattr(recording, key, None) for key in SEEN})
+    seen = {key: getattr(recording, key, None) for key in SEEN}
     calls, rounds, used = {}, {}, {}
     for name in longest_first:
         rival = kept[name]
