@@ -116,7 +116,13 @@ def test_a_short_lab_film_is_prepared_and_forecast(simulated, footage, tmp_path)
 def test_the_chain_goes_on_without_the_published_files(simulated, tmp_path, monkeypatch):
     monkeypatch.setenv("FISHLIB_PUBLISHED", str(tmp_path / "nothing"))
     run = tmp_path / "run"
-    small = QUICK | {"epochs": 1, "steps_per_epoch": 5, "lstm_epochs": 0, "oracle_frames": 10}
+    small = QUICK | {
+        "epochs": 1,
+        "steps_per_epoch": 5,
+        "lstm_epochs": 0,
+        "animal_epochs": 0,
+        "oracle_frames": 10,
+    }
     names = [NOTEBOOKS[1], *NOTEBOOKS[3:]]
     run_notebooks(run, small, names, html=False, progress=False)
     metrics = metrics_of(run)
