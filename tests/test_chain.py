@@ -81,7 +81,7 @@ def test_the_study_is_reproduced(simulated):
 
 
 def test_the_same_seed_gives_the_same_metrics(simulated, tmp_path):
-    for name in ("motion.npy", "burst.npy", "onset.npy", "questions.json", "run.json"):
+    for name in ("motion.npy", "burst.npy", "onset.npy", "alarm.npy", "questions.json", "run.json"):
         shutil.copy(simulated / name, tmp_path)
     run_notebooks(tmp_path, QUICK, NOTEBOOKS[3:], html=False, progress=False)
     again, first = metrics_of(tmp_path), metrics_of(simulated)
