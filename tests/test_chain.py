@@ -31,7 +31,7 @@ def simulated(tmp_path_factory):
 
 def trained_network(run):
     """The ConvLSTM of a run."""
-    return str(next(path for path in run.rglob("best.keras") if "ConvLSTM" in str(path)))
+    return str(run / "convlstm" / "best.keras")
 
 
 def metrics_of(run):
