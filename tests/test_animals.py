@@ -141,6 +141,15 @@ def test_moments_are_mixed_and_mirrored_by_the_epoch_alone(film):
         np.testing.assert_array_equal(first[name], one * expected)
 
 
+def test_frames_without_an_event_can_be_learned_from_if_another_question_is_answered(film):
+    swim = swimming(film.places, film.motion, film.pieces, 30.0)
+    answers = np.zeros((N_FRAMES, 5))
+    answers[250, 0], answers[:, -1] = 1, np.nan  # one yes, and no hazard known
+    targets = {"answers": answers, "speeds": np.zeros((N_FRAMES, 4))}
+    data = Moments(swim, targets, np.arange(200, 300))
+    assert data.used_labels.sum() == 1
+
+
 def test_the_network_is_small():
     usual = {name: (np.zeros(len(one)), np.ones(len(one))) for name, one in MIRROR.items()}
     model = build_animals(usual, 3)
