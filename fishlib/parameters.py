@@ -128,7 +128,6 @@ PARAMETERS = SHARED | {
     "class_weighting": Parameter(bool),
     "learned": Parameter(str, choices=("onset", "burst")),
     "lstm_epochs": _COUNT_OR_NONE,
-    "animal_epochs": _COUNT_OR_NONE,
     "model": Parameter(str),
     "n_shifts": Parameter(int, 19),
     "block": _COUNT,

@@ -132,7 +132,8 @@ def _execute(source: Path, partial: Path, parameters: dict, progress: bool, log:
             config=Config({"KernelManager": {"transport_encryption": "auto"}}),
             cwd=str(Path.cwd()),
         )
-    if not log.stat().st_size:
+    told = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    if all(line.startswith("[IPKernelApp]") for line in told):  # how it was ended, nothing else
         log.unlink()
 
 

@@ -26,7 +26,7 @@ from fishlib.pipeline.many import Execute, run_each
 HERE = Path(__file__).resolve().parent
 BASE = "default-in-small"
 SMALL = {
-    "height": 30, "epochs": 3, "steps_per_epoch": 100, "lstm_epochs": 0, "animal_epochs": 0,
+    "height": 30, "epochs": 3, "steps_per_epoch": 100, "lstm_epochs": 0,
     "overlay_seconds": 0,
 }  # fmt: skip
 PLAIN = {"n_slices": 3, "channels": 4}
