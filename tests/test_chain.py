@@ -120,7 +120,6 @@ def test_the_chain_goes_on_without_the_published_files(simulated, tmp_path, monk
         "epochs": 1,
         "steps_per_epoch": 5,
         "lstm_epochs": 0,
-        "animal_epochs": 0,
         "oracle_frames": 10,
     }
     names = [NOTEBOOKS[1], *NOTEBOOKS[3:]]

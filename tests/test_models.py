@@ -1,10 +1,10 @@
 """The study's networks: sizes, what they compute, how they are saved and that they learn."""
 
-from pathlib import re
+import re
+from pathlib import Path
 
 import keras
 import numpy as np
-import Path
 import pytest
 
 import fishlib
