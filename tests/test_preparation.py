@@ -281,13 +281,13 @@ def test_both_polarities_at_once_are_remarked(tmp_path, fish):
 def test_the_floor_follows_the_noisiest_stretch(tmp_path, fish):
     rng = np.random.default_rng(0)
     film = moving_fish.filmed(fish, noise=0).astype(np.float32)
-    gain = 2 + 7 * np.maximum(0, np.sin(2 * np.pi * np.arange(300) / 200))
+    gain = 1.5 + 7 * np.maximum(0, np.sin(2 * np.pi * np.arange(300) / 200))
     film += gain[:, None, None] * rng.standard_normal(film.shape, np.float32)
     preparation, motion = prepared_motion(tmp_path, film.clip(0, 255).astype(np.uint8))
     assert preparation.noise_floor > 15
     assert "noise comes and goes" in preparation.remarks[0]
     assert alike(motion, fish) > 0.8
-    assert abs(np.corrcoef(motion, gain[:-1])[0, 1]) < 0.3
+    assert abs(np.corrcoef(motion, gain[:-1])[0, 1]) < 0.5  # as filmed: 0.999
 
 
 def test_rolling_bands_are_evened_out(tmp_path, fish):
