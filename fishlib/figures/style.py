@@ -73,7 +73,7 @@ _FAMILIES = (
     ("stacked ConvLSTM", "#86005C", DASHDOT, "h", ("visionary", "serenity", "stacked")),
     ("ConvLSTM", "#BF5700", "-", "D", ("convlstm", "snowflake", "fast-snow")),
     ("LSTM on the motion", "#00491C", DASHED, "P", ("lstm",)),
-    ("animals", "#C2127F", "-", "P", ("animal",)),
+    ("animals", "#9900CC", "-", "P", ("animal",)),
     ("CNN", "#EBA200", DASHED, "X", ("cnn", "conv", "video", "network")),
     ("published baseline", "#3D9CF2", DASHED, "s", ("baseline",)),
     ("boosting", "#3A2699", DASHDOT, "v", ("boost",)),
