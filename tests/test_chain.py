@@ -99,7 +99,7 @@ def test_a_real_film_goes_through_with_a_network_from_elsewhere(simulated, foota
     assert 0.02 < np.mean(np.load(run / "burst.npy") == 1) < 0.5
     assert json.loads((run / "questions.json").read_text())["parts"] is None
     text = (run / "05_evaluation.ipynb").read_text(encoding="utf-8")
-    assert "too few to conclude" in text
+    assert "too short to be split" in text
 
 
 def test_a_short_lab_film_is_prepared_and_forecast(simulated, footage, tmp_path):

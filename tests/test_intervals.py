@@ -197,3 +197,11 @@ def test_tables_nest_by_name_lead_and_score():
         "a": {"0.0": {"x": {"value": 1.0, "low": 0.5}}, "0.5": {"x": None}},
         "b": {"0.0": {"y": 3.0}},
     }
+
+
+def test_an_empty_table_can_be_asked_as_a_full_one():
+    table = no_table("too short")
+    assert table.query("min_lead_s == 0 and score == 'area'").empty
+    assert (
+        table.query("lead == 0 and first == 'a' and second == 'b'").attrs["reason"] == "too short"
+    )

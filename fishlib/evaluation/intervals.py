@@ -18,6 +18,8 @@ from fishlib.files import plain
 
 COLUMNS = ["name", "score", "value", "low", "high", "blocks"]
 """Columns every table of a verdict has; what a row is about further stands before or after."""
+FURTHER = ["min_lead_s", "lead", "first", "second"]
+"""Columns that only some tables have, and an empty one too: it can be asked as they are."""
 FEWEST = 6
 """Blocks, or films, below which no interval is given."""
 BOUNDED = (
@@ -33,7 +35,7 @@ class NothingToJudge(ValueError):
 
 def no_table(reason: object) -> pd.DataFrame:
     """An empty table that says why it is, in ``attrs["reason"]``."""
-    table = pd.DataFrame(columns=COLUMNS)
+    table = pd.DataFrame(columns=[*COLUMNS, *FURTHER])
     table.attrs["reason"] = str(reason)
     return table
 
