@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import matplotlib as mpl
@@ -44,6 +45,9 @@ CURVE = pd.DataFrame({"time_in_warning": SHARE, "sensitivity": np.sqrt(SHARE)})
 PARTS = {"train": slice(0, 1300), "validation": slice(1345, 1600), "test": slice(1645, T)}
 PLACES = np.full((8, 3, 2), 9.0)
 
+FOUND = SimpleNamespace(
+    x=PLACES[..., 0], y=PLACES[..., 1], heading=np.zeros(PLACES.shape[:2]), reason=""
+)
 CALLS = {
     "plot_alarm_raster": (MOTION, {"CNN": np.array([150, 400])}, 30.0, 0, 900, np.array([160])),
     "plot_auc_by_lead": (LEADS,),
@@ -59,6 +63,7 @@ CALLS = {
     "plot_label_anatomy": (MOTION, 500),
     "plot_label_timeline": (MOTION, LABEL),
     "plot_moments": (FRAMES[:8], np.arange(8), PLACES, (0, 2)),
+    "plot_places": (FRAMES[:4], FOUND, np.arange(4)),
     "plot_motion": (MOTION, 30.0, 0, 900, None, FORECASTS["ConvLSTM"]),
     "plot_onset_anatomy": (MOTION, 500, 1.5e-3),
     "plot_reliability": (LABEL, FORECASTS),
@@ -70,7 +75,8 @@ CALLS = {
     "plot_training_history": (HISTORY,),
     "plot_warning_curve": ({name: CURVE for name in NAMES},),
 }
-PICTURES = {"plot_clip", "plot_difference", "plot_flips", "plot_frames", "plot_moments"}
+PICTURES = {"plot_clip", "plot_difference", "plot_flips", "plot_frames", "plot_moments",
+            "plot_places"}  # fmt: skip
 PURE_NUMBERS = ("Epoch", "ROC-AUC", "Number of", "Frames", "Forecast p", "Observed frequency",
                 "Share of", "Difference of ROC-AUC", "slice", "ỹ = mean change")  # fmt: skip
 

@@ -85,12 +85,12 @@ def test_workers_end_with_their_parent(tmp_path, name):
 
 
 def test_the_watch_goes_on_while_the_parent_lives(monkeypatch):
-    looks, ended = [], []
+    looks, ended, parent = [], [], os.getppid()
     monkeypatch.setattr(time, "sleep", lambda every: looks.append(every))
-    parents = iter([os.getppid()] * 3 + [1])  # then it is the child of another
-    monkeypatch.setattr(os, "getppid", lambda: next(parents))
+    # after three looks it is the child of another
+    monkeypatch.setattr(os, "getppid", lambda: parent if looks.count(7) < 3 else 1)
     end_with_parent(every=7, end=ended.append)
-    assert looks == [7, 7, 7] and ended == [1]
+    assert looks.count(7) == 3 and ended == [1]
 
 
 def test_a_mapped_film_stays_mapped(tmp_path):

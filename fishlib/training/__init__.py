@@ -336,7 +336,7 @@ def fit_all(
     for name, rival in rivals.items():
         if getattr(rival, "epochs", None) == 0:
             left_out[name] = "no epochs were asked for"
-        elif parts is None and not getattr(rival, "trained", False):
+        elif not parts and not getattr(rival, "trained", False):
             left_out[name] = "the film is too short to be split and trained on"
         elif hasattr(rival, "why_not") and (reason := rival.why_not(recording)):
             left_out[name] = reason
