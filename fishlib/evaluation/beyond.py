@@ -88,6 +88,8 @@ def shift_table(
         drawn = np.random.default_rng(seed).permutation(possible)[:n_shifts]
         observed, *null = _shifted_auc(y, where, p[where], [0, *drawn])
         null = np.array(null)[np.isfinite(null)]
+        if not null.size:
+            raise NothingToJudge("Too few frames are judged for a shifted forecast to be scored.")
         p_value = (1 + np.sum(null >= observed)) / (1 + len(null))
         low, middle, high = np.quantile(null, [0.025, 0.5, 0.975])
         alone = {"auc": observed, "p_value": p_value, "shifts": len(null)}

@@ -306,6 +306,8 @@ class Verdict:
         ValueError
             If a forecast is unknown.
         """
+        if self.parts is None:
+            return self.scores
         firsts, seconds = ([n] if isinstance(n, str) else n for n in (firsts, seconds))
         self._require_names({*firsts, *(seconds or ())})
         try:
