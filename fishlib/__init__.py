@@ -27,7 +27,7 @@ _FILES = {
     "recording": "open_film",
     "runs": "open_run",
     "splits": "split_frames",
-    "streaming": "LiveForecaster",
+    "streaming.live": "LiveForecaster",
     "streaming.watch": "watch",
     "tank": "TankConfig simulate_film",
     "training": "fit_all",

@@ -90,16 +90,18 @@ def _parameters(chosen: argparse.Namespace) -> dict:
 def _add_watch(commands) -> None:
     watch = commands.add_parser("watch", help="show a film with its live forecast and alarm")
     watch.add_argument("film", help="a film, a frame folder, or the number of a camera")
-    watch.add_argument("--model", default="upbeat-snowflake-91", help="saved network or checkpoint")
-    watch.add_argument("--threshold", type=float, default=0.5, help="the alarm goes on from here")
-    watch.add_argument("--out", type=Path, help="write a film instead of opening a window")
+    watch.add_argument("--model", help="saved network or checkpoint (default: the motion alone)")
+    watch.add_argument("--facts", type=Path, help="JSON with the facts of a network without any")
+    watch.add_argument("--threshold", type=float, help="the alarm goes on from here")
+    watch.add_argument("--out", type=Path, help="a film or folder to write, instead of a window")
     watch.set_defaults(call=_watch)
 
 
 def _watch(chosen: argparse.Namespace) -> int:
     from fishlib.streaming.watch import watch
 
-    watch(chosen.film, chosen.model, threshold=chosen.threshold, out=chosen.out)
+    how = {"threshold": chosen.threshold, "out": chosen.out, "facts": chosen.facts}
+    watch(chosen.film, chosen.model, **how)
     return 0
 
 

@@ -6,6 +6,7 @@ made elsewhere they can be given as a JSON file of their own.
 
 import json
 import zipfile
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
@@ -13,7 +14,8 @@ import cv2
 import numpy as np
 
 from fishlib import __version__
-from fishlib.files import plain, write_atomically
+from fishlib.evaluation.scores import calibrate, choose_thresholds
+from fishlib.files import write_atomically
 from fishlib.spans import USUAL_FPS
 
 MEMBER = "fishlib.json"
@@ -110,30 +112,55 @@ def write_facts(path: str | Path, facts: Facts) -> None:
             for member in old.infolist():
                 if member.filename != MEMBER:
                     new.writestr(member, old.read(member))
-            text = json.dumps(plain(asdict(facts)), indent=1)
+            text = json.dumps(asdict(facts), indent=1, default=lambda array: array.tolist())
             new.writestr(MEMBER, text, zipfile.ZIP_DEFLATED)
 
     write_atomically(path, rewrite)
 
 
-def add_facts(path: str | Path, **facts: object) -> None:
-    """Add to the facts in a ``.keras`` file, such as a ``threshold`` chosen on validation."""
-    write_facts(path, replace(read_facts(path), **facts))
+def note_choices(
+    fitted, forecasts: dict[str, dict[str, np.ndarray]], questions: dict[str, np.ndarray]
+) -> None:
+    """Choose each network's threshold and calibration on validation, and add them to its facts.
+
+    Parameters
+    ----------
+    fitted : fishlib.training.Fitted
+        Networks that were saved carry their ``path``; the others are passed over.
+    forecasts : dict of question -> dict of name -> float array (T,), or (2, T) of folds
+        What ``fitted`` forecasts.
+    questions : dict of name -> int8 array (T,)
+    """
+    for parts, forecasters in fitted.folds:
+        at = (parts or {}).get("validation")
+        for (name, question), one in forecasters.items():
+            path = getattr(one, "path", None)
+            if at is None or path is None or one.facts.question["name"] != question:
+                continue
+            forecast = np.atleast_2d(forecasts[question][name])[-1][at]
+            with suppress(ValueError):  # of one class: there is nothing to choose
+                choices = choose_thresholds(questions[question][at], forecast)
+                found = calibrate(questions[question][at], forecast)
+                chosen = {"threshold": choices["max_youden"], "calibration": asdict(found)}
+                one.facts = replace(one.facts, **chosen)
+                write_facts(path, one.facts)
 
 
 LIT = 48
 """Grey level from which on a pixel is taken for an animal's."""
 LOOKED_AT = 200
 """Frames of a film that are looked at."""
+NEAR = 1.05
+"""Factor by which a film may lie outside of what was seen: a rate of 29.97 is one of 30."""
 
 
-def what_is_seen(recording, part: slice = slice(None)) -> dict[str, list[float]]:
+def what_is_seen(recording, part: slice | np.ndarray = slice(None)) -> dict[str, list[float]]:
     """What a film looks like: the 5th, 50th and 95th percentile of four things.
 
     Parameters
     ----------
     recording : Recording
-    part : slice
+    part : slice or index array
         Its frames.
 
     Returns
@@ -142,10 +169,9 @@ def what_is_seen(recording, part: slice = slice(None)) -> dict[str, list[float]]
         ``motion``; ``animal``, the area of what is lit and hangs together, a share of the frame;
         ``light``, the grey level of what is lit; ``rate``, frames a second, three times.
     """
-    frames = recording.frames[part]
-    frames = frames[:: max(1, len(frames) // LOOKED_AT)]
+    at = np.arange(len(recording.frames))[part]
     areas, lights = [], []
-    for frame in frames:
+    for frame in recording.frames[at[:: max(1, len(at) // LOOKED_AT)]]:
         lit = frame >= LIT
         _, _, stats, _ = cv2.connectedComponentsWithStats(lit.astype(np.uint8))
         areas += (stats[1:, cv2.CC_STAT_AREA] / frame.size).tolist()
@@ -157,13 +183,29 @@ def what_is_seen(recording, part: slice = slice(None)) -> dict[str, list[float]]
 
 
 def remark_unseen(facts: Facts, recording) -> list[str]:
-    """A remark, with numbers, if a film looks like nothing that a network was trained on."""
+    """A remark, with numbers, if a film looks like nothing that a network was trained on.
+
+    Parameters
+    ----------
+    facts : Facts
+    recording : Recording
+        Its frames at the size that the network reads.
+    """
     found, known = what_is_seen(recording), facts.data or {}
     unseen = [
         f"{name} {found[name][1]:.3g} ({known[name][0]:.3g} to {known[name][2]:.3g} in training)"
         for name in found
-        if name in known and not known[name][0] <= found[name][1] <= known[name][2]
+        if name in known and not known[name][0] / NEAR <= found[name][1] <= known[name][2] * NEAR
     ]
     if not unseen:
         return []
     return [f"the network has seen no film like this: {', '.join(unseen)}."]
+
+
+def remarks(fitted, recording) -> list[str]:
+    """What :func:`remark_unseen` says of each network in :class:`fishlib.training.Fitted`."""
+    facts = {name: getattr(one, "facts", None) for (name, _), one in fitted.forecasters.items()}
+    known = {name: one for name, one in facts.items() if one is not None}
+    return [
+        f"{name}: {said}" for name, one in known.items() for said in remark_unseen(one, recording)
+    ]

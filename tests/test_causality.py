@@ -15,7 +15,7 @@ from fishlib.models import (
     build_visionary_serenity,
 )
 from fishlib.motion import measure_motion
-from fishlib.streaming import LiveForecaster
+from fishlib.streaming.live import LiveForecaster
 
 SIZE = (24, 32)
 CUT = 130

@@ -10,7 +10,7 @@ import pytest
 
 from fishlib import models
 from fishlib.clips import motion_channels, time_channels
-from fishlib.facts import Facts, add_facts, read_facts, remark_unseen, what_is_seen, write_facts
+from fishlib.facts import Facts, read_facts, remark_unseen, remarks, what_is_seen, write_facts
 from fishlib.models import layout_of, load_network, moments_of, save_network
 
 FACTS = Facts(30.0, moments_of(time_channels(3, 2)), (8, 10))
@@ -32,7 +32,7 @@ def test_facts_come_back_and_can_be_added_to(path):
     model = network()
     save_network(model, path, facts)
     assert read_facts(path).question == {"name": "onset"}
-    add_facts(path, threshold=0.25, calibration={"slope": 1.5})
+    write_facts(path, replace(read_facts(path), threshold=0.25, calibration={"slope": 1.5}))
     again = load_network(path)
     assert (again.facts.threshold, again.facts.calibration) == (0.25, {"slope": 1.5})
     assert again.facts.seed == 3 and again.facts.package.startswith("fishlib")
@@ -129,11 +129,16 @@ def test_a_film_unlike_those_of_the_training_is_one_remark_with_numbers():
     assert seen["animal"] == [20 / 2000] * 3  # two animals of 4 x 5 pixels
     assert seen["light"] == [200] * 3
     facts = replace(FACTS, data=seen)
-    assert remark_unseen(facts, film(4, 1e-3)) == []
+    assert remark_unseen(facts, film(4, 1e-3, 29.97)) == []
     (remark,) = remark_unseen(facts, film(8, 5e-3, 25.0, 90))
     for said in ("motion 0.0075 (0.00105 to 0.00195", "animal 0.02 (0.01", "light 90", "rate 25"):
         assert said in remark
     assert remark_unseen(FACTS, film(4, 1e-3)) == []  # nothing is known
+    one, other = SimpleNamespace(facts=facts), SimpleNamespace(facts=FACTS)
+    known = {("ConvLSTM", "onset"): one, ("ConvLSTM", "burst"): one, ("CNN", "onset"): other}
+    known["LSTM", "onset"] = SimpleNamespace()
+    fitted = SimpleNamespace(forecasters=known)
+    assert remarks(fitted, film(8, 5e-3, 25.0, 90)) == [f"ConvLSTM: {remark}"]
 
 
 def test_facts_are_replaced_not_doubled(path):

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fishlib import evaluation
 from fishlib.clips import class_weights, clip_at, motion_channels, time_channels
-from fishlib.facts import Facts, add_facts, read_facts
+from fishlib.evaluation.scores import Calibration, calibrate, choose_thresholds
+from fishlib.facts import Facts, note_choices, read_facts
 from fishlib.forecasters.networks import (
     MotionLSTM,
     Network,
@@ -90,9 +90,8 @@ def test_class_weights_are_taken_out_of_the_odds(tmp_path):
     weights = class_weights(question[:250])
     inflated = keras.models.load_model(tmp_path / "best.keras")
     inflated = forecast_film(inflated, film.frames, LAYOUT)
-    np.testing.assert_allclose(
-        network.forecast(film), evaluation.undo_class_weights(inflated, weights), atol=1e-6
-    )
+    odds = inflated / (1 - inflated) * weights[0] / weights[1]
+    np.testing.assert_allclose(network.forecast(film), odds / (1 + odds), atol=1e-6)
     kept = SavedNetwork(tmp_path / "network.keras").forecast(film)
     np.testing.assert_allclose(kept, network.forecast(film), atol=1e-6)
     again = Network(plan).fit(film, question, parts, tmp_path)  # once, however often it is resumed
@@ -123,8 +122,16 @@ def test_a_network_carries_its_facts(tmp_path):
     np.testing.assert_allclose(there.forecast(film), network.forecast(film), atol=1e-6)
     saved = SavedNetwork(tmp_path / "network.keras").forecast(film)
     np.testing.assert_allclose(saved, network.forecast(film), atol=1e-6)
-    add_facts(tmp_path / "network.keras", threshold=0.3)
-    assert read_facts(tmp_path / "network.keras").threshold == 0.3
+    of_fold = {("CNN", "onset"): network, ("CNN", "burst"): network}
+    fitted = SimpleNamespace(folds=[(parts, of_fold)])
+    forecasts = {"onset": {"CNN": network.forecast(film)}}
+    note_choices(fitted, forecasts, {"onset": question, "burst": question})
+    label, forecast = question[120:], forecasts["onset"]["CNN"][120:]
+    noted = read_facts(tmp_path / "network.keras")
+    assert noted.threshold == choose_thresholds(label, forecast)["max_youden"]
+    calibrated = Calibration(**noted.calibration)(forecast)
+    np.testing.assert_allclose(calibrated, calibrate(label, forecast)(forecast), rtol=1e-4)
+    assert network.facts.threshold == noted.threshold
 
 
 def test_the_lstm_learns_and_reads_its_own_piece_only(tmp_path):

@@ -21,7 +21,6 @@ from fishlib.evaluation.scores import (
     is_probability,
     reliability_curve,
     score_forecast,
-    undo_class_weights,
 )
 from fishlib.questions import label_bursts
 from fishlib.splits import whole
@@ -230,20 +229,6 @@ def test_calibration_leaves_gaps_as_gaps():
     label, _, forecast = overconfident(200)
     forecast[:5] = np.nan
     assert np.isnan(calibrate(label, forecast)(forecast)).sum() == 5
-
-
-def test_undoing_class_weights_inverts_what_they_do():
-    """A weighted fit of a constant forecast gives w1 k / (w1 k + w0 (n - k)); undone, k / n."""
-    weights, share = {0: 0.133, 1: 0.866}, 0.154
-    inflated = weights[1] * share / (weights[1] * share + weights[0] * (1 - share))
-    assert inflated > 0.5
-    assert undo_class_weights(np.array([inflated]), weights)[0] == pytest.approx(share)
-
-
-@pytest.mark.parametrize("weights", [{0: 1.0}, {0: 0.0, 1: 1.0}])
-def test_unusable_class_weights_are_refused(weights):
-    with pytest.raises(ValueError, match="Class weights"):
-        undo_class_weights(np.array([0.5]), weights)
 
 
 def test_corp_terms_add_up_to_the_brier_score():

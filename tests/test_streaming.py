@@ -13,7 +13,7 @@ from fishlib.models import (
     build_visionary_serenity,
     load_network,
 )
-from fishlib.streaming import LiveForecaster
+from fishlib.streaming.live import LiveForecaster
 
 N_SLICES, CHANNELS, SIZE = 4, 3, (24, 32)
 HISTORY = N_SLICES * CHANNELS

@@ -1,5 +1,6 @@
 """Watching a film must show what a forecast over the whole film says, frame by frame."""
 
+import json
 import signal
 
 import cv2
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 from fishlib import tank
+from fishlib.__main__ import main
 from fishlib.clips import motion_channels
 from fishlib.facts import Facts
 from fishlib.forecasters.networks import forecast_film
@@ -14,7 +16,7 @@ from fishlib.forecasters.rules import published_baseline
 from fishlib.models import build_motion_convlstm, load_network, moments_of, save_network
 from fishlib.motion import measure_motion
 from fishlib.questions import suggest_min_range
-from fishlib.streaming import LiveForecaster
+from fishlib.streaming.live import LiveForecaster
 from fishlib.streaming.watch import LiveWindow, Seen, live_pictures, watch
 from fishlib.video import probe, read_frames, shrink, write_video
 
@@ -79,16 +81,12 @@ def test_a_window_that_is_closed_ends_the_watch(watched):
 def test_nothing_shown_knows_the_future():
     """Pictures up to frame t are the same whatever comes after."""
 
-    class Brightness:
-        def push(self, frame):
-            return float(frame.mean() / 255)
-
     rng = np.random.default_rng(0)
     film = rng.integers(0, 80, (30, 240, 320), np.uint8)
     other = film.copy()
     other[20:] = 255
     shown = [
-        list(live_pictures(iter(f), Brightness(), (60, 80), 30.0, 0.5, 45, Seen()))
+        list(live_pictures(iter(f), lambda one: one.mean() / 255, 30.0, 0.5, 45, Seen()))
         for f in (film, other)
     ]
     assert all(np.array_equal(a, b) for a, b in zip(shown[0][:20], shown[1][:20], strict=True))
@@ -200,14 +198,26 @@ def test_a_file_is_that_film_whatever_its_name(watched, tmp_path, monkeypatch):
         assert np.array_equal(result["motion"][:-1], whole["motion"][:35])
 
 
-def test_without_a_network_the_published_baseline_forecasts_from_the_motion(
-    tmp_path, monkeypatch, capsys
-):
-    monkeypatch.setenv("FISHLIB_PUBLISHED", str(tmp_path / "nothing"))
+def test_without_a_network_the_published_baseline_forecasts_from_the_motion(tmp_path, capsys):
     film = write_video(tmp_path / "film.avi", tank.simulate_film(tank.TankConfig(), 1, 150).frames)
-    result = watch(film, "upbeat-snowflake-91", out=tmp_path / "seen.mp4", progress=False)
-    assert "published baseline, which reads the motion alone" in capsys.readouterr().out
+    result = watch(film, out=tmp_path / "new", progress=False)
+    assert "published baseline forecasts, from the motion alone" in capsys.readouterr().out
+    assert len(read_frames(tmp_path / "new" / "film-forecast.mp4")) == 150
     assert np.isnan(result["forecast"][:89]).all()
     c = suggest_min_range(result["motion"][:120])
     expected = published_baseline(result["motion"] / c * 1e-3)
     assert result["forecast"][125:149] == pytest.approx(expected[125:149], abs=1e-9)
+
+
+def test_threshold_and_horizon_are_the_network_s_own(watched, tmp_path, capsys):
+    folder = watched[0]
+    facts = {"fps": 30, "size": [60, 80], "mix": motion_channels().mix, "threshold": 0.0}
+    facts |= {"moments": moments_of(motion_channels()), "question": {"horizon": 0.2}}
+    facts |= {"data": {"light": [1, 2, 3], "rate": [30, 30, 30]}}
+    (tmp_path / "net.json").write_text(json.dumps(facts))
+    arguments = ["--model", folder / "network.keras", "--facts", tmp_path / "net.json"]
+    film = write_video(tmp_path / "film.avi", tank.simulate_film(tank.TankConfig(), 1, 160).frames)
+    assert main(["watch", str(film), "--out", str(tmp_path), *map(str, arguments)]) == 0
+    said = capsys.readouterr().out
+    assert "24 alarms in 5.3 s" in said  # from frame 20 on, every 6 frames
+    assert said.count("has seen no film like this: light ") == 1

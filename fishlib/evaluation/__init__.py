@@ -4,7 +4,6 @@ from fishlib.evaluation.scores import (
     calibrate,
     choose_thresholds,
     score_forecast,
-    undo_class_weights,
 )
 from fishlib.evaluation.verdict import Verdict, evaluate
 
@@ -14,5 +13,4 @@ __all__ = [
     "choose_thresholds",
     "evaluate",
     "score_forecast",
-    "undo_class_weights",
 ]

@@ -249,36 +249,6 @@ def log_odds(probability: np.ndarray) -> np.ndarray:
     return logit(np.clip(np.asarray(probability, dtype=float), 1e-6, 1 - 1e-6))
 
 
-def undo_class_weights(probability: np.ndarray, weights: dict[int, float]) -> np.ndarray:
-    """The probability a network would give, had its classes not been weighted in training.
-
-    Training with weights w0 and w1 multiplies the odds by w1 / w0; this divides them again.
-    Source: Elkan, *The Foundations of Cost-Sensitive Learning*, IJCAI 2001, theorem 2.
-
-    Parameters
-    ----------
-    probability : float array (T,)
-        In [0, 1], NaN where undefined.
-    weights : dict
-        Weight of class 0 and of class 1, both above 0, as given to training.
-
-    Returns
-    -------
-    float64 array (T,)
-
-    Raises
-    ------
-    ValueError
-        If the weights are not two positive numbers or a value is outside [0, 1].
-    """
-    if set(weights) != {0, 1} or min(weights.values()) <= 0:
-        raise ValueError(f"Class weights are {{0: w0, 1: w1}}, both above 0, got {weights}.")
-    p = np.asarray(probability, dtype=float)
-    if not is_probability(p):
-        raise ValueError("Class weights act on odds: the forecast must lie in [0, 1].")
-    return p * weights[0] / (p * weights[0] + (1 - p) * weights[1])
-
-
 def corp_decomposition(label: np.ndarray, forecast: np.ndarray) -> dict[str, float]:
     """The Brier score as miscalibration - discrimination + uncertainty (CORP).
 

@@ -18,7 +18,7 @@ from fishlib.forecasters import check_parts, pieces_of
 from fishlib.questions import find_onsets
 from fishlib.spans import frames_in
 from fishlib.splits import frames_with_past, inside
-from fishlib.training import hash_arrays, train, warmup_cosine
+from fishlib.training import annealed_adam, hash_arrays, train
 
 BINS = (0.0, 0.25, 0.5, 1.0, 1.5)
 """Seconds ahead between which the hazard of the next onset event is learned."""
@@ -215,13 +215,10 @@ class Animals:
         axes = {name: tuple(range(one.ndim - 1)) for name, one in sample.items()}
         usual = {name: (one.mean(axes[name]), one.var(axes[name])) for name, one in sample.items()}
         n_answers = targets["answers"].shape[1]
-
-        def optimizer():
-            return keras.optimizers.Adam(
-                warmup_cosine(self.learning_rate, self.epochs * len(data)), clipnorm=1.0,
-                use_ema=True, ema_momentum=0.99, ema_overwrite_frequency=len(data),
-            )  # fmt: skip
-
+        optimizer = annealed_adam(
+            self.learning_rate, self.epochs * len(data),
+            use_ema=True, ema_momentum=0.99, ema_overwrite_frequency=len(data),
+        )  # fmt: skip
         losses = {"answers": _masked_cross_entropy, "speeds": _mean_square}
         settings = {key: getattr(self, key) for key in ("batch_size", "learning_rate", "questions")}
         settings |= {"parts": parts, "steps": len(data)}

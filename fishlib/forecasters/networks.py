@@ -33,7 +33,7 @@ from fishlib.motion import behind
 from fishlib.recording import at_size
 from fishlib.spans import frames_in
 from fishlib.splits import frames_with_past
-from fishlib.training import hash_arrays, train, warmup_cosine
+from fishlib.training import annealed_adam, hash_arrays, train
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,7 @@ class Network:
     model: keras.Model | None = field(default=None, repr=False)
     history: pd.DataFrame | None = field(default=None, repr=False)
     facts: Facts | None = field(default=None, repr=False)
+    path: Path | None = field(default=None, repr=False)
     trained = False
     effort = 2
 
@@ -153,12 +154,9 @@ class Network:
         )  # fmt: skip
         validation = ClipDataset(frames, question, parts["validation"], batch_size=128, **common)
 
-        def optimizer():
-            rate = plan.learning_rate
-            if plan.anneal:
-                rate = warmup_cosine(rate, plan.epochs * len(data))
-            return keras.optimizers.Adam(rate, clipnorm=1.0 if plan.anneal else None)
-
+        optimizer = partial(keras.optimizers.Adam, plan.learning_rate)
+        if plan.anneal:
+            optimizer = annealed_adam(plan.learning_rate, plan.epochs * len(data))
         settings = {"parts": parts, "shape": frames.shape, "data": hash_arrays(question)}
         settings["fps"] = rate_of(recording)
         self.model, self.history = train(
@@ -168,7 +166,8 @@ class Network:
         if weights:
             undo_class_weights(self.model, weights)
         self.model.facts = self.facts = self._facts(recording, parts["train"], weights)
-        save_network(self.model, Path(folder) / "network.keras", self.facts)
+        self.path = Path(folder) / "network.keras"
+        save_network(self.model, self.path, self.facts)
         return self
 
     def __setstate__(self, state: dict) -> None:
@@ -176,7 +175,7 @@ class Network:
         if self.model is not None:
             self.model.facts = self.facts  # Keras does not pickle them
 
-    def _facts(self, recording, part: slice, weights: dict | None) -> Facts:
+    def _facts(self, recording, part, weights: dict | None) -> Facts:
         """What the network has to carry with it."""
         preparation = getattr(recording, "preparation", None)
         return Facts(
@@ -335,19 +334,12 @@ class MotionLSTM:
             return PastDataset(past, question, asked, seed=self.seed, **order)
 
         data = dataset("train", batch_size=64, shuffle=True, max_samples=self.samples_per_epoch)
-
-        def optimizer():
-            return keras.optimizers.Adam(warmup_cosine(4e-3, self.epochs * len(data)), clipnorm=1.0)
-
-        settings = {
-            "samples": self.samples_per_epoch,
-            "fps": rate_of(recording),
-            "parts": parts,
-            "data": hash_arrays(recording.motion, question),
-        }
+        settings = {"samples": self.samples_per_epoch, "fps": rate_of(recording), "parts": parts}
+        settings["data"] = hash_arrays(recording.motion, question)
         self.model, self.history = train(
             partial(build_motion_lstm, n_lags), data, dataset("validation", batch_size=512), folder,
-            self.epochs, optimizer, seed=self.seed, settings=settings, progress=progress, **options,
+            self.epochs, annealed_adam(4e-3, self.epochs * len(data)), seed=self.seed,
+            settings=settings, progress=progress, **options,
         )  # fmt: skip
         return self
 

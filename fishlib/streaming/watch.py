@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from itertools import islice, takewhile
 from pathlib import Path
 from signal import SIGINT, SIGTERM
-from typing import Protocol
+from types import SimpleNamespace
 
 import matplotlib
 import matplotlib.pyplot as plt
@@ -18,18 +18,17 @@ from tqdm import tqdm
 
 from fishlib.figures.frames import ForecastPainter
 from fishlib.forecasters.rules import published_baseline
-from fishlib.models import load_network
 from fishlib.motion import measure_motion
 from fishlib.preparation import Preparation, suggest_preparation
-from fishlib.published import PublishedUnavailable
 from fishlib.questions import suggest_min_range
 from fishlib.spans import USUAL_FPS, frames_in
-from fishlib.streaming import LiveForecaster
 from fishlib.video import iter_frames, probe, shrink, write_video
 from fishlib.video.camera import is_live, open_live
 
 STUDY_C = 1e-3
 """The study's burst threshold, for which its published baseline was made."""
+FIRST_LOOK = 5.0
+"""Seconds of film after which it is compared with what a network was trained on."""
 
 
 def has_screen() -> bool:
@@ -80,6 +79,8 @@ class MotionBaseline:
         What has been seen, up to the frame that is pushed.
     """
 
+    threshold, horizon = 0.5, 1.5
+
     def __init__(self, fps: float, seen: "Seen") -> None:
         self.window, self.seen, self.scale = frames_in("baseline", fps), seen, np.nan
         self.every = round(fps)
@@ -96,11 +97,53 @@ class MotionBaseline:
         return float(published_baseline(recent, self.window)[-1])
 
 
-class Forecaster(Protocol):
-    """What answers each frame with a forecast, such as `streaming.LiveForecaster`."""
+class LiveNetwork:
+    """A network, live, that takes frames of full size; threshold and horizon are in its facts.
+
+    If the first seconds look like no film it was trained on, a sentence says so.
+
+    Parameters
+    ----------
+    model : str or Path
+        See :func:`fishlib.models.load_network`.
+    mode : str
+        See :class:`fishlib.streaming.live.LiveForecaster`.
+    fps : float
+        Frames a second.
+    seen : Seen
+        What has been seen, up to the frame that is pushed.
+    facts : path, optional
+        JSON file with the facts of a network that carries none.
+    """
+
+    def __init__(self, model, mode: str, fps: float, seen: "Seen", facts=None) -> None:
+        from fishlib.models import load_network
+        from fishlib.streaming.live import LiveForecaster
+
+        network = load_network(model, facts)
+        self.facts, self.fps, self.seen, self.first = network.facts, fps, seen, []
+        self.live = LiveForecaster(network, mode, fps=fps)
+        self.threshold = 0.5 if self.facts.threshold is None else self.facts.threshold
+        self.horizon = (self.facts.question or {}).get("horizon", 1.5)
+        study = self.facts.size == (120, 160)
+        self.method = self.facts.method or ("nearest-exact" if study else "area")
 
     def push(self, frame: np.ndarray) -> float:
-        """Take the next frame uint8 (h, w); returns a probability or NaN."""
+        """Forecast at a frame uint8 (h, w); NaN before there is a whole clip."""
+        small = shrink(frame[None], self.facts.size, self.method)[0]
+        if len(self.first) < round(FIRST_LOOK * self.fps):
+            self.first.append(small)
+            if len(self.first) == round(FIRST_LOOK * self.fps):
+                self._compare()
+        return self.live.push(small)
+
+    def _compare(self) -> None:
+        from fishlib.facts import remark_unseen
+
+        motion = self.seen.results()["motion"][:-1]
+        film = SimpleNamespace(frames=np.stack(self.first), motion=motion, fps=self.fps)
+        for remark in remark_unseen(self.facts, film):
+            print(remark)
 
 
 class _Latest:
@@ -142,8 +185,7 @@ class Seen:
 
 def live_pictures(
     frames: Iterator[np.ndarray],
-    live: Forecaster,
-    size: tuple[int, int],
+    push: Callable[[np.ndarray], float],
     fps: float,
     threshold: float,
     horizon: int,
@@ -151,11 +193,10 @@ def live_pictures(
 ) -> Iterator[np.ndarray]:
     """Push each frame, note forecast, motion and alarm, and yield what is shown of it."""
     before, quiet_until = None, 0
-    method = "nearest-exact" if size == (120, 160) else "area"
     for t, frame in enumerate(frames):
         pair = np.stack([frame if before is None else before, frame])
         seen.see(measure_motion(pair)[0] * (fps / USUAL_FPS))
-        forecast = live.push(shrink(frame[None], size, method)[0])
+        forecast = push(frame)
         seen.forecast(forecast)
         if forecast >= threshold and t >= quiet_until:
             seen.alarms.append(t)
@@ -169,12 +210,12 @@ def live_pictures(
 
 def watch(
     film: str | Path,
-    model: str | Path,
+    model: str | Path | None = None,
     *,
     out: str | Path | None = None,
-    threshold: float = 0.5,
+    threshold: float | None = None,
     mode: str = "exact",
-    horizon_seconds: float = 1.5,
+    horizon_seconds: float | None = None,
     minutes: float | None = None,
     fps: float | None = None,
     preparation: Preparation | str | Path | None = None,
@@ -189,18 +230,21 @@ def watch(
     film : str or Path
         A film, a frame folder, the number of a camera, or the address of a stream (rtsp://…).
         Ctrl-C ends a camera's film, and keeps it.
-    model : str or Path
-        A saved ``.keras`` network, or the name of a published checkpoint; where this cannot be
-        downloaded, the study's published baseline forecasts from the motion alone.
+    model : str or Path, optional
+        A saved ``.keras`` network, or the name of a published checkpoint. Without one the study's
+        published baseline forecasts from the motion alone, scaled to the film's own burst
+        threshold c.
     out : str or Path, optional
-        Video file to write, ``.mp4`` or ``.webm``. Without it a window opens where there is a
-        screen; where there is none, ``<film>-forecast.mp4`` is written in the current folder.
-    threshold : float
-        An alarm is raised at a forecast of at least this, then none for the horizon.
+        Video file to write, ``.mp4`` or ``.webm``, or a folder for ``<film>-forecast.mp4``. Without
+        it a window opens where there is a screen; where there is none, the film is written in the
+        current folder.
+    threshold : float, optional
+        An alarm is raised at a forecast of at least this, then none for the horizon; None takes
+        what the network's facts say, else 0.5.
     mode : str
-        "exact" or "streaming", see `streaming.LiveForecaster`.
-    horizon_seconds : float
-        How far ahead an alarm speaks, in seconds.
+        "exact" or "streaming", see `streaming.live.LiveForecaster`.
+    horizon_seconds : float, optional
+        How far ahead an alarm speaks, in seconds; None takes the network's, else 1.5.
     minutes : float, optional
         Stop after so much film.
     fps : float, optional
@@ -223,12 +267,16 @@ def watch(
     """
     fps, frames = _open(film, preparation, minutes, fps)
     seen = Seen()
-    live, size = _forecaster(model, mode, fps, seen, facts)
+    if model is None:
+        live = MotionBaseline(fps, seen)
+        print("Without a network the study's published baseline forecasts, from the motion alone.")
+    else:
+        live = LiveNetwork(model, mode, fps, seen, facts)
+    threshold = live.threshold if threshold is None else threshold
+    horizon = live.horizon if horizon_seconds is None else horizon_seconds
     with until_stopped(frames) as going:
-        pictures = live_pictures(
-            tqdm(going, "watching", unit="frame", disable=not progress),
-            live, size, fps, threshold, round(horizon_seconds * fps), seen,
-        )  # fmt: skip
+        shown = tqdm(going, "watching", unit="frame", disable=not progress)
+        pictures = live_pictures(shown, live.push, fps, threshold, round(horizon * fps), seen)
         if window is None and out is None and has_screen():
             window = LiveWindow(str(film))
         if window is not None:
@@ -236,11 +284,20 @@ def watch(
                 if not window(picture):
                     break
         else:
-            name = re.sub(r"\W+", "-", str(film)) if is_live(film) else Path(film).stem
-            target = Path(out) if out is not None else Path(f"{name}-forecast.mp4")
+            target = _target(film, out)
             write_video(target, pictures, fps)
             print(f"{target}: {len(seen.alarms)} alarms in {seen.n_frames / fps:.1f} s")
     return seen.results()
+
+
+def _target(film: str | Path, out: str | Path | None) -> Path:
+    """The video file to write: ``out``, or ``<film>-forecast.mp4`` in that folder."""
+    name = re.sub(r"\W+", "-", str(film)) if is_live(film) else Path(film).stem
+    target = Path(out or ".")
+    if target.suffix and not target.is_dir():
+        return target
+    target.mkdir(parents=True, exist_ok=True)
+    return target / f"{name}-forecast.mp4"
 
 
 @contextmanager
@@ -261,21 +318,6 @@ def until_stopped(frames: Iterator[np.ndarray]) -> Iterator[Iterator[np.ndarray]
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _forecaster(
-    model, mode: str, fps: float, seen: Seen, facts: str | Path | None
-) -> tuple[Forecaster, tuple[int, int]]:
-    """What forecasts, and the size of the frames it reads."""
-    try:
-        network = load_network(model, facts)
-    except PublishedUnavailable as error:
-        print(
-            f"{error} Meanwhile the forecast shown is that of the study's published baseline, "
-            "which reads the motion alone, scaled to this film's own burst threshold."
-        )
-        return MotionBaseline(fps, seen), (60, 80)
-    return LiveForecaster(network, mode, fps=fps), tuple(network.input_shape[2:4])
 
 
 def _open(film, preparation, minutes, fps) -> tuple[float, Iterator[np.ndarray]]:

@@ -106,6 +106,11 @@ def warmup_cosine(peak: float, n_steps: int, warmup: float = 0.06):
     )
 
 
+def annealed_adam(peak: float, n_steps: int, **options) -> Callable[[], keras.optimizers.Optimizer]:
+    """What makes an Adam with :func:`warmup_cosine`, and with gradients of a norm up to 1."""
+    return lambda: keras.optimizers.Adam(warmup_cosine(peak, n_steps), clipnorm=1.0, **options)
+
+
 def hash_arrays(*arrays: np.ndarray) -> str:
     """A short hash of arrays: a training is resumed on the same data only."""
     digest = hashlib.sha256()
@@ -205,7 +210,10 @@ def train(
 
 
 def _forget_other_training(folder: Path, settings: dict) -> None:
-    note, text = folder / "settings.json", json.dumps(settings, sort_keys=True, default=str)
+    def told(value: object) -> str:
+        return hash_arrays(value) if isinstance(value, np.ndarray) else str(value)
+
+    note, text = folder / "settings.json", json.dumps(settings, sort_keys=True, default=told)
     if not note.exists() or note.read_text(encoding="utf-8") != text:
         for name in ("last.keras", "best.keras", "history.csv"):
             (folder / name).unlink(missing_ok=True)

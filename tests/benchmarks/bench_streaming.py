@@ -28,7 +28,7 @@ def measure(repetitions: int, frames: int, every: int) -> list[Row]:
     one_thread()
     from fishlib.forecasters.networks import forecast_film
     from fishlib.models import load_network
-    from fishlib.streaming import LiveForecaster
+    from fishlib.streaming.live import LiveForecaster
     from fishlib.tank import simulate_film
     from fishlib.tank.state import TankConfig
 
@@ -64,7 +64,7 @@ def measure(repetitions: int, frames: int, every: int) -> list[Row]:
 def _streaming_gap(model, film, every: int) -> str:
     """How far streaming is from exact forecasts, at one frame in so many."""
     from fishlib.forecasters.networks import forecast_film
-    from fishlib.streaming import LiveForecaster
+    from fishlib.streaming.live import LiveForecaster
 
     at = np.arange(119, len(film), every)
     near = LiveForecaster(model, "streaming").forecast_film(film, progress=False)[at]
@@ -78,7 +78,7 @@ def _streaming_gap(model, film, every: int) -> str:
 def _report_own(film, library: str) -> None:
     from fishlib.clips import motion_channels
     from fishlib.models import build_motion_convlstm
-    from fishlib.streaming import LiveForecaster
+    from fishlib.streaming.live import LiveForecaster
     from fishlib.video import shrink
 
     small = shrink(film[:300], (60, 80))
