@@ -94,6 +94,7 @@ def test_the_chapter_has_its_parts(notebook):
     for part in ("## Exercises", "Solutions", "What's next"):
         assert part in text
     assert re.match(r"# \d · [A-Z][a-z]+ ", notebook.cells[0].source)
+    assert "](glossary.md)" in notebook.cells[0].source
 
 
 def test_the_pictures_it_shows_have_alt_text_and_exist(notebook):
@@ -127,8 +128,20 @@ def test_it_is_small_enough_for_a_page(notebook):
 
 def test_links_lead_somewhere(notebook):
     text = "\n".join(c.source for c in notebook.cells if c.cell_type == "markdown")
-    for path in re.findall(r"\]\(((?!http)[^)#]+)\)", text):
+    for path in re.findall(r"\]\(((?!http)[^)#]+)(?:#[\w-]+)?\)", text):
         assert (notebook_folder() / path).exists(), path
+
+
+def test_the_glossary_has_the_words_signs_and_sources():
+    text = (notebook_folder() / "glossary.md").read_text(encoding="utf-8")
+    words = {word.lower() for word in re.findall(r"^\| \*\*(.+?)\*\*", text, re.M)}
+    asked = "roc-auc|adam|batch|epoch|batch normalisation|stem|log-odds|isotonic regression"
+    asked += "|moving blocks|excess|area|onset label|onset event"
+    assert set(asked.split("|")) <= words
+    for sign in ("ỹ[t]", "| h |", "| c |", "| b |", "| W |", "| R |", "s[t]"):
+        assert sign in text
+    for source in "Shi Künsch Politis Molchan Dimitriadis DeLong Elkan ConvLSTM_Fish_5".split():
+        assert source in text
 
 
 def test_every_parameter_is_declared_and_its_default_allowed(notebook):

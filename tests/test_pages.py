@@ -48,3 +48,10 @@ def test_a_picture_this_run_did_not_make_is_left_out_and_drawings_come_along(tmp
     (tmp_path / "figures" / "verdict.png").touch()
     assert "(figures/verdict.png)" in as_in_run(text, tmp_path, TOP)
     assert as_in_run("[next](02_labeling.ipynb)", tmp_path, TOP) == "[next](02_labeling.html)"
+
+
+def test_the_glossary_comes_along(page, tmp_path):
+    assert 'href="glossary.html"' in page
+    glossary = (tmp_path / "glossary.html").read_text(encoding="utf-8")
+    for anchor in set(re.findall(r'href="glossary\.html#([\w-]+)"', page)):
+        assert f'id="{anchor}"' in glossary

@@ -22,7 +22,7 @@ def write_page(path: Path, repository: Path) -> Path:
     path : Path
         The executed notebook.
     repository : Path
-        Folder with the ``figures`` that no run makes: drawings and benchmarks.
+        Folder with the ``figures`` that no run makes, drawings and benchmarks, and the glossary.
 
     Returns
     -------
@@ -30,18 +30,27 @@ def write_page(path: Path, repository: Path) -> Path:
         The page, beside the notebook.
     """
     import nbformat
-    from nbconvert import HTMLExporter
 
     from fishlib.pipeline.kernel import without_progress
 
+    words, glossary = repository / "notebooks" / "glossary.md", path.with_name("glossary.html")
+    if words.exists() and not glossary.exists():  # every notebook links to it
+        cell = nbformat.v4.new_markdown_cell(words.read_text(encoding="utf-8"))
+        _write_html(nbformat.v4.new_notebook(cells=[cell]), glossary, repository)
     notebook = without_progress(nbformat.read(path, 4))
+    return _write_html(notebook, path.with_suffix(".html"), repository)
+
+
+def _write_html(notebook, page: Path, repository: Path) -> Path:
+    from nbconvert import HTMLExporter
+
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
-            cell.source = as_in_run(cell.source, path.parent, repository)
+            cell.source = as_in_run(cell.source, page.parent, repository)
     urls = ("mathjax_url", "require_js_url", "jquery_url", "mermaid_js_url", "widget_renderer_url")
-    page, _ = HTMLExporter(**dict.fromkeys(urls, "")).from_notebook_node(notebook)
-    page = re.sub(r'<script[^>]*src="[^"]*"[^>]*>\s*</script>', "", page)
-    return write_text(path.with_suffix(".html"), page)
+    exporter = HTMLExporter(**dict.fromkeys(urls, ""))
+    html, _ = exporter.from_notebook_node(notebook, {"metadata": {"name": page.stem}})
+    return write_text(page, re.sub(r'<script[^>]*src="[^"]*"[^>]*>\s*</script>', "", html))
 
 
 def as_in_run(text: str, run: Path, repository: Path) -> str:
@@ -56,6 +65,7 @@ def as_in_run(text: str, run: Path, repository: Path) -> str:
 
     text = re.sub(r"!\[[^\]]*\]\(\.\./(figures/\w+\.(?:png|svg))\)", picture, text)
     text = re.sub(r"\((\d\d_\w+)\.ipynb\)", r"(\1.html)", text)
+    text = re.sub(r"\(glossary\.md(#\w+)?\)", lambda link: f"(glossary.html{link[1] or ''})", text)
     code = re.split(r"(```.*?```|`[^`\n]*`)", text, flags=re.DOTALL)
     return "".join(part if part.startswith("`") else MATH.sub(_mathml, part) for part in code)
 

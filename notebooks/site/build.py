@@ -81,6 +81,7 @@ def _gather(source: Path, folder: Path, mathjax: Path) -> Path:
         if figures.is_dir():  # a run folder brings figures of its own
             shutil.copytree(figures, source / "figures", dirs_exist_ok=True)
     (source / "notebooks").mkdir()
+    shutil.copy(notebook_folder() / "glossary.md", source / "notebooks")
     for name in NOTEBOOKS:
         notebook = nbformat.read(folder / f"{name}.ipynb", as_version=4)
         for cell in notebook.cells:  # the site's first page stands for the README
