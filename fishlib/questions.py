@@ -164,6 +164,7 @@ def label_alarms(
     horizon: int = 45,
     past: int = 120,
     pieces: pd.DataFrame | None = None,
+    lead: int = 0,
 ) -> np.ndarray:
     """The alarm's question, asked of every frame: does an onset begin within (t, t + horizon]?
 
@@ -182,6 +183,8 @@ def label_alarms(
         Frames a clip needs; the first ``past - 1`` frames are not labelled.
     pieces : DataFrame, optional
         As in :func:`label_bursts`.
+    lead : int
+        Frames that an onset must be away: it begins within (t + lead, t + horizon].
 
     Returns
     -------
@@ -202,7 +205,8 @@ def label_alarms(
     happens = np.zeros(n_frames, bool)
     happens[onset] = True
     so_far = np.cumsum(np.append(happens, np.zeros(horizon, bool)))
-    return _mark_unlabelled(so_far[horizon:] > so_far[:-horizon], horizon, past, pieces)
+    begins = so_far[horizon:] > so_far[lead : n_frames + lead]
+    return _mark_unlabelled(begins, horizon, past, pieces)
 
 
 def median_recent_motion(

@@ -6,8 +6,10 @@ from itertools import pairwise
 
 import cv2
 import numpy as np
+import pandas as pd
 
-from fishlib.questions import CALM_WIDTH, is_burst, is_rise
+from fishlib.motion import recent_motion
+from fishlib.questions import CALM_WIDTH, find_onsets, is_burst, is_rise
 from fishlib.tank.fish import N_NORMAL, N_UNIFORM, simulate_tanks, step
 from fishlib.tank.rendering import Painter
 from fishlib.tank.state import TankConfig, Tracks
@@ -15,6 +17,9 @@ from fishlib.tank.state import TankConfig, Tracks
 SIZE = (120, 160)  # futures are drawn small; their motion is scaled to FULL_SIZE
 FULL_SIZE = (240, 320)
 BATCH = 1500  # futures that advance together
+LEADS = (0.0, 0.25, 0.5, 1.0)
+"""Seconds that the oracle's alarms come before the event, at least."""
+PAST = 120  # frames before a future that say whether a rise is under way already
 
 
 def roll_on(
@@ -130,26 +135,18 @@ def rollout_motion(
         yield batch, motions.reshape(len(batch), n_rollouts, n_steps)
 
 
-def past_motion(tracks: Tracks, config: TankConfig, frames: np.ndarray, seed: int) -> np.ndarray:
-    """Mean motion of the five frames before each given frame, float64 (F,), drawn at FULL_SIZE."""
-    window = frames[None, :] + np.arange(-CALM_WIDTH, 1)[:, None]
-    states = tracks.state[window].transpose(0, 2, 1, 3)
-    return drawn_motion(states, Painter(config, seed, FULL_SIZE)).mean(axis=1)
-
-
 def oracle_forecast(
     tracks: Tracks,
     config: TankConfig,
     frames: np.ndarray,
-    target: str = "onset",
+    motion: np.ndarray,
+    question: str = "onset",
     n_rollouts: int = 30,
     seed: int = 0,
     horizon: int = 45,
-    threshold: float = 1e-3,
-    low_fraction: float = 0.1,
-    calm_level: float | None = None,
+    min_rise: float = 1e-3,
 ) -> np.ndarray:
-    """Share of the futures of the true state in which the target happens.
+    """Share of the futures of the true state in which the answer is yes.
 
     No forecaster can rank the frames better on average than this probability does, up to the
     noise of a finite number of futures.
@@ -162,50 +159,68 @@ def oracle_forecast(
         The tank they did it in.
     frames : ndarray, int (F,)
         Frames at which to forecast, from 5 on.
-    target : {"onset", "burst"}
-        Onset from calm as in `labels.label_onsets`, or the study's label as in
-        `labels.label_bursts`.
+    motion : float array (T,)
+        Motion of the film; at frame t ``motion[:t]`` is read.
+    question : {"onset", "burst", "alarm"}
+        As in :mod:`fishlib.questions`.
     n_rollouts : int
         Futures a frame.
     seed : int
         Seed of the futures.
     horizon : int
         Frames looked ahead.
-    threshold : float
-        Smallest rise (onset) or range (burst) that counts.
-    low_fraction : float
-        For "burst": share of the range that still counts as low.
-    calm_level : float, optional
-        For "onset": frames whose recent motion is above it are not asked and stay NaN.
+    min_rise : float
+        Smallest rise (onset, alarm) or range (burst) that counts.
 
     Returns
     -------
-    ndarray, float64 (T,)
-        Probability at the given frames, NaN elsewhere.
+    ndarray, float64 (T,), or (4, T) for "alarm"
+        Probability at the given frames, NaN elsewhere. Row i of an alarm: that an event begins
+        later than ``LEADS[i]`` seconds after the frame, and within the horizon.
 
     Raises
     ------
     ValueError
-        If the target is unknown, or a frame is outside the film or among its first five.
+        If the question is unknown, or a frame is outside the film or among its first five.
     """
-    if target not in ("onset", "burst"):
-        raise ValueError(f"target {target!r} is unknown; choose 'onset' or 'burst'")
+    if question not in ("onset", "burst", "alarm"):
+        raise ValueError(f"question {question!r} is unknown: choose 'onset', 'burst' or 'alarm'.")
     frames = np.asarray(frames, dtype=np.intp)
     if frames.size and not (frames.min() >= CALM_WIDTH and frames.max() < len(tracks)):
         raise ValueError(f"frames must lie in {CALM_WIDTH} .. {len(tracks) - 1}, inside the film")
-    forecast = np.full(len(tracks), np.nan)
-    recent = np.full(len(tracks), np.nan)
-    if target == "onset" and frames.size:
-        recent[frames] = past_motion(tracks, config, frames, seed)
-        if calm_level is not None:
-            frames = frames[recent[frames] <= calm_level]
-    for batch, motions in rollout_motion(tracks, config, frames, n_rollouts, horizon + 1, seed):
-        if target == "onset":
-            happens = is_rise(motions, recent[batch][:, None], threshold)
+    is_alarm = question == "alarm"
+    forecast = np.full((len(LEADS), len(tracks)) if is_alarm else len(tracks), np.nan)
+    n_steps = 2 * horizon + CALM_WIDTH if is_alarm else horizon + 1  # an event's peak comes later
+    for batch, futures in rollout_motion(tracks, config, frames, n_rollouts, n_steps, seed):
+        if is_alarm:
+            happens = _events_begin(motion, batch, futures, horizon, min_rise)
+        elif question == "onset":
+            happens = is_rise(futures, recent_motion(motion)[batch][:, None], min_rise)
         else:
-            happens = is_burst(motions, threshold, low_fraction)
-        forecast[batch] = happens.mean(axis=1)
+            happens = is_burst(futures, min_rise, 0.1)
+        forecast[..., batch] = happens.mean(axis=-1)
     return forecast
+
+
+def _events_begin(motion, batch, futures, horizon: int, min_rise: float) -> np.ndarray:
+    """Whether an event begins after each lead and within the horizon, bool (4, B, rollouts).
+
+    Events are found in the film's past and one future, as if they were one film.
+    """
+    begins = []
+    for t, of_frame in zip(batch, futures, strict=True):
+        past = min(t, PAST)
+        films = [np.r_[motion[t - past : t], future, 0] for future in of_frame]
+        stop = len(films[0]) * np.arange(1, len(films) + 1)
+        pieces = pd.DataFrame({"film": "future", "start": stop - len(films[0]), "stop": stop})
+        onset = find_onsets(np.concatenate(films), horizon, min_rise, pieces=pieces).onset
+        future, place = np.divmod(onset.to_numpy(), len(films[0]))
+        wait = place - past
+        happens = np.zeros((len(LEADS), len(films)), bool)
+        for row, lead in zip(happens, LEADS, strict=True):
+            row[future[(wait > 30 * lead) & (wait <= horizon)]] = True
+        begins.append(happens)
+    return np.stack(begins, axis=1)
 
 
 def oracle_of(
@@ -216,8 +231,9 @@ def oracle_of(
     n_frames: int = 400,
     n_rollouts: int = 30,
     seed: int = 0,
+    name: str = "onset",
 ) -> dict[str, np.ndarray]:
-    """The oracle's forecast of onset from calm at some frames of the test part of a tank.
+    """The oracle's forecast at some frames of the test part of a tank.
 
     Parameters
     ----------
@@ -225,19 +241,22 @@ def oracle_of(
         With its ``truth``, or None where nobody knows it.
     question : int8 array (T,)
         1, 0, or -1 where not asked.
-    parts : dict of slice, optional
+    parts : dict of slice or index array, optional
         With the key ``test``; None takes all frames.
     settings : dict
-        ``horizon``, ``min_range`` and ``calm_level`` of the question.
+        ``horizon`` and ``min_range`` of the question.
     n_frames : int
         Asked frames, evenly spread, from which the tank is rolled on.
     n_rollouts, seed
         As in :func:`oracle_forecast`.
+    name : {"onset", "burst", "alarm"}
+        What is asked.
 
     Returns
     -------
     dict
-        ``{"oracle": float64 (T,)}``, NaN elsewhere; empty for a film whose truth is unknown.
+        ``{"oracle": float64 (T,)}``, NaN elsewhere; for an alarm also "oracle, 0.25 s ahead" and
+        so on for the other `LEADS`. Empty for a film whose truth is unknown.
     """
     if recording.truth is None:
         return {}
@@ -245,14 +264,9 @@ def oracle_of(
     asked = np.arange(len(question))[part]
     asked = asked[question[asked] >= 0]
     chosen = asked[np.linspace(0, len(asked) - 1, min(n_frames, len(asked))).astype(int)]
-    forecast = oracle_forecast(
-        recording.truth,
-        TankConfig(),
-        chosen,
-        n_rollouts=n_rollouts,
-        seed=seed,
-        horizon=settings["horizon"],
-        threshold=settings["min_range"],
-        calm_level=settings["calm_level"],
-    )
-    return {"oracle": forecast}
+    forecasts = oracle_forecast(
+        recording.truth, TankConfig(), chosen, recording.motion, name, n_rollouts, seed,
+        settings["horizon"], settings["min_range"],
+    )  # fmt: skip
+    names = ["oracle"] + [f"oracle, {lead:g} s ahead" for lead in LEADS[1:]]
+    return dict(zip(names, np.atleast_2d(forecasts), strict=False))

@@ -101,7 +101,7 @@ def measure_seed(seed: int, folder: Path, minutes, test_minutes, steps, epochs, 
         print(f"seed {seed}: {name} trained in {seconds[name]} s", flush=True)
     verdicts = {k: _verdict(labels[k][1], forecasts[k]) for k in forecasts}
     verdicts["onset"]["limit"] = _limit(
-        test, labels["onset"][1], forecasts["onset"], verdicts["onset"]["best"], calm, oracle_frames
+        test, labels["onset"][1], forecasts["onset"], verdicts["onset"]["best"], oracle_frames
     )
     return {"seed": seed, "seconds": seconds, **verdicts}
 
@@ -160,7 +160,7 @@ def _verdict(label, forecasts) -> dict:
     }
 
 
-def _limit(test, label, forecasts, best, calm, n_frames) -> dict:
+def _limit(test, label, forecasts, best, n_frames) -> dict:
     """The oracle on evenly spread frames, and the way to it from the best model of the past."""
     from fishlib.evaluation import evaluate
     from fishlib.tank.oracle import oracle_forecast
@@ -169,7 +169,7 @@ def _limit(test, label, forecasts, best, calm, n_frames) -> dict:
     asked = np.flatnonzero(label >= 0)
     chosen = asked[np.linspace(0, len(asked) - 1, min(n_frames, len(asked))).astype(int)]
     tracks = getattr(test.truth, "tracks", test.truth)
-    oracle = oracle_forecast(tracks, TankConfig(), chosen, "onset", calm_level=calm)
+    oracle = oracle_forecast(tracks, TankConfig(), chosen, test.motion)
     contest = {name: forecasts[name] for name in (best, "ConvLSTM", "CNN")} | {"oracle": oracle}
     verdict = evaluate(
         contest, label, ONE_FILM, rivals=[best], oracle="oracle", n_shifts=99, progress=False

@@ -54,15 +54,16 @@ def pose_forecasts(train: list, labels: list[np.ndarray], test: list) -> list[np
     return [sum(logit(m.predict_proba(x)[:, 1]) for m in (linear, trees)) for x in known]
 
 
-def oracle_forecasts(config: TankConfig, test: list, labels: list, target: str) -> list:
+def oracle_forecasts(
+    config: TankConfig, test: list, motions: list, labels: list, question: str
+) -> list[np.ndarray]:
     """The oracle at FRAMES_ASKED labelled frames of each tank, NaN elsewhere."""
     forecasts = []
-    for k, (tracks, label) in enumerate(zip(test, labels, strict=True)):
+    for k, (tracks, motion, label) in enumerate(zip(test, motions, labels, strict=True)):
         frames = np.nonzero(label >= 0)[0]
         frames = frames[:: max(1, frames.size // FRAMES_ASKED)]
-        forecasts.append(
-            oracle_forecast(tracks, config, frames, target, n_rollouts=N_ROLLOUTS, seed=100 + k)
-        )
+        told = oracle_forecast(tracks, config, frames, motion, question, N_ROLLOUTS, 100 + k)
+        forecasts.append(told)
     return forecasts
 
 
@@ -93,20 +94,21 @@ def main(n_tanks: int, minutes: float) -> None:
         pose = pose_forecasts(tracks[:first], labels[:first], tracks[first:])
         print(f"  pose features           {auc(labels[first:], pose):.3f}")
         start = time.process_time()
-        forecasts = oracle_forecasts(config, tracks[first:], labels[first:], target)
+        judged = (tracks[first:], motions[first:], labels[first:])
+        forecasts = oracle_forecasts(config, *judged, target)
         n = sum(np.isfinite(f).sum() for f in forecasts)
         seconds = time.process_time() - start
         print(f"  oracle                  {auc(labels[first:], forecasts):.3f}")
         print(f"  ({n} frames x {N_ROLLOUTS} rollouts in {seconds:.1f} s of CPU)")
-    _compare_sizes(config, tracks[-1])
+    _compare_sizes(config, tracks[-1], motions[-1])
 
 
-def _compare_sizes(config: TankConfig, tracks) -> None:
+def _compare_sizes(config: TankConfig, tracks, motion: np.ndarray) -> None:
     """Forecasts from futures drawn small and in full: how far apart."""
     frames = np.arange(200, len(tracks) - 1, len(tracks) // 60)
-    small = oracle_forecast(tracks, config, frames, n_rollouts=20)[frames]
+    small = oracle_forecast(tracks, config, frames, motion, n_rollouts=20)[frames]
     size, rollouts.SIZE = rollouts.SIZE, rollouts.FULL_SIZE
-    full = oracle_forecast(tracks, config, frames, n_rollouts=20)[frames]
+    full = oracle_forecast(tracks, config, frames, motion, n_rollouts=20)[frames]
     rollouts.SIZE = size
     print(f"small against full drawing of the same futures: max |dp| {abs(small - full).max():.2f}")
 
