@@ -49,7 +49,7 @@ def build_upbeat_snowflake(
     Returns
     -------
     keras.Model
-        (B, *clip_shape) in [0, 1] -> probability (B, 1).
+        Clips (B, ...) in [0, 1] -> probability (B, 1).
 
     Raises
     ------
@@ -151,7 +151,7 @@ def build_motion_convlstm(clip_shape: tuple[int, int, int, int] = OUR_SHAPE) -> 
     Returns
     -------
     keras.Model
-        (B, *clip_shape) -> probability (B, 1).
+        Clips (B, ...) -> probability (B, 1).
     """
     clip = keras.Input(clip_shape)  # (B, S, H, W, C)
     stem = keras.Sequential([*_convolution(8, 4, 2), *_convolution(16, 4, 2)], name="stem")

@@ -48,6 +48,7 @@ def test_a_picture_this_run_did_not_make_is_left_out_and_drawings_come_along(tmp
     (tmp_path / "figures" / "verdict.png").touch()
     assert "(figures/verdict.png)" in as_in_run(text, tmp_path, TOP)
     assert as_in_run("[next](02_labeling.ipynb)", tmp_path, TOP) == "[next](02_labeling.html)"
+    assert as_in_run("the [README](../README.md) says", tmp_path, TOP) == "the README says"
 
 
 def test_the_glossary_comes_along(page, tmp_path):

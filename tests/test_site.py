@@ -20,8 +20,8 @@ from fishlib.pipeline import NOTEBOOKS
 from fishlib.video import write_video
 
 pytestmark = pytest.mark.slow
-pytest.importorskip("myst_nb", reason="the site's packages are not installed ([site])")
-pytest.importorskip("sphinx_book_theme", reason="the site's packages are not installed ([site])")
+for package in ("myst_nb", "sphinx_book_theme", "sphinx_copybutton"):
+    pytest.importorskip(package, reason="the site's packages are not installed ([site])")
 
 
 def executed_notebook(number, video):
@@ -64,7 +64,8 @@ def built(chapters, tmp_path_factory):
 def test_pages_are_there_without_a_warning(built):
     folder, warnings = built
     assert warnings == []
-    pages = ["index", "search", *(f"notebooks/{name}" for name in NOTEBOOKS)]
+    pages = ["index", "search", "notebooks/glossary", "reference", "tests/benchmarks/ANIMALS"]
+    pages += [f"notebooks/{name}" for name in NOTEBOOKS]
     assert all((folder / f"{page}.html").is_file() for page in pages)
 
 

@@ -65,6 +65,7 @@ def as_in_run(text: str, run: Path, repository: Path) -> str:
 
     text = re.sub(r"!\[[^\]]*\]\(\.\./(figures/\w+\.(?:png|svg))\)", picture, text)
     text = re.sub(r"\((\d\d_\w+)\.ipynb\)", r"(\1.html)", text)
+    text = re.sub(r"(?<!!)\[([^\]]*)\]\(\.\./[^)]*\)", r"\1", text)  # it is not in the run
     text = re.sub(r"\(glossary\.md(#\w+)?\)", lambda link: f"(glossary.html{link[1] or ''})", text)
     code = re.split(r"(```.*?```|`[^`\n]*`)", text, flags=re.DOTALL)
     return "".join(part if part.startswith("`") else MATH.sub(_mathml, part) for part in code)

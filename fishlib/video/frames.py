@@ -50,7 +50,7 @@ def fit_frame(image: np.ndarray, size: tuple[int, int] = FRAME_SIZE) -> np.ndarr
 def shrink(
     frames: np.ndarray, size: tuple[int, int] = (120, 160), method: str = "nearest-exact"
 ) -> np.ndarray:
-    """Shrink frames uint8 (T, H, W) to uint8 (T, *size).
+    """Shrink frames uint8 (T, H, W) to uint8 (T, height, width).
 
     ``"nearest-exact"`` is the study's rule, which from 240x320 to 120x160 picks
     ``frames[:, 1::2, 1::2]``: use it for the published models. ``"area"`` averages, which lowers

@@ -67,8 +67,9 @@ def build_site(
 
 
 def _mathjax() -> Path:
-    found = [importlib.util.find_spec(n) for n in ("sphinx-mathjax-offline", "myst_nb")]
-    if None in found or importlib.util.find_spec("sphinx_book_theme") is None:
+    packages = ("sphinx-mathjax-offline", "myst_nb", "sphinx_book_theme", "sphinx_copybutton")
+    found = [importlib.util.find_spec(name) for name in packages]
+    if None in found:
         raise RuntimeError("The site needs packages of its own: pip install -e '.[site]'.")
     return Path(found[0].origin).parent / MATHJAX
 
@@ -82,6 +83,10 @@ def _gather(source: Path, folder: Path, mathjax: Path) -> Path:
             shutil.copytree(figures, source / "figures", dirs_exist_ok=True)
     (source / "notebooks").mkdir()
     shutil.copy(notebook_folder() / "glossary.md", source / "notebooks")
+    tables = source / "tests" / "benchmarks"
+    tables.mkdir(parents=True)
+    for table in (notebook_folder().parent / "tests" / "benchmarks").glob("*.md"):
+        shutil.copy(table, tables)
     for name in NOTEBOOKS:
         notebook = nbformat.read(folder / f"{name}.ipynb", as_version=4)
         for cell in notebook.cells:  # the site's first page stands for the README

@@ -5,14 +5,20 @@ import fishlib
 project = "Bursts of motion"
 author = "the fishlib authors"
 version = release = fishlib.__version__
-extensions = ["myst_nb", "sphinx.ext.mathjax"]
+extensions = ["myst_nb", "sphinx.ext.mathjax", "sphinx.ext.autosummary", "sphinx.ext.napoleon"]
+extensions += ["sphinx_copybutton"]
+autodoc_typehints = "none"  # the docstrings say shape, type and unit
+autodoc_member_order = "bysource"
+autosummary_generate = True
+napoleon_use_param = napoleon_use_rtype = False
+templates_path = ["_templates"]
 myst_enable_extensions = ["dollarmath", "amsmath"]
 myst_heading_anchors = 3
 nb_execution_mode = "off"
 nb_merge_streams = True
 nb_render_markdown_format = "myst"
-exclude_patterns = ["build"]
-suppress_warnings = ["mystnb.unknown_mime_type", "myst.header"]
+exclude_patterns = ["build", "_templates"]
+suppress_warnings = ["mystnb.unknown_mime_type", "myst.header", "ref.python"]
 
 html_theme = "sphinx_book_theme"
 html_title = "Bursts of motion"
@@ -20,14 +26,14 @@ html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_favicon = "_static/fish.svg"
 html_logo = "_static/fish.svg"
-html_copy_source = False
+html_copy_source = True  # for the download button
 html_show_sourcelink = False
 html_show_sphinx = False
 html_last_updated_fmt = None
 html_theme_options = {
     "home_page_in_toc": True,
     "show_toc_level": 2,
-    "use_download_button": False,
+    "use_download_button": True,
     "use_fullscreen_button": False,
     "navbar_persistent": [],
     "logo": {"text": "Bursts of motion", "alt_text": "home"},
