@@ -1,5 +1,8 @@
-"""Tracks as places: read from a CSV, causal, without what a tracker guessed or mistook."""
+"""Tracks as places: of any tracker, causal, without what a tracker guessed or mistook."""
 
+import pickle
+
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -24,6 +27,89 @@ def test_a_table_of_places_is_read_by_frame_or_second(tmp_path):
     table["seconds"] = table.pop("frame") / FPS
     again = read_tracks(written(tmp_path, table), FPS, BODY)
     np.testing.assert_array_equal(again.x, places.x)
+
+
+X = np.array([[10.0, 80], [12, 82], [14, 84], [16, 86]])
+Y = np.full_like(X, 50)
+GUESSED = np.array([[0, 0], [0, 1], [1, 0], [0, 0]], bool)
+
+
+def write_idtracker(folder):
+    sure = np.where(GUESSED, -1, 0.9)
+    columns = [f"{name}{k}" for k in (1, 2) for name in ("X", "Y", "ProbId")]
+    told = np.stack([X, Y, sure], axis=-1).reshape(4, 6)
+    lines = ["\t".join([*columns, ""]), *("\t".join(map(str, row)) for row in told)]
+    (folder / "trajectories.txt").write_text("\n".join(lines))
+    return folder / "trajectories.txt"
+
+
+def idtracker_ai():
+    sure = np.where(GUESSED, np.nan, 0.9)[..., None]
+    return {"trajectories": np.stack([X, Y], axis=-1), "id_probabilities": sure}
+
+
+def write_h5(folder):
+    with h5py.File(folder / "trajectories.h5", "w") as file:
+        for name, one in idtracker_ai().items():
+            file.create_dataset(name, data=one)
+        file.attrs.update({"body_length": BODY, "frames_per_second": FPS, "version": "6.0"})
+    return folder / "trajectories.h5"
+
+
+def write_npy(folder):
+    told = idtracker_ai() | {"body_length": BODY, "frames_per_second": FPS, "video_paths": ["a"]}
+    np.save(folder / "trajectories.npy", told, allow_pickle=True)
+    return folder / "trajectories.npy"
+
+
+def write_trex(folder):
+    for k in (0, 1):
+        kept = np.arange(4 - k)  # one is not tracked to the end
+        lost = GUESSED[kept, k]
+        place = {
+            f"{c}#wcentroid": np.where(lost, np.inf, one[kept, k])
+            for c, one in zip("XY", (X, Y), strict=True)
+        }
+        told = {"frame": kept, "missing": lost.astype(float), "time": kept / FPS}
+        np.savez(folder / f"film [1]_fish{k}.npz", **told, **place)
+    np.savez(folder / "film [1]_posture_fish0.npz", frame=[0])
+    return folder / "film [1]_fish1.npz"
+
+
+@pytest.mark.parametrize("write", [write_idtracker, write_h5, write_npy, write_trex])
+def test_files_of_trackers_are_read_without_what_they_filled_in(write, tmp_path):
+    path = write(tmp_path)
+    places = read_tracks(path, FPS, BODY)
+    seen = ~GUESSED
+    if write is write_trex:
+        seen = seen & [[True, True]] * 3 + [[True, False]]
+    np.testing.assert_array_equal(places.apart, seen)
+    np.testing.assert_array_equal(places.x[seen], X[seen])
+    np.testing.assert_array_equal(places.y[seen], Y[seen])
+    if write in (write_h5, write_npy):
+        assert read_tracks(path, FPS).body == BODY
+    else:
+        with pytest.raises(ValueError, match="how long an animal is"):
+            read_tracks(path, FPS)
+
+
+def test_tracks_are_as_long_as_the_film(tmp_path):
+    table = pd.DataFrame({"frame": range(4), "animal": 0, "x": 5.0, "y": 6.0, "heading": 1.0})
+    path = written(tmp_path, table)
+    longer, shorter = (read_tracks(path, FPS, BODY, n_frames=n) for n in (6, 3))
+    assert longer.apart.ravel().tolist() == [True] * 4 + [False] * 2
+    assert len(shorter) == 3 and (shorter.heading == 1).all()
+
+
+def test_an_array_file_runs_no_code(tmp_path):
+    class Evil:
+        def __reduce__(self):
+            return (print, ("run",))
+
+    np.save(tmp_path / "tracks.npy", {"trajectories": Evil()}, allow_pickle=True)
+    with pytest.raises(ValueError, match=r"would run builtins\.print"):
+        read_tracks(tmp_path / "tracks.npy", FPS, BODY)
+    assert pickle.loads(pickle.dumps(Evil())) is None  # that it would run
 
 
 def test_who_is_not_seen_stays_and_a_step_that_no_animal_makes_is_not_believed():
@@ -57,3 +143,11 @@ def test_what_is_no_table_of_tracks_is_refused(tmp_path):
         read_tracks(written(tmp_path, table.astype(object)), FPS, BODY)
     with pytest.raises(ValueError, match="no column animal"):
         read_tracks(written(tmp_path, table.drop(columns="animal")), FPS, BODY)
+    with pytest.raises(ValueError, match="holds no tracks"):
+        read_tracks(written(tmp_path, table[:0]), FPS, BODY)
+    with pytest.raises(ValueError, match="none of the files of tracks"):
+        read_tracks(tmp_path / "tracks.mat", FPS, BODY)
+    with h5py.File(tmp_path / "of_another.h5", "w") as file:
+        file.create_dataset("tracks", data=[1])
+    with pytest.raises(ValueError, match=r"holds no tracks, as a \.h5 file does"):
+        read_tracks(tmp_path / "of_another.h5", FPS, BODY)

@@ -1,11 +1,13 @@
-"""Places from tracks that a laboratory's own tracker wrote, as a plain CSV."""
+"""Places from the tracks that a laboratory's own tracker wrote."""
 
+import pickle
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pandas as pd
 
-from fishlib.animals.places import Places, nowhere
+from fishlib.animals.places import Places
 
 FASTEST = 30.0
 """Body lengths a second that no animal swims: a longer step is the tracker's mistake."""
@@ -13,31 +15,59 @@ TURNING = 0.25
 """Body lengths that an animal must have moved for its heading to be told from that."""
 
 
-def read_tracks(path: str | Path, fps: float, body: float) -> Places:
-    """Read places from a CSV with a row an animal and frame.
+def read_tracks(
+    path: str | Path, fps: float, body: float | None = None, n_frames: int | None = None
+) -> Places:
+    """Read places from a file of tracks; y points down, the unit of length is any.
 
     Parameters
     ----------
     path : path
-        Columns ``frame`` (or ``seconds``), ``animal``, ``x``, ``y`` (y down), in any unit of
-        length, and perhaps ``heading`` (rad). A place that the tracker filled in must be left
-        out: it knows the future.
+        ``.csv``: columns ``frame`` (or ``seconds``), ``animal``, ``x``, ``y``, and perhaps
+        ``heading`` (rad), a row an animal and frame; ``.txt``: of idTracker; ``.h5`` or ``.npy``:
+        of idtracker.ai; ``.npz``: of TRex, any animal's (those of the others lie beside it). A
+        place that the tracker filled in knows the future: idTracker and idtracker.ai mark those,
+        which are not read; leave them out of a table.
     fps : float
         Frames a second.
-    body : float
-        Length of an animal, in the unit of x and y.
+    body : float, optional
+        Length of an animal, in the unit of x and y; None for idtracker.ai, which measures it.
+    n_frames : int, optional
+        Frames of the film: what the file has beyond is not read, what it lacks is not seen.
 
     Returns
     -------
     Places
-        Of frames 0 to the last one named. An animal that is not seen stays where it was last, not
-        ``apart``; before it is first seen, at (0, 0).
+        An animal that is not seen stays where it was last, not ``apart``; before it is first
+        seen, at (0, 0).
 
     Raises
     ------
     ValueError
-        If a column is missing, or an animal is in two places at one frame.
+        If the file is none of these, an animal is in two places at one frame, or the length of an
+        animal is not known.
     """
+    path = Path(path)
+    if path.suffix not in READERS:
+        raise ValueError(
+            f"{path} is none of the files of tracks that can be read ({', '.join(READERS)}): "
+            "write a .csv with the columns frame, animal, x and y."
+        )
+    try:
+        place, measured = READERS[path.suffix](path, fps)
+    except (KeyError, TypeError, EOFError, OSError, pickle.UnpicklingError) as error:
+        raise ValueError(
+            f"{path} holds no tracks, as a {path.suffix} file does: {error!r}"
+        ) from error
+    if body is None and measured is None:
+        raise ValueError(f"{path} does not say how long an animal is: give body, in its unit.")
+    known = np.full((3, n_frames or len(place), place.shape[1]), np.nan)  # x, y, heading
+    known[: place.shape[2], : len(place)] = place.transpose(2, 0, 1)[:, : known.shape[1]]
+    return places_from(*known[:2], fps, body or measured, known[2])
+
+
+def _read_table(path: Path, fps: float) -> tuple[np.ndarray, float | None]:
+    """Places (T, n, 2), or (T, n, 3) with the heading; NaN where not seen. No length."""
     table = pd.read_csv(path)
     if "frame" not in table and "seconds" in table:
         table["frame"] = np.rint(table.seconds * fps)
@@ -51,13 +81,68 @@ def read_tracks(path: str | Path, fps: float, body: float) -> Places:
     if table.duplicated(["frame", "animal"]).any():
         twice = table[table.duplicated(["frame", "animal"])].iloc[0]
         raise ValueError(f"{path} has animal {twice.animal} twice at frame {twice.frame}.")
-    if table.empty:
-        return nowhere(0, f"{path} holds no tracks.")
-    frames = range(table.frame.max() + 1)
-    wide = {k: table.pivot(index="frame", columns="animal", values=k).reindex(frames)
-            for k in ("x", "y", "heading") if k in table}  # fmt: skip
-    heading = wide["heading"].to_numpy() if "heading" in wide else None
-    return places_from(wide["x"].to_numpy(), wide["y"].to_numpy(), fps, body, heading)
+    wide = table.pivot(index="frame", columns="animal").reindex(range(table.frame.max() + 1))
+    told = [wide[name] for name in ("x", "y", "heading") if name in table]
+    return np.stack(told, axis=-1), None
+
+
+def _read_idtracker(path: Path, fps: float) -> tuple[np.ndarray, float | None]:
+    """Three columns an animal: x, y and the probability of its identity, below 0 if estimated."""
+    told = pd.read_csv(path, sep="\t").to_numpy(float)
+    n = told.shape[1] // 3
+    told = told[:, : 3 * n].reshape(len(told), n, 3)
+    return np.where(told[..., 2:] < 0, np.nan, told[..., :2]), None
+
+
+class _Plain(pickle.Unpickler):
+    """Reads arrays and plain values, and runs no code that a file brings with it."""
+
+    def find_class(self, module, name):
+        if module.split(".")[0] != "numpy" or name not in ("_reconstruct", "ndarray", "dtype"):
+            raise pickle.UnpicklingError(f"it would run {module}.{name}")
+        return super().find_class(module, name)
+
+
+def _read_idtracker_ai(path: Path, fps: float) -> tuple[np.ndarray, float | None]:
+    """Arrays ``trajectories`` (T, n, 2) and ``id_probabilities``, NaN where an animal is not seen.
+
+    Its ``.npy`` files hold them in a pickled dictionary.
+    """
+    if path.suffix == ".h5":
+        with h5py.File(path) as file:
+            told = {name: file[name][()] for name in ("trajectories", "id_probabilities")}
+            told["body_length"] = file.attrs["body_length"]
+    else:
+        with path.open("rb") as file:
+            np.lib.format.read_magic(file)
+            np.lib.format.read_array_header_1_0(file)
+            told = _Plain(file).load().item()
+    place = np.array(told["trajectories"], float)
+    place[np.isnan(told["id_probabilities"]).reshape(place.shape[:2])] = np.nan
+    return place, float(told["body_length"])
+
+
+def _read_trex(path: Path, fps: float) -> tuple[np.ndarray, float | None]:
+    """A file an animal, numbered at the end of its name; it is infinitely far where not seen."""
+    name = path.stem.rstrip("0123456789")
+    beside = [one for one in path.parent.glob("*.npz") if one.stem.rstrip("0123456789") == name]
+    told = [np.load(one, allow_pickle=False) for one in sorted(beside)]
+    last = max(int(one["frame"].max()) for one in told)
+    place = np.full((last + 1, len(told), 2), np.nan)
+    for k, one in enumerate(told):
+        x, y = one["X#wcentroid"], one["Y#wcentroid"]
+        seen = np.isfinite(x) & np.isfinite(y) & (one.get("missing", 0) == 0)
+        place[one["frame"][seen].astype(int), k] = np.stack([x, y], axis=1)[seen]
+    return place, None
+
+
+READERS = {
+    ".csv": _read_table,
+    ".txt": _read_idtracker,
+    ".h5": _read_idtracker_ai,
+    ".npy": _read_idtracker_ai,
+    ".npz": _read_trex,
+}
 
 
 def places_from(
