@@ -5,11 +5,11 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import chain, pairwise
 from pathlib import Path
 
 import av
-import cv2
 import numpy as np
 
 from fishlib.video.frames import (
@@ -22,7 +22,13 @@ from fishlib.video.frames import (
     white_of,
 )
 
-CODECS = {".webm": "VP80", ".mp4": "vp09", ".avi": "FFV1", ".mkv": "FFV1"}
+CODECS = {
+    ".webm": ("libvpx", "yuv420p", {"crf": "10", "b": "2M", "deadline": "realtime"}),
+    ".mp4": ("libx264", "yuv420p", {"crf": "20", "preset": "superfast"}),
+    ".avi": ("ffv1", None, {}),
+    ".mkv": ("ffv1", None, {}),
+}
+"""Encoder, kind of picture (None: as it comes) and options of each ending."""
 N_FIRST, N_STAMPS = 30, 300  # frames and time stamps at the start that tell how a film is stored
 GRAY = "gray"
 NEAR = 120  # frames up to which reading on is faster than jumping
@@ -456,7 +462,7 @@ def write_video(path: str | Path, frames: Iterable[np.ndarray], fps: float = 30.
     Parameters
     ----------
     path : str or Path
-        Its ending chooses the codec: ``.webm`` VP8 and ``.mp4`` VP9, both played by browsers;
+        Its ending chooses the codec: ``.webm`` VP8 and ``.mp4`` H.264, both played by browsers;
         ``.avi`` and ``.mkv`` FFV1, lossless.
     frames : iterable of ndarray
         uint8 (T, H, W), gray, or (T, H, W, 3), red green blue; any iterable of such images.
@@ -476,43 +482,36 @@ def write_video(path: str | Path, frames: Iterable[np.ndarray], fps: float = 30.
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.absolute().with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
-        n_written = _encode(part, frames, fps, CODECS[path.suffix.lower()])
-        if not n_written:
+        if not _encode(part, frames, fps):
             raise ValueError(f"no frame to write into {path}.")
-        _check_whole(part, n_written, path)
         os.replace(part, path)
+    except av.error.FFmpegError as error:
+        raise OSError(
+            f"{path} could not be written ({error.strerror}): is the disk full, or the folder "
+            "read-only?"
+        ) from error
     finally:
         part.unlink(missing_ok=True)
     return path
 
 
-def _encode(part: Path, frames: Iterable[np.ndarray], fps: float, codec: str) -> int:
-    writer, n_written = None, 0
-    for frame in frames:
-        if writer is None:
-            size = frame.shape[1], frame.shape[0]
-            fourcc = cv2.VideoWriter_fourcc(*codec)
-            writer = cv2.VideoWriter(str(part), cv2.CAP_FFMPEG, fourcc, fps, size, True)
-        if not writer.isOpened():
-            break
-        code = cv2.COLOR_GRAY2BGR if frame.ndim == 2 else cv2.COLOR_RGB2BGR
-        writer.write(cv2.cvtColor(np.ascontiguousarray(frame), code))
-        n_written += 1
-    if writer is not None:
-        writer.release()
-        n_written = max(n_written, 1)
+def _encode(part: Path, frames: Iterable[np.ndarray], fps: float) -> int:
+    codec, kind, options = CODECS[part.suffix.lower()]
+    rate, stream, n_written = Fraction(fps).limit_denominator(100_000), None, 0
+    with av.open(str(part), "w") as container:
+        for frame in frames:
+            coloured = frame.ndim == 3
+            if stream is None:
+                stream = container.add_stream(codec, rate, options=options)
+                height, width = frame.shape[:2]
+                if kind == "yuv420p":  # colours for four pixels each: H.264 wants an even size
+                    height, width = height - height % 2, width - width % 2
+                stream.height, stream.width = height, width
+                stream.pix_fmt = kind or ("bgr0" if coloured else "gray")
+            kinds = "rgb24" if coloured else "gray"
+            picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), kinds)
+            container.mux(stream.encode(picture))
+            n_written += 1
+        if stream is not None:
+            container.mux(stream.encode(None))
     return n_written
-
-
-def _check_whole(part: Path, n_written: int, path: Path) -> None:
-    """OpenCV's writer reports no failure, so what it wrote is counted."""
-    capture = cv2.VideoCapture(str(part), cv2.CAP_FFMPEG) if part.exists() else None
-    readable = capture is not None and capture.isOpened() and capture.grab()
-    n_stored = int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) if readable else 0
-    if capture is not None:
-        capture.release()
-    if abs(n_stored - n_written) > 1:
-        raise OSError(
-            f"{path} could not be written: {n_stored} of {n_written} frames arrived. Is the disk "
-            "full, or the folder read-only?"
-        )
