@@ -24,7 +24,7 @@ from fishlib.video.frames import (
 
 CODECS = {
     ".webm": ("libvpx", "yuv420p", {"crf": "10", "b": "2M", "deadline": "realtime"}),
-    ".mp4": ("libx264", "yuv420p", {"crf": "20", "preset": "superfast"}),
+    ".mp4": ("libx264", "yuv420p", {"crf": "20", "preset": "superfast", "bf": "0"}),
     ".avi": ("ffv1", None, {}),
     ".mkv": ("ffv1", None, {}),
 }
