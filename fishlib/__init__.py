@@ -26,7 +26,7 @@ _FILES = {
     "questions": "find_onsets label_bursts label_onsets suggest_min_range",
     "recording": "open_film",
     "runs": "open_run",
-    "splits": "split_frames",
+    "splits": "split_film",
     "streaming.live": "LiveForecaster",
     "streaming.watch": "watch",
     "tank": "TankConfig simulate_film",

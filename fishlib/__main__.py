@@ -7,6 +7,9 @@ import signal
 import sys
 from pathlib import Path
 
+SUMMARY = ("film", "status", "minutes", "onsets", "best_rival", "network", "difference", "error")
+"""Columns of the table that ``run --each`` prints; ``summary.csv`` holds all numbers."""
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Parse the command line and run one command; returns the exit code."""
@@ -47,31 +50,40 @@ def _as_path(word: str) -> str:
 
 def _add_run(commands) -> None:
     run = commands.add_parser("run", help="run the five notebooks on the tank or on films")
-    run.add_argument("films", nargs="*", help="films or frame folders; none: the simulated tank")
+    run.add_argument("films", nargs="*", help="films, frame folders, a folder or a CSV of films: "
+                     "one verdict over all of them; none: the simulated tank")  # fmt: skip
+    how = run.add_mutually_exclusive_group()
+    how.add_argument("--each", action="store_true", help="a run for each film, and one summary")
+    how.add_argument("--parts", action="store_true", help="the files are one film, in this order")
     run.add_argument("--run-dir", help="where the results land (default: below data/runs)")
     run.add_argument("--set", default="default", dest="named", help="named set, or a YAML file")
     run.add_argument("--parameters", type=Path, help="YAML file of further parameters")
     run.add_argument(
         "-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), dest="single"
     )
-    run.add_argument("--jobs", type=int, default=1, help="films at a time")
+    run.add_argument("--jobs", type=int, default=1, help="films at a time, with --each")
     run.set_defaults(call=_run)
 
 
 def _run(chosen: argparse.Namespace) -> int:
     from fishlib.pipeline import run_notebooks
-    from fishlib.pipeline.many import find_films, run_films, run_folders, source_of
+    from fishlib.pipeline.many import (
+        find_films,
+        folder_of_all,
+        name_films,
+        run_films,
+    )
 
     parameters = _parameters(chosen)
     films = find_films(chosen.films) if chosen.films else []
-    if len(films) > 1:
+    if chosen.each:
         table = run_films(films, chosen.run_dir or "data/runs", parameters, chosen.jobs)
-        print(table.to_string())
+        print(table[[c for c in SUMMARY if c in table]].to_string(index=False))
         return int((table["status"] == "failed").any())
     folder = Path("data") / "runs" / Path(chosen.named).stem
     if films:
-        parameters["source"] = source_of(films[0])
-        folder = run_folders(films, folder.parent)[films[0]]
+        folder = Path(chosen.run_dir or folder_of_all(films, folder.parent))
+        parameters["source"] = name_films(films, folder, chosen.parts)
     run = run_notebooks(chosen.run_dir or folder, parameters)
     print(f"\nDone. Open {run / '05_evaluation.html'} first; all results are in {run}.")
     return 0

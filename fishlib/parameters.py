@@ -97,7 +97,6 @@ _READERS = {bool: _yes, int: _whole, float: _number, str: _text}
 
 SHARED = {
     "source": Parameter(str),
-    "events": Parameter(str),
     "run_dir": Parameter(str),
     "seed": Parameter(int, 0, 2**32 - 1),
     "minutes": Parameter(float, 0),
@@ -115,6 +114,9 @@ PARAMETERS = SHARED | {
     "past_seconds": Parameter(float, 0, 600, low_counts=False),
     "min_range": Parameter(float, 0),
     "low_fraction": Parameter(float, 0, 1, low_counts=False),
+    "folds": Parameter(int, 0, 100),
+    "events": Parameter(str),
+    "show_study": Parameter(str, choices=("auto", "yes", "no")),
     "batch_size": Parameter(int, 1, 4096),
     "network": Parameter(str, choices=NETWORKS),
     "n_slices": Parameter(int, 0, 1000),

@@ -18,11 +18,11 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 import fishlib
 from fishlib.files import (
     PACKAGE,
-    fingerprint,
     plain,
     project_path,
     save_arrays,
@@ -30,8 +30,10 @@ from fishlib.files import (
     write_text,
 )
 from fishlib.parameters import check_values
+from fishlib.recording.films import fingerprint_source
+from fishlib.splits import from_edges
 
-FORMAT = 2
+FORMAT = 3
 """Of a run folder: raised when files change their name or meaning."""
 MADE_BY = {
     "questions.json": "02_labeling",
@@ -39,6 +41,7 @@ MADE_BY = {
     "burst.npy": "02_labeling",
     "onset.npy": "02_labeling",
     "alarm.npy": "02_labeling",
+    "events.csv": "02_labeling",
     "forecasts.npz": "04_convlstm_training",
     "study_forecasts.npz": "04_convlstm_training",
 }
@@ -71,8 +74,7 @@ def open_run(run_dir: str | Path, cells: Sequence[str] = (), **shared: object) -
     (folder / "figures").mkdir(parents=True, exist_ok=True)
     run = Run(folder)
     if shared.get("source", "simulated") != "simulated":
-        path = project_path(shared["source"])
-        shared["film"] = fingerprint(path) if path.exists() else None
+        shared["film"] = fingerprint_source(shared["source"])
     if (folder / "run.json").exists():
         _refuse_other_run(folder, run.load("run.json"), plain(shared))
     else:
@@ -155,7 +157,8 @@ class Run:
     folder: Path
 
     def save(self, name: str, value: object) -> Path:
-        """Write an array (``.npy``), a dict of arrays (``.npz``) or plain values (``.json``).
+        """Write an array (``.npy``), a dict of arrays (``.npz``), a table (``.csv``) or plain
+        values (``.json``).
 
         In JSON numpy numbers become plain ones, NaN becomes null.
         """
@@ -164,6 +167,8 @@ class Run:
             return write_atomically(path, lambda part: np.save(part, value, allow_pickle=False))
         if path.suffix == ".npz":
             return save_arrays(path, **value)
+        if path.suffix == ".csv":
+            return write_text(path, value.to_csv(index=False, lineterminator="\n"))
         text = json.dumps(plain(value), indent=1, sort_keys=True, allow_nan=False)
         return write_text(path, text + "\n")
 
@@ -183,6 +188,8 @@ class Run:
             )
         if path.suffix == ".json":
             return json.loads(path.read_text(encoding="utf-8"))
+        if path.suffix == ".csv":
+            return pd.read_csv(path)
         stored = np.load(path, allow_pickle=False)
         if path.suffix == ".npy":
             return stored
@@ -195,13 +202,12 @@ class Run:
         return {name: self.load(f"{name}.npy") for name in ("onset", "burst", "alarm")}
 
     @property
-    def parts(self) -> dict[str, slice] | None:
-        """Training, validation and test frames; None if the film is too short to be split."""
-        parts = self.load("questions.json")["parts"]
-        return parts and {name: slice(*edges) for name, edges in parts.items()}
+    def folds(self) -> list[dict[str, slice | np.ndarray]]:
+        """Training, validation and test frames of each fold; none if the film is too short."""
+        return list(map(from_edges, self.load("questions.json")["folds"]))
 
     def save_forecasts(self, forecasts: dict[str, dict[str, np.ndarray]], name: str) -> Path:
-        """Write forecasts (T,) by question and forecaster into one ``.npz``."""
+        """Write forecasts, (T,) or (2, T), by question and forecaster into one ``.npz``."""
         flat = {f"{q}/{k}": p for q, of_one in forecasts.items() for k, p in of_one.items()}
         return self.save(name, flat)
 

@@ -1,4 +1,4 @@
-"""Pieces within which time runs on, the chronological split, and blocked folds."""
+"""Pieces within which time runs on, the chronological split, and folds."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -10,6 +10,10 @@ PUBLISHED_SPLIT = (44_956, 3_593, 5_367)
 """Frames of the study's train, validation and test film: 83.38, 6.66 and 9.95 per cent."""
 LEAST_TEST = 1000
 """Frames to be judged on: three blocks of ten seconds, and some."""
+LEAST_MINUTES = 7
+"""Minutes of film to train a network on, and to choose anything."""
+LEAST_GROUPS = 4
+"""Films, or groups of them, from which on a fold is whole ones."""
 
 
 def split_frames(
@@ -48,31 +52,148 @@ def split_frames(
     return {k: slice(int(a), int(b)) for k, a, b in zip(names, starts, edges[1:], strict=True)}
 
 
-def blocked_folds(
-    n_frames: int, n_folds: int = 5, embargo: int = 165
-) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Blocked cross-validation: each fold is scored on one stretch and trained on the others.
+def split_film(
+    pieces: pd.DataFrame, n_frames: int, fps: float, folds: int = 1, embargo: int = 165
+) -> list[dict[str, slice | np.ndarray]]:
+    """What a film is trained, chosen and judged on: one split in the order of time, or folds.
 
     Parameters
     ----------
+    pieces : DataFrame
+        ``film``, ``start``, ``stop``, and perhaps ``group``.
     n_frames : int
-        Length of the series.
-    n_folds : int
-        Number of stretches.
+        Length of the film, T.
+    fps : float
+        Frames a second.
+    folds : int
+        1 splits as the study did; from 3 on see :func:`make_folds`. With less than 7 minutes in the
+        pieces there is nothing to choose on.
     embargo : int
-        Frames left out on either side of the scored stretch.
+        Frames left out between parts.
 
     Returns
     -------
-    list of (train, test) index arrays
+    list of dict
+        Frames of ``train``, ``validation`` and ``test``, a fold a row; empty if the film is too
+        short: under a minute, or of one split without a part to judge on.
+
+    Raises
+    ------
+    ValueError
+        Two folds leave nothing to train on.
     """
-    edges = np.linspace(0, n_frames, n_folds + 1).astype(int)
-    frames = np.arange(n_frames)
+    if folds == 1:
+        parts = split_frames(n_frames, embargo=embargo)
+        return [parts] if parts else []
+    if folds < 3:
+        raise ValueError(f"folds is {folds}: give 1 for one split in time, or at least 3.")
+    minutes = (pieces.stop - pieces.start).sum() / fps / 60
+    return make_folds(pieces, folds, embargo, minutes >= LEAST_MINUTES) if minutes >= 1 else []
+
+
+def make_folds(
+    pieces: pd.DataFrame, n_folds: int = 5, embargo: int = 165, choose: bool = True
+) -> list[dict[str, np.ndarray]]:
+    """Folds over the pieces: every frame is judged once, by what has seen neither it nor its
+    neighbours.
+
+    With four films (or groups of films) or more a fold is whole groups, at most as many folds as
+    groups; with fewer, a stretch of the frames in the order of time. Fold k is judged, the one
+    before it is chosen on, the rest is trained on. Within a film the frames less than ``embargo``
+    from what is judged are neither trained nor chosen on, and those as near to what is chosen on
+    are not trained on.
+
+    Parameters
+    ----------
+    pieces : DataFrame
+        ``film``, ``start``, ``stop``, and perhaps ``group``.
+    n_folds : int
+        At least 3.
+    embargo : int
+        Frames: window + horizon keeps the clips and labels of one part out of another.
+    choose : bool
+        Whether there is a part to choose on; without it all the rest is trained on.
+
+    Returns
+    -------
+    list of dict of int arrays
+        Frames of ``train``, ``validation`` (with ``choose``) and ``test``, ascending.
+    """
+    frames = np.concatenate(
+        [np.arange(a, b) for a, b in zip(pieces.start, pieces.stop, strict=True)]
+    )
+    row = np.repeat(np.arange(len(pieces)), pieces.stop - pieces.start)
+    film = pd.factorize(pieces.film)[0][row]
+    group = pd.factorize(pieces.get("group", pieces.film))[0][row]
+    sizes = np.bincount(group)
+    if len(sizes) >= LEAST_GROUPS:
+        n_folds = min(n_folds, len(sizes))
+        fold_of_group, load = np.zeros(len(sizes), int), np.zeros(n_folds)
+        for one in np.argsort(-sizes, kind="stable"):  # the longest first, to the shortest fold
+            fold_of_group[one] = load.argmin()
+            load[load.argmin()] += sizes[one]
+        fold = fold_of_group[group]
+    else:
+        fold = np.arange(len(frames)) * n_folds // len(frames)
+
+    def near(part: np.ndarray) -> np.ndarray:
+        found = part.copy()
+        for one in np.unique(film):  # frames of a film ascend, pieces may lie apart
+            own = np.flatnonzero(film == one)
+            edges = frames[own[part[own]]]
+            after = np.searchsorted(edges, frames[own] - embargo, "right")
+            found[own] |= after < np.searchsorted(edges, frames[own] + embargo, "left")
+        return found
+
     folds = []
-    for start, stop in pairwise(edges):
-        outside = (frames < start - embargo) | (frames >= stop + embargo)
-        folds.append((frames[outside], frames[start:stop]))
+    for k in range(n_folds):
+        test = fold == k
+        parts = {"train": ~near(test)}
+        if choose:
+            parts["validation"] = (fold == (k - 1) % n_folds) & ~near(test)
+            parts["train"] &= ~near(fold == (k - 1) % n_folds)
+        parts["test"] = test
+        folds.append({name: frames[part] for name, part in parts.items()})
     return folds
+
+
+def cut_at_folds(pieces: pd.DataFrame, folds: list[dict]) -> pd.DataFrame:
+    """The pieces, ended also where another fold begins to be judged, with the column ``fold``.
+
+    -1 stands for what no fold judges.
+    """
+    fold, rows = np.full(pieces.stop.max(), -1), []
+    for k, parts in enumerate(folds):
+        fold[parts["test"]] = k
+    for piece in pieces.to_dict("records"):
+        own = fold[piece["start"] : piece["stop"]]
+        cuts = np.concatenate([[0], np.flatnonzero(np.diff(own)) + 1, [len(own)]])
+        for first, last in pairwise(cuts + piece["start"]):
+            rows.append({**piece, "start": first, "stop": last, "fold": fold[first]})
+    return pd.DataFrame(rows)
+
+
+def edges_of(parts: dict[str, slice | np.ndarray]) -> dict[str, list[list[int]]]:
+    """Parts as plain numbers: the fewest ``[start, stop]`` of each, as a run folder keeps them."""
+    return {name: _stretches(frames) for name, frames in parts.items()}
+
+
+def _stretches(frames: slice | np.ndarray) -> list[list[int]]:
+    if isinstance(frames, slice):
+        return [[frames.start, frames.stop]]
+    ends = np.flatnonzero(np.diff(frames) != 1)
+    starts = np.append(frames[:1], frames[ends + 1])
+    return np.column_stack([starts, np.append(frames[ends], frames[-1:]) + 1]).tolist()
+
+
+def from_edges(parts: dict[str, list[list[int]]]) -> dict[str, slice | np.ndarray]:
+    """The parts that :func:`edges_of` was given; a slice where there is one stretch."""
+    return {
+        name: slice(*told[0])
+        if len(told) == 1
+        else np.concatenate([np.arange(start, stop) for start, stop in told] or [np.empty(0, int)])
+        for name, told in parts.items()
+    }
 
 
 def whole(n_frames: int, film: str = "film") -> pd.DataFrame:

@@ -100,7 +100,7 @@ def test_blocks_are_stretches_of_a_piece_between_its_judged_frames():
     assert blocks.count == 3 + 1 + 1
     assert blocks.frames.tolist() == np.flatnonzero(judged).tolist()
     assert np.bincount(blocks.of).tolist() == [50, 50, 50, 105, 1]
-    assert np.bincount(blocks.films).tolist() == [255, 1]
+    assert np.bincount(blocks.strata).tolist() == [255, 1]
 
 
 def test_a_block_without_a_judged_frame_does_not_count():
@@ -114,7 +114,7 @@ def test_six_films_are_six_blocks():
     pieces = pd.DataFrame({"film": list("abcdef"), "start": start, "stop": start + 600})
     blocks = cut_blocks(np.ones(3600, bool), pieces, 100)
     assert blocks.count == 6
-    np.testing.assert_array_equal(blocks.of, blocks.films)
+    np.testing.assert_array_equal(blocks.of, blocks.strata)
     five = cut_blocks(np.arange(3600) < 3000, pieces, 100)
     assert five.count == 30
 
@@ -178,7 +178,7 @@ def test_intervals_on_the_published_series(published):
     low, high = interval(aucs["convlstm"] - aucs["baseline"])
     assert low < 0 < high
     assert interval(aucs["level"] - aucs["convlstm"]) == pytest.approx((0.022, 0.054), abs=0.010)
-    alone = Blocks(blocks.frames, np.arange(len(y)), blocks.films, len(y))
+    alone = Blocks(blocks.frames, np.arange(len(y)), blocks.strata, len(y))
     frame_by_frame = interval(alone.auc(y, forecasts["convlstm"][blocks.frames]), bounded=True)
     assert np.diff(frame_by_frame) < 0.75 * np.diff(interval(aucs["convlstm"], bounded=True))
 

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from importlib.metadata import entry_points
@@ -9,6 +10,7 @@ import pytest
 from fishlib import pipeline
 from fishlib.__main__ import main
 from fishlib.pipeline import many as batch
+from fishlib.recording.films import list_films
 
 
 @pytest.fixture
@@ -35,12 +37,32 @@ def test_parameters_come_from_set_file_and_command_line(calls, tmp_path, capsys)
     assert "05_evaluation.html" in capsys.readouterr().out
 
 
-def test_one_film_is_the_source_and_many_are_run_together(calls, tmp_path, monkeypatch):
+@pytest.fixture
+def films(tmp_path):
     films = [str(tmp_path / name) for name in ("a.mp4", "b.mp4")]
     for film in films:
         Path(film).touch()
+    return films
+
+
+def test_one_film_is_the_source(calls, films):
     assert main(["run", films[0]]) == 0
     assert calls[0][1]["source"] == films[0]
+
+
+def test_several_films_are_one_run_over_a_table_of_them(calls, films, tmp_path):
+    assert main(["run", *films, "--run-dir", str(tmp_path / "run")]) == 0
+    table = calls[0][1]["source"]
+    assert table == str(tmp_path / "run" / "films.csv")
+    assert list_films(table).film.tolist() == films
+
+
+def test_the_parts_of_a_film_are_joined(calls, films, tmp_path):
+    assert main(["run", "--parts", *films, "--run-dir", str(tmp_path / "run")]) == 0
+    assert calls[0][1]["source"] == os.pathsep.join(films)
+
+
+def test_each_film_can_have_a_run_of_its_own(films, monkeypatch):
     tables = []
 
     def together(films, out, parameters, jobs):
@@ -48,7 +70,7 @@ def test_one_film_is_the_source_and_many_are_run_together(calls, tmp_path, monke
         return pd.DataFrame({"status": ["done", "failed"]})
 
     monkeypatch.setattr(batch, "run_films", together)
-    assert main(["run", *films, "--jobs", "2"]) == 1  # a film failed
+    assert main(["run", "--each", *films, "--jobs", "2"]) == 1  # a film failed
     assert tables == [(films, 2)]
 
 

@@ -153,7 +153,7 @@ def test_the_headline_holds_the_scores_that_were_computed(verdict):
 
 def test_a_score_without_an_interval_stands_alone(verdict):
     short = evaluate(
-        verdict.forecasts, verdict.question, {**verdict.parts, "test": slice(2800, 3400)},
+        verdict.forecasts, verdict.question, {**verdict.folds[0], "test": slice(2800, 3400)},
         n_shifts=99, progress=False,
     )  # fmt: skip
     value = short.scores.query("score == 'auc' and name == 'good'").iloc[0].value

@@ -77,11 +77,11 @@ def test_questions_and_parts_are_those_of_notebook_02(tmp_path):
     run = open_run(tmp_path)
     for name in ("onset", "burst", "alarm"):
         run.save(f"{name}.npy", np.array([-1, 0, 1], np.int8))
-    run.save("questions.json", {"parts": {"train": [0, 2], "test": [2, 3]}})
+    run.save("questions.json", {"folds": [{"train": [[0, 2]], "test": [[2, 3]]}]})
     assert run.questions["onset"].tolist() == [-1, 0, 1]
-    assert run.parts == {"train": slice(0, 2), "test": slice(2, 3)}
-    run.save("questions.json", {"parts": None})
-    assert run.parts is None
+    assert run.folds == [{"train": slice(0, 2), "test": slice(2, 3)}]
+    run.save("questions.json", {"folds": []})
+    assert run.folds == []
 
 
 def test_what_is_scored_was_sealed_before_and_each_protocol_counts_once(tmp_path):

@@ -5,12 +5,13 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.special import expit
+from scipy.special import expit, logit
 from sklearn.metrics import log_loss, roc_auc_score
 
 from fishlib.evaluation import choose_thresholds, evaluate
-from fishlib.evaluation.verdict import PARTS
+from fishlib.evaluation.verdict import BEST, PARTS
 from fishlib.questions import find_onsets, label_bursts
+from fishlib.splits import make_folds, whole
 
 QUICK = {"n_shifts": 99, "progress": False}
 SPLIT = {"train": slice(0, 3000), "validation": slice(3000, 6000), "test": slice(6000, 9160)}
@@ -95,7 +96,7 @@ def test_all_that_is_chosen_is_chosen_on_validation(film, verdict):
     assert verdict.best_rival == min(losses, key=losses.get) == "past"
     cut = choose_thresholds(label[part], forecasts["network"][part])["max_youden"]
     assert verdict.cuts["network"] == cut
-    called = verdict.on("test")["network"] >= cut
+    called = verdict.on()["network"] >= cut
     scores = verdict.metrics["scores"]["network"]
     tpr = called[verdict.label == 1].mean()
     assert scores["chosen_max_youden_tpr"]["value"] == pytest.approx(tpr, abs=1e-6)
@@ -161,19 +162,19 @@ def test_reliability_and_bands_are_of_the_test_part(verdict):
     assert rows.frames.sum() == judged.sum()
     assert np.average(rows.value, weights=rows.frames) == pytest.approx(verdict.label.mean())
     rates, low, high = verdict.roc_bands(["network"])["network"]
-    area = roc_auc_score(verdict.label, verdict.on("test")["network"])
+    area = roc_auc_score(verdict.label, verdict.on()["network"])
     assert np.trapezoid(low, rates) < area < np.trapezoid(high, rates)
 
 
 def hurt(film, change):
     forecasts, label, motion = film
-    given = {"forecasts": forecasts, "question": label, "parts": SPLIT, "motion": motion}
+    given = {"forecasts": forecasts, "question": label, "folds": SPLIT, "motion": motion}
     given |= {"events": find_onsets(motion), "rivals": ["past", "coin"], "oracle": "oracle"}
     return evaluate(**(given | change), **QUICK)
 
 
 POOR = {
-    "a film too short to be split": ({"parts": None}, set(PARTS), "too short to be split"),
+    "a film too short to be split": ({"folds": None}, set(PARTS), "too short to be split"),
     "a test part of one class": (
         {"question": np.r_[np.arange(6000) % 2, np.zeros(3160, int)]},
         {*PARTS} - {"alarms"},
@@ -193,7 +194,7 @@ POOR = {
     "no rivals": ({"rivals": ()}, {"stacking", "share_of_the_way"}, "No rival"),
     "a film that is no simulation": ({"oracle": None}, {"share_of_the_way"}, "simulated"),
     "a test part of 20 s": (
-        {"parts": SPLIT | {"test": slice(6000, 6600)}},
+        {"folds": SPLIT | {"test": slice(6000, 6600)}},
         {"chance", "intervals"},
         "too ",
     ),
@@ -227,7 +228,7 @@ def test_what_a_film_cannot_answer_is_an_empty_table_with_a_sentence(film, case)
 
 
 def test_a_short_test_part_still_has_its_scores(film):
-    found = hurt(film, {"parts": SPLIT | {"test": slice(6000, 6600)}})
+    found = hurt(film, {"folds": SPLIT | {"test": slice(6000, 6600)}})
     auc = found.scores.query("score == 'auc'")
     assert len(auc) == 5
     assert auc[["low", "high"]].isna().all(axis=None)
@@ -298,3 +299,81 @@ def test_the_verdict_on_the_published_network(published):
     assert equal == pytest.approx(0.53, abs=0.005)
     assert found.metrics["alarms"]["convlstm"]["0.5"]["excess"]["low"] < 0
     assert found.metrics["chance"]["convlstm"]["p_value"] == 0.001
+
+
+def folded(film, n_folds=5, **change):
+    """A verdict over folds: each model's forecast is right, on a scale of its own."""
+    forecasts, label, motion = film
+    folds = make_folds(whole(len(label)), n_folds)
+    told = {}
+    for name in ("coin", "past", "network"):
+        rows = np.full((2, len(label)), np.nan)
+        for k, fold in enumerate(folds):
+            own = expit(logit(forecasts[name]) * (1 + k / 2) + k - 2)
+            for row, part in enumerate(("test", "validation")):
+                rows[row, fold[part]] = own[fold[part]]
+        told[name] = rows
+    setting = {"rivals": ["coin", "past"], "motion": motion, "events": find_onsets(motion)} | QUICK
+    return evaluate(told, label, folds, **setting | change), folds, told
+
+
+def test_with_folds_pairs_are_counted_within_a_fold_and_every_frame_is_judged(film):
+    verdict, folds, told = folded(film)
+    assert not verdict.left_out.keys() - {"share_of_the_way"}
+    scores = verdict.scores.set_index(["name", "score"]).value
+    label = film[1]
+    right = pairs = 0
+    for fold in folds:
+        at = fold["test"][label[fold["test"]] >= 0]
+        positive = label[at] == 1
+        n_pairs = positive.sum() * (~positive).sum()
+        right += roc_auc_score(positive, told["network"][0, at]) * n_pairs
+        pairs += n_pairs
+    assert scores["network", "auc"] == pytest.approx(right / pairs)
+    assert scores["network", "auc_pooled"] < scores["network", "auc"]
+    assert scores["network", "frames"] == np.sum(label >= 0)
+
+
+def test_with_folds_each_is_chosen_on_the_one_before_it(film):
+    verdict, folds, told = folded(film)
+    label = film[1]
+    scores = verdict.scores.set_index(["name", "score"]).value
+    called = np.zeros(len(label))
+    for fold in folds:
+        at = fold["validation"]
+        cut = choose_thresholds(label[at], told["network"][1, at])["max_accuracy"]
+        called[fold["test"]] = told["network"][0, fold["test"]] >= cut
+    asked = label >= 0
+    accuracy = np.mean(called[asked] == label[asked])
+    assert scores["network", "chosen_max_accuracy_accuracy"] == pytest.approx(accuracy)
+    assert verdict.best_rival == BEST
+    np.testing.assert_array_equal(verdict.forecasts[BEST], verdict.forecasts["past"])
+
+
+def test_without_a_part_to_choose_on_nothing_is_chosen(film):
+    forecasts, label, motion = film
+    folds = make_folds(whole(len(label)), choose=False)
+    told = {name: forecasts[name] for name in ("coin", "past")}
+    events = find_onsets(motion)
+    verdict = evaluate(told, label, folds, rivals=["coin", "past"], events=events, **QUICK)
+    assert verdict.best_rival == "past"
+    assert not verdict.cuts
+    assert not any("chosen" in score for score in verdict.scores.score)
+    assert set(verdict.alarms.score) == {"area"}
+
+
+def test_films_are_told_apart_and_another_base_rate_does_not_help():
+    rng = np.random.default_rng(5)
+    label = np.concatenate([rng.random(3000) < rate for rate in (0.1, 0.5, 0.9, 0.5)]).astype(int)
+    films = pd.DataFrame({"film": list("abcd"), "start": np.arange(4) * 3000})
+    films["stop"] = films.start + 3000
+    of_film = np.repeat([0.1, 0.5, 0.9, 0.5], 3000) + 0.01 * rng.random(12_000)
+    folds = make_folds(films, 4)
+    verdict = evaluate({"base rate": of_film}, label, folds, pieces=films, **QUICK)
+    scores = verdict.scores.set_index("score")
+    assert scores.value["auc_pooled"] > 0.75
+    assert scores.low["auc"] < 0.5 < scores.high["auc"]
+    rows = verdict.by_film.set_index("film").value
+    for k, film in enumerate("abcd"):
+        at = slice(k * 3000, (k + 1) * 3000)
+        assert rows[film] == pytest.approx(roc_auc_score(label[at], of_film[at]))

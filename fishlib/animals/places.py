@@ -5,7 +5,7 @@ its first minutes and then fixed. From there on all is causal: a place at frame 
 up to t alone.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from itertools import pairwise
 
@@ -396,14 +396,52 @@ def find_places(recording, n_animals: int | None = None) -> Places:
                 return _load(saved)
     if getattr(recording, "opened", None) is None:
         raise ValueError("The animals were not found yet: call find_places(film) before.")
-    n_frames = len(recording.motion)
-    learned = min(round(LEARNING_SHARE * n_frames), round(LEARNING_SECONDS * recording.fps))
-    looks = tell_looks(prepared_blocks(recording, learned), n_animals)
-    why = looks.reason
-    places = nowhere(n_frames, why) if why else _follow(recording, looks, learned)
+    if members := getattr(recording, "members", ()):
+        places = join_places([find_places(one, n_animals) for one in members], recording.index)
+    else:
+        n_frames = len(recording.motion)
+        learned = min(round(LEARNING_SHARE * n_frames), round(LEARNING_SECONDS * recording.fps))
+        looks = tell_looks(prepared_blocks(recording, learned), n_animals)
+        why = looks.reason
+        places = nowhere(n_frames, why) if why else _follow(recording, looks, learned)
     arrays = {field.name: getattr(places, field.name) for field in fields(places)}
     save_arrays(path, code=np.array(code), given=np.array(n_animals or 0), **arrays)
     return places
+
+
+def join_places(members: Sequence[Places], index: Sequence[np.ndarray]) -> Places:
+    """The places of several films as one table, in the body lengths of the first.
+
+    Parameters
+    ----------
+    members : sequence of Places
+    index : sequence of int arrays
+        The frames taken of each.
+
+    Returns
+    -------
+    Places
+        With no animals and a reason where a film shows none, or another number of them.
+    """
+    counts = sorted({one.n_animals for one in members})
+    if len(counts) > 1:
+        numbers = " and ".join(map(str, counts))
+        why = next((f" ({one.reason})" for one in members if one.reason), "")
+        reason = f"The films show {numbers} animals{why}: a network of animals takes one number."
+        return nowhere(sum(map(len, index)), reason)
+    first = members[0]
+    told = {
+        name: np.concatenate([
+            getattr(one, name)[i] * (first.body / one.body if name in "xy" else 1)
+            for one, i in zip(members, index, strict=True)
+        ])
+        for name in ("x", "y", "heading", "apart")
+    }  # fmt: skip
+    boxes = [np.array(one.box) * first.body / one.body for one in members]
+    low, high = np.min(boxes, axis=0), np.max(boxes, axis=0)
+    box = (low[0], high[1], low[2], high[3])
+    told["apart"] = told["apart"].astype(bool)
+    return Places(**told, body=first.body, box=tuple(map(float, box)), reason=first.reason)
 
 
 def prepared_blocks(recording, stop: int | None = None) -> Iterator[np.ndarray]:

@@ -18,14 +18,16 @@ from fishlib.evaluation.intervals import Blocks, NothingToJudge, cut_blocks, est
 from fishlib.splits import by_piece, whole
 
 
-def raise_alarms(forecast: np.ndarray, threshold: float, horizon: int = 45) -> np.ndarray:
+def raise_alarms(
+    forecast: np.ndarray, threshold: float | np.ndarray, horizon: int = 45
+) -> np.ndarray:
     """Frames at which alarms are raised: at or above the threshold, and not locked out.
 
     Parameters
     ----------
     forecast : float array (T,)
         NaN raises no alarm.
-    threshold : float
+    threshold : float or array (T,)
     horizon : int
         Frames from an alarm to the next possible one.
 
@@ -286,8 +288,8 @@ def alarm_table(
         Judged where all are defined.
     onsets : int array (n,)
         Frames of the onsets.
-    thresholds : mapping of name -> float
-        At which each forecast raises its alarms.
+    thresholds : mapping of name -> float or array (T,)
+        At which each forecast raises its alarms; one without is scored by its area alone.
     horizon, fps, pieces
         As in :func:`watch`.
     min_leads : sequence of float
@@ -306,10 +308,11 @@ def alarm_table(
     blocks = cut_blocks(seen.watched, pieces, block)
     estimates = {}
     for name, forecast in forecasts.items():
-        tried = [thresholds[name], *curve_thresholds(forecast)]
-        raised = [raise_alarms(forecast, threshold, horizon) for threshold in tried]
+        tried = [raise_alarms(forecast, t, horizon) for t in curve_thresholds(forecast)]
+        raised = raise_alarms(forecast, thresholds[name], horizon) if name in thresholds else None
         for lead in min_leads:
-            scores, *curve = (_score(alarms, seen, lead, blocks) for alarms in raised)
+            scores = {} if raised is None else _score(raised, seen, lead, blocks)
+            curve = [_score(alarms, seen, lead, blocks) for alarms in tried]
             x, y = (
                 np.stack([one[score] for one in curve], axis=-1)
                 for score in ("time_in_warning", "sensitivity")

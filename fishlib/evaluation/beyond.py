@@ -238,7 +238,7 @@ def equal_level_table(
     blocks = blocks_of(label, {**forecasts, "the level": level}, pieces, block)
     levels, y = level[blocks.frames], np.asarray(label)[blocks.frames]
     edges = np.quantile(levels, np.linspace(0, 1, n_bins + 1)[1:-1])
-    strata = blocks.films * n_bins + np.searchsorted(edges, levels, "right")
+    strata = blocks.strata * n_bins + np.searchsorted(edges, levels, "right")
     aucs = {n: blocks.auc(y, p[blocks.frames], strata) for n, p in forecasts.items()}
     return estimate_table({name: {"auc": auc} for name, auc in aucs.items()})
 

@@ -42,15 +42,15 @@ def no_table(reason: object) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Blocks:
-    """The judged frames, and the block and the film each lies in.
+    """The judged frames, and the block and the stratum each lies in.
 
-    ``frames`` int (n,) ascending; ``of`` int (n,) counts the blocks from 0, ``films`` int (n,) the
-    films; ``count`` is the number of blocks.
+    ``frames`` int (n,) ascending; ``of`` int (n,) counts the blocks from 0, ``strata`` int (n,) the
+    films, or what a fold judges of them; ``count`` is the number of blocks.
     """
 
     frames: np.ndarray
     of: np.ndarray
-    films: np.ndarray
+    strata: np.ndarray
     count: int
 
     @classmethod
@@ -61,7 +61,7 @@ class Blocks:
     def only(self, kept: np.ndarray) -> "Blocks":
         """The blocks of some of the judged frames, bool (n,); those left without any are gone."""
         of = np.unique(self.of[kept], return_inverse=True)[1]
-        return Blocks(self.frames[kept], of, self.films[kept], int(of.max()) + 1)
+        return Blocks(self.frames[kept], of, self.strata[kept], int(of.max()) + 1)
 
     @cached_property
     def sizes(self) -> np.ndarray:
@@ -99,9 +99,9 @@ class Blocks:
             1 or 0.
         forecast : float array (n,)
         strata : int array (n,), optional
-            None takes the films.
+            None takes those of the blocks.
         """
-        strata = np.unique(self.films if strata is None else strata, return_inverse=True)[1]
+        strata = np.unique(self.strata if strata is None else strata, return_inverse=True)[1]
         positive = np.asarray(label) == 1
         right = _pairs_in_order(positive, forecast, strata)
         within = _pairs_in_order(positive, forecast, strata * self.count + self.of)
@@ -178,13 +178,16 @@ def cut_blocks(judged: np.ndarray, pieces: pd.DataFrame, block: int = 300) -> Bl
     ----------
     judged : bool array (T,)
     pieces : DataFrame
-        ``film``, ``start``, ``stop``.
+        ``film``, ``start``, ``stop``, and perhaps ``fold`` (by which models a piece is judged:
+        films and folds are the strata).
     block : int
         Frames: long enough that neighbouring blocks hardly know of each other (300 = 10 s).
     """
     frames = np.flatnonzero(judged)
     piece = np.searchsorted(pieces.start.to_numpy(), frames, "right") - 1
     films = np.unique(pd.factorize(pieces.film)[0][piece], return_inverse=True)[1]
+    fold = pieces.get("fold", pd.Series(0, pieces.index)).to_numpy()[piece]
+    strata = np.unique(np.stack([films, fold]), axis=1, return_inverse=True)[1]
     of = films
     if len(np.unique(films)) < FEWEST:
         ends = pd.DataFrame({"piece": piece, "frame": frames}).groupby("piece").frame
@@ -192,7 +195,7 @@ def cut_blocks(judged: np.ndarray, pieces: pd.DataFrame, block: int = 300) -> Bl
         count = np.maximum(1, np.round(length / block))
         within = ((frames - first) * count // length).to_numpy(int)
         of = np.unique(piece * (within.max() + 1) + within, return_inverse=True)[1]
-    return Blocks(frames, of, films, int(of.max()) + 1)
+    return Blocks(frames, of, strata, int(of.max()) + 1)
 
 
 def interval(
@@ -270,7 +273,7 @@ def nest(table: pd.DataFrame) -> dict:
 
     A row whose only number is ``value`` becomes that number.
     """
-    keys = [key for key in ("name", "lead", "min_lead_s", "score") if key in table]
+    keys = [key for key in ("film", "name", "lead", "min_lead_s", "score") if key in table]
     nested: dict = {}
     for row in plain(table.to_dict("records")):
         inner = nested

@@ -340,13 +340,18 @@ def score_forecast(label: np.ndarray, forecast: np.ndarray, **chosen) -> dict[st
     return {score: float(np.atleast_1d(estimate)[0]) for score, estimate in estimates.items()}
 
 
+def _at(value: float | np.ndarray, blocks: Blocks) -> float | np.ndarray:
+    """What is one number, or one for each frame of the series, at the judged frames."""
+    return value[blocks.frames] if np.ndim(value) else value
+
+
 def estimate_scores(
     label: np.ndarray,
     forecast: np.ndarray,
     blocks: Blocks,
     *,
-    base_rate: float | None = None,
-    thresholds: Mapping[str, float] | None = None,
+    base_rate: float | np.ndarray | None = None,
+    thresholds: Mapping[str, float | np.ndarray] | None = None,
     calibrated: np.ndarray | None = None,
 ) -> dict[str, np.ndarray | float]:
     """All frame scores of one forecast on the judged frames, as estimates.
@@ -356,21 +361,21 @@ def estimate_scores(
     label, forecast : arrays (T,)
         Label 1 or 0 and forecast finite on the judged frames, both classes present.
     blocks : Blocks
-    base_rate : float, optional
+    base_rate : float or array (T,), optional
         Share of positive training frames, the constant forecast of the Brier skill
         1 - Brier(forecast) / Brier(base rate); None takes the share of the judged frames.
-    thresholds : mapping of rule -> threshold, optional
-        Chosen elsewhere, by :func:`choose_thresholds` on validation.
+    thresholds : mapping of rule -> float or array (T,), optional
+        Chosen elsewhere, by :func:`choose_thresholds` on validation; with folds one a frame.
     calibrated : float array (T,), optional
         The forecast made a probability, by a calibration fitted on validation.
 
     Returns
     -------
     dict of estimate or float
-        ``frames``, ``positives``, ``always_no_accuracy``; ``auc`` (pairs within a film, and with
-        several films ``auc_pooled``), ``average_precision``; ``brier``, ``brier_skill``,
-        ``log_loss`` and ``miscalibration`` (NaN unless all forecasts lie in [0, 1]),
-        ``discrimination``, ``uncertainty``; ``max_accuracy`` and ``max_youden`` with
+        ``frames``, ``positives``, ``always_no_accuracy``; ``auc`` (pairs within a film and fold,
+        and where there are several ``auc_pooled``), ``average_precision``; ``brier``,
+        ``brier_skill``, ``log_loss`` and ``miscalibration`` (NaN unless all forecasts lie in
+        [0, 1]), ``discrimination``, ``uncertainty``; ``max_accuracy`` and ``max_youden`` with
         ``_threshold``, ``_tpr`` and ``_fpr``, the best on *these* frames; for each given rule
         ``chosen_{rule}_threshold``, ``_accuracy``, ``_youden``, ``_tpr``, ``_fpr``; and of the
         calibrated forecast ``calibrated_brier``, ``_brier_skill``, ``_log_loss``. Those chosen on
@@ -378,10 +383,10 @@ def estimate_scores(
     """
     y, p = (np.asarray(one, float)[blocks.frames] for one in (label, forecast))
     share = float(y.mean())
-    reference = blocks.mean(((share if base_rate is None else base_rate) - y) ** 2)
+    reference = blocks.mean(((share if base_rate is None else _at(base_rate, blocks)) - y) ** 2)
     scores = {"frames": y.size, "positives": int(y.sum()), "always_no_accuracy": 1 - share}
     scores["auc"] = blocks.auc(y, p)
-    if len(np.unique(blocks.films)) > 1:
+    if len(np.unique(blocks.strata)) > 1:
         scores["auc_pooled"] = blocks.auc(y, p, np.zeros(len(y), int))
     scores["average_precision"] = blocks.ranked(y, p)[0]
     scores |= dict.fromkeys(("brier", "brier_skill", "log_loss"), float("nan"))
@@ -398,7 +403,7 @@ def estimate_scores(
         scores[rule] = rates[rule.removeprefix("max_")]
         scores |= {f"{rule}_{key}": rates[key] for key in ("threshold", "tpr", "fpr")}
     for rule, threshold in (thresholds or {}).items():
-        rates = _call_rates(y, p, threshold, blocks)
-        scores[f"chosen_{rule}_threshold"] = threshold
+        rates = _call_rates(y, p, _at(threshold, blocks), blocks)
+        scores[f"chosen_{rule}_threshold"] = float(np.mean(_at(threshold, blocks)))
         scores |= {f"chosen_{rule}_{rate}": estimate for rate, estimate in rates.items()}
     return scores

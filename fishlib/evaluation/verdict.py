@@ -29,6 +29,7 @@ from fishlib.evaluation.intervals import (
     no_table,
 )
 from fishlib.evaluation.scores import (
+    Calibration,
     calibrate,
     choose_thresholds,
     estimate_scores,
@@ -37,8 +38,11 @@ from fishlib.evaluation.scores import (
     reliability_curve,
     require_aligned,
 )
-from fishlib.splits import by_piece, whole
+from fishlib.splits import by_piece, cut_at_folds, inside, whole
 
+BEST = "best of the motion"
+"""Name of the rival that is chosen anew in each fold."""
+RULES = ("max_accuracy", "max_youden")
 PARTS = (
     "scores",
     "differences",
@@ -77,15 +81,19 @@ class Verdict:
 
     Parameters
     ----------
-    forecasts : mapping of name -> float array (T,)
+    forecasts : mapping of name -> float array (T,) or (2, T)
         Probabilities, or scores of which more means a burst; NaN where not defined. Compared on
-        the test frames where all are defined.
+        the test frames where all are defined. With folds, two rows: the forecast by which a frame
+        is judged, and that by which the next fold is chosen.
     question : int array (T,)
         1, 0, or -1 where a frame is not asked.
-    parts : mapping of {"train", "validation", "test"} -> slice, or None
-        None where the film is too short to be split: the verdict is then empty.
+    folds : mapping of {"train", "validation", "test"} -> frames, or a sequence of them, or None
+        One split, or folds (:func:`fishlib.splits.split_film`). None or none where the film is too
+        short to be split: the verdict is then empty. Without ``validation`` nothing is chosen.
     rivals : names
-        Forecasts that read the motion alone; the best on validation is what others must beat.
+        Forecasts that read the motion alone; the best on validation is what others must beat, with
+        folds the best of each, in one forecast more, "best of the motion". Where nothing is chosen
+        it is the last of them.
     motion : float array (T,), optional
         For AUC at equal level.
     events : DataFrame, optional
@@ -100,6 +108,8 @@ class Verdict:
         ``film``, ``start``, ``stop``: stretches within which time runs on; None takes one.
     reason : str
         Why there are no parts, for a verdict that is empty.
+    choosing : mapping of name -> float array (T,), optional
+        The second row of the forecasts; None takes it from there.
     n_shifts : int
         Circular shifts of the test against chance, of at least 10 s.
     block : int
@@ -116,7 +126,7 @@ class Verdict:
 
     forecasts: Mapping[str, np.ndarray]
     question: np.ndarray
-    parts: Mapping[str, slice] | None
+    folds: Mapping | Sequence[Mapping] | None
     _: KW_ONLY
     rivals: Sequence[str] = ()
     motion: np.ndarray | None = None
@@ -126,12 +136,15 @@ class Verdict:
     horizon: int = 45
     pieces: pd.DataFrame | None = None
     reason: str = ""
+    choosing: Mapping[str, np.ndarray] | None = None
     n_shifts: int = 999
     block: int = 300
     seed: int = 0
 
     def __post_init__(self):
-        require_aligned(self.question, self.forecasts)
+        told = {name: np.atleast_2d(np.asarray(p, float)) for name, p in self.forecasts.items()}
+        forecasts = {name: p[0] for name, p in told.items()}
+        require_aligned(self.question, forecasts)
         self._require_names({*self.rivals, self.oracle} - {None})
         n_frames = len(self.question)
         if self.motion is not None and np.shape(self.motion) != (n_frames,):
@@ -145,16 +158,30 @@ class Verdict:
                 f"{self.events.onset.max()} and the question has {n_frames} frames: count both "
                 "from the same frame."
             )
-        forecasts = {name: np.asarray(p, float) for name, p in self.forecasts.items()}
         pieces = whole(n_frames) if self.pieces is None else self.pieces
-        question = np.asarray(self.question, np.int8)
-        object.__setattr__(self, "parts", self.parts or None)
+        folds = [self.folds] if isinstance(self.folds, Mapping) else list(self.folds or [])
+        folds = [fold for fold in folds if fold]
+        choosing = self.choosing or {name: p[-1] for name, p in told.items()}
         for field, value in {
             "forecasts": forecasts,
-            "pieces": pieces,
-            "question": question,
+            "choosing": choosing,
+            "pieces": cut_at_folds(pieces, folds) if len(folds) > 1 else pieces,
+            "question": np.asarray(self.question, np.int8),
+            "folds": folds,
         }.items():
             object.__setattr__(self, field, value)
+        if len(folds) > 1 and len(self.rivals) > 1 and "validation" in folds[0]:
+            self._join_best_rivals()
+
+    def _join_best_rivals(self) -> None:
+        """Add the best rival of each fold as one forecast."""
+        best = [self._best_of(fold) for fold in self.folds]
+        if None not in best:
+            for told, part in ((self.forecasts, "test"), (self.choosing, "validation")):
+                joined = np.full(len(self.question), np.nan)
+                for fold, name in zip(self.folds, best, strict=True):
+                    joined[fold[part]] = told[name][fold[part]]
+                told[BEST] = joined
 
     def _require_names(self, names: set[str]) -> None:
         unknown = sorted(map(repr, names - set(self.forecasts)))
@@ -166,32 +193,41 @@ class Verdict:
     def _film(self) -> dict:
         return {"pieces": self.pieces, "block": self.block}
 
-    def on(self, part: str = "test") -> dict[str, np.ndarray]:
-        """The forecasts of one part, float (n,); empty arrays where the film was not split."""
-        frames = self.parts[part] if self.parts else slice(0)
-        return {name: forecast[frames] for name, forecast in self.forecasts.items()}
+    def on(self) -> dict[str, np.ndarray]:
+        """The forecasts of the frames judged, float (n,); empty where the film was not split."""
+        return {name: forecast[self._judging] for name, forecast in self.forecasts.items()}
 
     @property
     def label(self) -> np.ndarray:
-        """The question on the test part, int8 (n,)."""
-        return self.question[self.parts["test"] if self.parts else slice(0)]
+        """The question on the same frames, int8 (n,)."""
+        return self.question[self._judging]
 
-    def _asked(self, part: str) -> np.ndarray:
-        """The question on one part, -1 elsewhere, int8 (T,)."""
-        if self.parts is None:
+    @cached_property
+    def _judging(self) -> np.ndarray:
+        """Whether a frame is in the test part of a fold, bool (T,)."""
+        found = np.zeros(len(self.question), bool)
+        for fold in self.folds:
+            found[fold["test"]] = True
+        return found
+
+    def _require_folds(self) -> None:
+        if not self.folds:
             raise NothingToJudge(
                 self.reason
                 or f"{len(self.question) / self.fps / 60:.1f} minutes of film are too short to be "
                 "split into a part to train on, one to choose on and one to judge on."
             )
-        asked = np.full(len(self.question), -1, np.int8)
-        asked[self.parts[part]] = self.question[self.parts[part]]
-        return asked
+
+    @cached_property
+    def _asked(self) -> np.ndarray:
+        """The question on the test part, -1 elsewhere, int8 (T,)."""
+        self._require_folds()
+        return np.where(self._judging, self.question, -1).astype(np.int8)
 
     @cached_property
     def _blocks(self) -> Blocks:
         """The test frames on which every forecast is defined, in blocks."""
-        return blocks_of(self._asked("test"), self.forecasts, **self._film)
+        return blocks_of(self._asked, self.forecasts, **self._film)
 
     @cached_property
     def _judged(self) -> np.ndarray:
@@ -203,51 +239,89 @@ class Verdict:
     @cached_property
     def _test(self) -> dict[str, np.ndarray]:
         """The forecasts on the test part, NaN elsewhere, float64 (T,)."""
-        self._asked("test")
-        inside = np.zeros(len(self.question), bool)
-        inside[self.parts["test"]] = True
-        return {name: np.where(inside, p, np.nan) for name, p in self.forecasts.items()}
+        self._require_folds()
+        return {name: np.where(self._judging, p, np.nan) for name, p in self.forecasts.items()}
+
+    def _join(self, of_folds: Sequence[float | np.ndarray]) -> float | np.ndarray:
+        """What each fold says, number or (T,): the only one's, or (T,) on the frames of each."""
+        if len(of_folds) == 1:
+            return of_folds[0]
+        joined = np.full(len(self.question), np.nan)
+        for fold, told in zip(self.folds, of_folds, strict=True):
+            joined[fold["test"]] = told[fold["test"]] if np.ndim(told) else told
+        return joined
 
     @cached_property
-    def base_rate(self) -> float | None:
-        """Share of positive training frames; None if none is labelled."""
-        asked = self._asked("train")
-        return float(np.mean(asked[asked >= 0])) if (asked >= 0).any() else None
+    def base_rate(self) -> float | np.ndarray | None:
+        """Share of positive training frames, with folds (T,); None if in one none is labelled."""
+        asked = [self.question[fold["train"]] for fold in self.folds if "train" in fold]
+        known = [one[one >= 0] for one in asked]
+        if not known or len(known) < len(self.folds) or not all(one.size for one in known):
+            return None
+        return self._join([float(one.mean()) for one in known])
+
+    def _told_on_validation(self, fold: Mapping) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """The question on a fold's validation part (n,), and what is forecast there."""
+        frames = fold.get("validation", slice(0))
+        return self.question[frames], {n: p[frames] for n, p in self.choosing.items()}
 
     @cached_property
-    def _chosen(self) -> dict[str, dict[str, float]]:
-        """Thresholds chosen on validation, of the forecasts that can be judged there."""
-        asked, chosen = self._asked("validation"), {}
-        for name, forecast in self.forecasts.items():
-            frames = asked[np.isfinite(forecast)]
-            if (frames == 0).any() and (frames == 1).any():
-                chosen[name] = choose_thresholds(asked, forecast)
-        return chosen
+    def _learned(self) -> list[dict[str, tuple[dict[str, float], Calibration]]]:
+        """Thresholds and calibration chosen on the validation part of each fold, by forecast."""
+        return [
+            {
+                name: (choose_thresholds(asked, p), calibrate(asked, p))
+                for name, p in told.items()
+                if len(np.unique(asked[np.isfinite(p) & (asked >= 0)])) == 2
+            }
+            for asked, told in map(self._told_on_validation, self.folds)
+        ]
+
+    @property
+    def _chosen(self) -> dict[str, dict[str, float | np.ndarray]]:
+        """Thresholds of the forecasts that can be judged on validation; with folds (T,)."""
+        return {
+            name: {rule: self._join([of[name][0][rule] for of in self._learned]) for rule in RULES}
+            for name in self.forecasts
+            if self.folds and all(name in of for of in self._learned)
+        }
 
     @cached_property
     def _calibrated(self) -> dict[str, np.ndarray]:
         """Forecasts made probabilities by what validation taught."""
-        asked = self._asked("validation")
-        return {n: calibrate(asked, p)(p) for n, p in self.forecasts.items() if n in self._chosen}
+        known = self._chosen
+        return {
+            name: self._join([of[name][1](self.forecasts[name]) for of in self._learned])
+            for name in known
+        }
+
+    def _best_of(self, fold: Mapping) -> str | None:
+        """The rival of lowest log-loss on a fold's validation part."""
+        asked, told = self._told_on_validation(fold)
+        known = {name: told[name] for name in self.rivals}
+        frames = (asked >= 0) & np.isfinite(np.sum([*known.values()], axis=0))
+        if not frames.any():
+            return None
+        both, losses = len(np.unique(asked[frames])) == 2, {}
+        for name, p in known.items():
+            if not is_probability(self.choosing[name]):
+                p = calibrate(asked, p)(p) if both else None
+            losses[name] = np.inf if p is None else frame_losses(asked[frames], p[frames])[1].mean()
+        return min(losses, key=losses.get)
 
     @cached_property
     def best_rival(self) -> str | None:
         """The rival of lowest log-loss on validation; None without rivals to choose from."""
-        if len(self.rivals) < 2 or self.parts is None:
-            return next(iter(self.rivals), None) if self.parts else None
-        asked = self._asked("validation")
-        known = {name: self.forecasts[name] for name in self.rivals}
-        frames = (asked >= 0) & np.isfinite(np.sum([*known.values()], axis=0))
-        if not frames.any():
+        if not self.rivals or not self.folds:
             return None
-        losses = {}
-        for name, forecast in known.items():
-            p = forecast if is_probability(forecast) else self._calibrated.get(name)
-            losses[name] = np.inf if p is None else frame_losses(asked[frames], p[frames])[1].mean()
-        return min(losses, key=losses.get)
+        if len(self.rivals) == 1 or "validation" not in self.folds[0]:
+            return list(self.rivals)[-1]
+        if len(self.folds) > 1:
+            return BEST if BEST in self.forecasts else None
+        return self._best_of(self.folds[0])
 
     def _require_rival(self) -> str:
-        self._asked("validation")
+        self._require_folds()
         if self.best_rival is None:
             raise NothingToJudge(
                 "No rival that reads the motion alone could be chosen on validation."
@@ -257,13 +331,14 @@ class Verdict:
         return self.best_rival
 
     @cached_property
-    def cuts(self) -> dict[str, float]:
+    def cuts(self) -> dict[str, float | np.ndarray]:
         """The threshold of highest Youden's J, chosen on validation; on test without one there.
 
-        Forecasts that can be judged on neither have none.
+        Forecasts that can be judged on neither have none. With folds (T,), and none where nothing
+        is chosen.
         """
-        rules = self._chosen if self.parts else {}
-        if len(self.scores):
+        rules = self._chosen
+        if len(self.folds) == 1 and len(self.scores):
             here = {n: p for n, p in self.forecasts.items() if n not in rules}
             rules = rules | {n: choose_thresholds(self._judged, p) for n, p in here.items()}
         return {name: of_one["max_youden"] for name, of_one in rules.items()}
@@ -306,7 +381,7 @@ class Verdict:
         ValueError
             If a forecast is unknown.
         """
-        if self.parts is None:
+        if not self.folds:
             return self.scores
         firsts, seconds = ([n] if isinstance(n, str) else n for n in (firsts, seconds))
         self._require_names({*firsts, *(seconds or ())})
@@ -341,8 +416,6 @@ class Verdict:
     def alarms(self) -> pd.DataFrame:
         """Scores of the alarms raised at :attr:`cuts`, for some ``min_lead_s``."""
         test, onsets = self._test, self._require_onsets()
-        if len(self.cuts) < len(test):
-            raise NothingToJudge("No threshold to raise alarms at could be chosen.")
         clock = {"horizon": self.horizon, "fps": self.fps}
         return alarm_table(test, onsets, self.cuts, **clock, **self._film)
 
@@ -350,9 +423,7 @@ class Verdict:
     def test_events(self) -> pd.DataFrame:
         """The events whose onset lies in the test part, in frames of the series."""
         events = pd.DataFrame(columns=["onset"]) if self.events is None else self.events
-        inside = np.zeros(len(self.question), bool)
-        inside[self.parts["test"] if self.parts else slice(0)] = True
-        return events[inside[events.onset.to_numpy(int)]].reset_index(drop=True)
+        return events[self._judging[events.onset.to_numpy(int)]].reset_index(drop=True)
 
     def _require_onsets(self) -> np.ndarray:
         if self.events is None:
@@ -398,7 +469,27 @@ class Verdict:
         """Thresholds of highest accuracy and Youden's J chosen on validation."""
         if not self._chosen:
             raise NothingToJudge("No forecast has validation frames of both classes.")
-        return estimate_table(self._chosen)
+        mean = {n: {k: np.nanmean(v) for k, v in of.items()} for n, of in self._chosen.items()}
+        return estimate_table(mean)
+
+    @_table
+    def by_film(self) -> pd.DataFrame:
+        """``auc`` of each forecast on each film, with the column ``film``."""
+        films, tables = self.pieces.film.unique(), []
+        if len(films) < 2:
+            raise NothingToJudge("There is one film: nothing differs between films.")
+        for film in films:
+            own = self.pieces[self.pieces.film == film]
+            judged = np.where(inside(own, len(self.question)), self._judged, -1)
+            if len(np.unique(judged[judged >= 0])) == 2:
+                blocks = blocks_of(judged, self.forecasts, own, self.block)
+                y = judged[blocks.frames]
+                aucs = {n: blocks.auc(y, p[blocks.frames]) for n, p in self.forecasts.items()}
+                estimates = {(name, film): {"auc": auc} for name, auc in aucs.items()}
+                tables.append(estimate_table(estimates, ("name", "film")))
+        if not tables:
+            raise NothingToJudge("No film holds frames of both classes.")
+        return pd.concat(tables, ignore_index=True)
 
     @_table
     def reliability(self) -> pd.DataFrame:
@@ -442,16 +533,19 @@ class Verdict:
     def metrics(self) -> dict:
         """All numbers as a nested dict that can be written as JSON."""
         numbers = {name: nest(getattr(self, name)) for name in PARTS if name not in self.left_out}
+        if len(self.by_film):
+            numbers["by_film"] = nest(self.by_film)
         setting = {"n_shifts": self.n_shifts, "best_rival": self.best_rival}
         setting |= {"block": self.block, "seed": self.seed}
-        setting["base_rate"] = self.base_rate if self.parts else None
+        setting["folds"] = len(self.folds)
+        setting["base_rate"] = None if self.base_rate is None else np.nanmean(self.base_rate)
         return {**numbers, "setting": setting, "left_out": self.left_out}
 
 
 def evaluate(
     forecasts: Mapping[str, np.ndarray],
     question: np.ndarray,
-    parts: Mapping[str, slice] | None,
+    folds: Mapping | Sequence[Mapping] | None,
     *,
     progress: bool = True,
     **film,
@@ -460,7 +554,7 @@ def evaluate(
 
     Parameters
     ----------
-    forecasts, question, parts
+    forecasts, question, folds
         As for :class:`Verdict`.
     progress : bool
         Show a progress bar over the parts.
@@ -468,7 +562,7 @@ def evaluate(
         ``rivals``, ``motion``, ``events``, ``oracle``, ``fps``, ``horizon``, ``pieces``,
         ``reason``, ``n_shifts``, ``block``, ``seed``, as for :class:`Verdict`.
     """
-    verdict = Verdict(forecasts, question, parts, **film)
+    verdict = Verdict(forecasts, question, folds, **film)
     for name in tqdm(PARTS, desc="verdict", disable=not progress, leave=False):
         getattr(verdict, name)
     return verdict

@@ -7,8 +7,10 @@ already contains frame t + 1), NaN where there is none. Nothing reaches from one
 recording into another. :func:`fishlib.forecasters.check.check_forecaster` tests any of them.
 """
 
+import numpy as np
 import pandas as pd
 
+from fishlib.motion import runs_of
 from fishlib.spans import USUAL_FPS
 from fishlib.splits import whole
 
@@ -24,7 +26,7 @@ def rate_of(recording) -> float:
     return getattr(recording, "fps", None) or USUAL_FPS
 
 
-def check_parts(parts: dict[str, slice] | None) -> None:
+def check_parts(parts: dict[str, slice | np.ndarray] | None) -> None:
     """Raise ValueError if there are no parts to train on: the film is too short."""
     if parts is None:
         raise ValueError(
@@ -33,10 +35,13 @@ def check_parts(parts: dict[str, slice] | None) -> None:
         )
 
 
-def stretches_of(recording, parts: dict[str, slice] | None, part: str) -> list[slice]:
-    """The stretches of a part in which time runs on: where its pieces lie in it."""
+def stretches_of(recording, parts: dict | None, part: str) -> list[slice]:
+    """The stretches of a part (slice or frames) in which time runs on: within its pieces."""
     check_parts(parts)
-    first, last, _ = parts[part].indices(len(recording.motion))
-    pieces = pieces_of(recording)
-    ends = zip(pieces.start.clip(first, last), pieces.stop.clip(first, last), strict=True)
-    return [slice(int(start), int(stop)) for start, stop in ends if start < stop]
+    inside = np.zeros(len(recording.motion), bool)
+    inside[parts[part]] = True
+    pieces, found = pieces_of(recording), []
+    for start, stop in zip(pieces.start, pieces.stop, strict=True):
+        runs = runs_of(inside[start:stop]) + start
+        found += [slice(int(first), int(last) + 1) for first, last in runs]
+    return found

@@ -17,7 +17,7 @@ from fishlib.animals.places import places_of
 from fishlib.forecasters import check_parts, pieces_of
 from fishlib.questions import find_onsets
 from fishlib.spans import frames_in
-from fishlib.splits import frames_with_past, inside
+from fishlib.splits import edges_of, frames_with_past, inside
 from fishlib.training import annealed_adam, hash_arrays, train
 
 BINS = (0.0, 0.25, 0.5, 1.0, 1.5)
@@ -221,7 +221,7 @@ class Animals:
         )  # fmt: skip
         losses = {"answers": _masked_cross_entropy, "speeds": _mean_square}
         settings = {key: getattr(self, key) for key in ("batch_size", "learning_rate", "questions")}
-        settings |= {"parts": parts, "steps": len(data)}
+        settings |= {"parts": edges_of(parts), "steps": len(data)}
         settings["data"] = hash_arrays(
             swim.x, *(np.nan_to_num(a, nan=-1) for a in targets.values())
         )

@@ -32,7 +32,7 @@ from fishlib.models import (
 from fishlib.motion import behind
 from fishlib.recording import at_size
 from fishlib.spans import frames_in
-from fishlib.splits import frames_with_past
+from fishlib.splits import edges_of, frames_with_past
 from fishlib.training import annealed_adam, hash_arrays, train
 
 
@@ -157,7 +157,7 @@ class Network:
         optimizer = partial(keras.optimizers.Adam, plan.learning_rate)
         if plan.anneal:
             optimizer = annealed_adam(plan.learning_rate, plan.epochs * len(data))
-        settings = {"parts": parts, "shape": frames.shape, "data": hash_arrays(question)}
+        settings = {"parts": edges_of(parts), "shape": frames.shape, "data": hash_arrays(question)}
         settings["fps"] = rate_of(recording)
         self.model, self.history = train(
             partial(plan.build, frames.shape[1:]), data, validation, folder, plan.epochs, optimizer,
@@ -334,7 +334,8 @@ class MotionLSTM:
             return PastDataset(past, question, asked, seed=self.seed, **order)
 
         data = dataset("train", batch_size=64, shuffle=True, max_samples=self.samples_per_epoch)
-        settings = {"samples": self.samples_per_epoch, "fps": rate_of(recording), "parts": parts}
+        settings = {"samples": self.samples_per_epoch, "fps": rate_of(recording)}
+        settings["parts"] = edges_of(parts)
         settings["data"] = hash_arrays(recording.motion, question)
         self.model, self.history = train(
             partial(build_motion_lstm, n_lags), data, dataset("validation", batch_size=512), folder,

@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from fishlib.files import code_version, fingerprint, write_atomically, write_text
 from fishlib.pipeline import NOTEBOOKS, hold, notebook_folder, run_notebooks
+from fishlib.recording.films import write_films
 
 Execute = Callable[..., object]
 SNAKEFILE = Path(__file__).with_name("Snakefile")
@@ -108,6 +109,18 @@ def source_of(film: str | Path) -> str:
     if film == "simulated":
         return film
     raise FileNotFoundError(f"{film} does not exist: give the path of a film or frame folder.")
+
+
+def name_films(films: Sequence[str], run_dir: Path, parts: bool = False) -> str:
+    """The parameter ``source`` for one film, several films, or one film in several ``parts``.
+
+    Several films are written down as a table in the run folder.
+    """
+    paths = [source_of(film) for film in films]
+    if parts or len(paths) == 1:
+        return os.pathsep.join(paths)
+    run_dir.mkdir(parents=True, exist_ok=True)
+    return str(write_films(paths, run_dir.resolve()))
 
 
 def finished_steps(run_dir: Path) -> dict[str, str]:
@@ -289,6 +302,16 @@ def run_folders(films: Sequence[str], out_dir: str | Path) -> dict[str, Path]:
     return {film: Path(out_dir) / _folder_name(film) for film in films}
 
 
+def folder_of_all(films: Sequence[str], out_dir: str | Path) -> Path:
+    """Run folder of one film, or of several together."""
+    if len(films) == 1:
+        return run_folders(films, out_dir)[films[0]]
+    paths = os.pathsep.join(map(os.path.abspath, films))
+    return (
+        Path(out_dir) / f"{len(films)}_films-{hashlib.sha256(os.fsencode(paths)).hexdigest()[:6]}"
+    )
+
+
 def _folder_name(film: str) -> str:
     if film == "simulated" and not Path(film).exists():
         return film
@@ -299,9 +322,9 @@ def _folder_name(film: str) -> str:
 
 
 def write_summary(out_dir: Path, outcomes: Sequence[dict]) -> pd.DataFrame:
-    """Write ``summary.csv``: a row for each film, its outcome and the numbers it gave."""
+    """Write ``summary.csv``: a row for each film, its outcome, what it came to, all numbers."""
     rows = [{**outcome, **run_numbers(Path(outcome["run_dir"]))} for outcome in outcomes]
-    table = pd.DataFrame(rows)
+    table = pd.DataFrame(rows).rename(columns=lambda name: name.removeprefix("summary."))
     out_dir.mkdir(parents=True, exist_ok=True)
     write_atomically(
         out_dir / "summary.csv", lambda path: table.to_csv(path, index=False, errors="replace")

@@ -2,7 +2,7 @@
 
 import json
 import os
-from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,99 +12,10 @@ import yaml
 from fishlib import tank
 from fishlib.files import cache_folder, make_key, only_one, project_path
 from fishlib.preparation import Preparation
+from fishlib.recording.films import Films, join_films, list_films, open_films
 from fishlib.recording.making import make_recording
+from fishlib.recording.recorded import Recording
 from fishlib.recording.source import Source, check_length, open_source, parts_of
-from fishlib.video import Account, shrink
-
-
-@dataclass(frozen=True)
-class Recording:
-    """A prepared film.
-
-    Attributes
-    ----------
-    frames : uint8 memory map (T, h, w)
-        Bright animals on black at the clip size, read-only.
-    motion : float64 array (T,)
-        Motion, measured on the prepared frames at 240x320 and mended where the film is damaged.
-    fps : float
-        Frames per second.
-    name, source : str
-        Short name; "simulated" or the path of the film.
-    preparation : Preparation
-        How its frames were prepared.
-    repairs : dict of str to int
-        Repairs made, by kind; empty for a sound film.
-    remarks : list of str
-        The same in sentences.
-    pieces : DataFrame
-        The stretches within which time runs on: ``film``, ``start``, ``stop`` (frames, ``stop`` not
-        included), ``seconds`` (of the film, at ``start``), ``ends`` (why the piece ends).
-    truth : Tracks or None
-        What the simulated fish did; None for a real film.
-    folder : Path
-        Where it is cached.
-    method : str
-        How its frames were shrunk to the clip size.
-    torn : int array
-        Torn frames, for which the one before stands in.
-    opened : Source
-        The film itself, from which `excerpt` reads.
-    """
-
-    frames: np.ndarray
-    motion: np.ndarray
-    fps: float
-    name: str
-    source: str
-    preparation: Preparation
-    repairs: dict
-    remarks: list
-    pieces: pd.DataFrame
-    truth: tank.Tracks | None
-    folder: Path
-    method: str
-    torn: np.ndarray = field(repr=False)
-    opened: Source = field(repr=False)
-
-    @property
-    def fingerprint(self) -> str:
-        """Hash of the film's content and of what was asked of it."""
-        return make_key("", self.opened.contents).strip("-")
-
-    def excerpt(self, start: int, stop: int) -> np.ndarray:
-        """Read a short stretch again at full resolution: prepared, uint8 (n, 240, 320).
-
-        Raises
-        ------
-        ValueError
-            The film has no such frames. A stretch may reach beyond its end, where it is cut.
-        """
-        stop = min(stop, len(self.frames))
-        if not 0 <= start < stop:
-            raise ValueError(
-                f"{self.name} has frames 0 to {len(self.frames) - 1}: frames {start} to {stop} "
-                "are no stretch of it."
-            )
-        if start in self.torn:  # the frame before stands in for it
-            return self.excerpt(start - 1, stop)[1:]
-        exact = self._stretch(start, stop, seek=True)
-        clips = shrink(exact, self.frames.shape[1:], self.method)
-        if np.array_equal(clips, self.frames[start:stop]):
-            return exact
-        return self._stretch(start, stop, seek=False)  # the film's index is off: count frames
-
-    def _stretch(self, start: int, stop: int, seek: bool) -> np.ndarray:
-        parts, n_read = [], 0
-        blocks = self.opened.blocks(start, Account(), seek, self.preparation.colour)
-        while n_read < stop - start and (block := next(blocks, None)) is not None:
-            parts.append(block[: stop - start - n_read])
-            n_read += len(parts[-1])
-        blocks.close()
-        exact = self.preparation.apply(np.concatenate(parts))
-        for t in self.torn[(self.torn > start) & (self.torn < stop)] - start:
-            exact[t] = exact[t - 1]
-        return exact
 
 
 def open_recording(
@@ -169,6 +80,10 @@ def open_recording(
 
 def at_size(film: Recording, clip_size: tuple[int, int], progress: bool = True) -> Recording:
     """The same film with its frames shrunk to another size, prepared and cached like the first."""
+    if isinstance(film, Films):
+        members = [at_size(one, clip_size, progress) for one in film.members]
+        groups = film.pieces.drop_duplicates("film").group.tolist()
+        return join_films(members, film.source, film.folder.parent, groups)
     return _record(film.opened, film.folder.parent, tuple(clip_size), None, 0.0, progress)
 
 
@@ -225,11 +140,12 @@ def open_film(
     ----------
     source : str
         "simulated", or the path of a film, frame folder or stack, as seen from the project's top.
-        A film that lies in several files: their paths, joined by ":" (on Windows ";").
+        A film that lies in several files: their paths, joined by ":" (on Windows ";"). Several
+        films: see :func:`fishlib.recording.films.list_films`.
     seed : int
         Of the simulated tank.
     minutes : float
-        Minutes to use; 0 takes an hour of the tank, or the whole film.
+        Minutes to use of each film; 0 takes an hour of the tank, or the whole film.
     preparation : str or dict
         Settings of :class:`fishlib.preparation.Preparation` that replace the suggested ones, as
         YAML: ``"noise_floor: 4, polarity: dark"``. Empty: as suggested from the film.
@@ -245,7 +161,7 @@ def open_film(
     Raises
     ------
     ValueError
-        If ``preparation`` does not hold settings.
+        If ``preparation`` does not hold settings, or no film can be used.
     """
     settings = yaml.safe_load(f"{{{preparation}}}") if isinstance(preparation, str) else preparation
     if not isinstance(settings, dict) or None in settings.values():
@@ -253,13 +169,14 @@ def open_film(
             f"preparation is {preparation!r}: write settings as name: value, separated by commas, "
             'such as "noise_floor: 4, polarity: dark, roi: [0, 240, 0, 320]".'
         )
-    if source != "simulated":
-        source = os.pathsep.join(str(project_path(part)) for part in parts_of(source))
+    how |= {"seed": seed, "minutes": minutes or None, "fps": fps or None}
+    how["preparation"] = settings or None
+    if source == "simulated":
+        return open_recording(source, **how)
+    films = list_films(source)
+    if films is not None:
+        cache = Path(how.get("cache_dir") or cache_folder())
+        return open_films(films, source, cache, partial(open_recording, **how))
     return open_recording(
-        source,
-        seed=seed,
-        minutes=minutes or None,
-        preparation=settings or None,
-        fps=fps or None,
-        **how,
+        os.pathsep.join(str(project_path(one)) for one in parts_of(source)), **how
     )

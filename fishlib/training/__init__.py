@@ -5,10 +5,11 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
+from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,6 +20,8 @@ import tensorflow as tf
 from tqdm.auto import tqdm
 
 from fishlib.files import write_atomically, write_text
+from fishlib.forecasters import pieces_of, rate_of
+from fishlib.splits import LEAST_MINUTES
 from fishlib.training.side_by_side import side_by_side
 
 
@@ -241,30 +244,49 @@ class Fitted:
     Attributes
     ----------
     forecasters : dict of (name, question) -> forecaster
-        A rival that is trained once is the same object under each question.
+        Of the first fold; a rival that is trained once is the same object under each question.
     left_out : dict of name -> str
         Rivals that were not fitted, and why.
+    folds : list of (parts, forecasters)
+        What each fold was fitted on, and its forecasters.
     """
 
     forecasters: dict[tuple[str, str], object]
     left_out: dict[str, str]
+    folds: list[tuple[dict | None, dict]] = field(default_factory=list, repr=False)
 
     def forecast(self, recording, at: slice | np.ndarray | None = None) -> dict[str, dict]:
         """Let every rival forecast a recording.
 
+        Parameters
+        ----------
+        recording : Recording
+        at : slice or index array, optional
+            None takes what each fold is chosen and judged on, and all frames where nothing was
+            split.
+
         Returns
         -------
         dict of question -> dict of name -> float64 array (T,)
-            A rival of several kinds gives a forecast each, named "name: kind".
+            A rival of several kinds gives a forecast each, named "name: kind". With several folds
+            the arrays are (2, T): the forecast by which a frame is judged, made by the fold that
+            has not seen it, and that by which the next fold is chosen.
         """
-        made, told = {}, {}
-        for (name, question), one in self.forecasters.items():
-            if id(one) not in made:
-                made[id(one)] = _forecasts(name, one, recording, at)
-            of_one = made[id(one)]
-            together = getattr(one, "learns_all", False)
-            told.setdefault(question, {}).update(of_one[question] if together else of_one)
-        return told
+        if len(self.folds) < 2:
+            parts = self.folds[0][0] if self.folds else None
+            watched = slice(parts["validation"].start, None) if parts and at is None else at
+            return _forecast_all(self.forecasters, recording, watched)
+        joined: dict[str, dict] = {}
+        for parts, forecasters in self.folds:
+            seen = {row: parts[k] for row, k in enumerate(("test", "validation")) if k in parts}
+            frames = np.sort(np.concatenate([*seen.values()]))
+            for question, of_one in _forecast_all(forecasters, recording, frames).items():
+                for name, forecast in of_one.items():
+                    empty = np.full((2, len(forecast)), np.nan)
+                    rows = joined.setdefault(question, {}).setdefault(name, empty)
+                    for row, frames_of_row in seen.items():
+                        rows[row, frames_of_row] = forecast[frames_of_row]
+        return joined
 
     @property
     def histories(self) -> pd.DataFrame:
@@ -294,6 +316,18 @@ class Fitted:
         return named
 
 
+def _forecast_all(forecasters: dict, recording, at) -> dict[str, dict]:
+    """Forecasts (T,) by question and name; one that answers for several is asked once."""
+    made, told = {}, {}
+    for (name, question), one in forecasters.items():
+        if id(one) not in made:
+            made[id(one)] = _forecasts(name, one, recording, at)
+        of_one = made[id(one)]
+        together = getattr(one, "learns_all", False)
+        told.setdefault(question, {}).update(of_one[question] if together else of_one)
+    return told
+
+
 def _forecasts(name: str, forecaster, recording, at) -> dict[str, np.ndarray]:
     if getattr(forecaster, "learns_all", False):
         answers = forecaster.forecast_all(recording, at)
@@ -304,16 +338,37 @@ def _forecasts(name: str, forecaster, recording, at) -> dict[str, np.ndarray]:
     return {name: forecaster.forecast(recording, at)}
 
 
+def _learned(rival, question: str) -> str:
+    """The question a rival is trained on, to answer another: its own one, or "all"."""
+    if getattr(rival, "learns_all", False):
+        return "all"
+    return getattr(rival, "learns", None) or question
+
+
+def _why_not(rival, recording, folds: Sequence[dict]) -> str:
+    """Why a rival is not fitted on a recording, in a sentence; empty where it is."""
+    if getattr(rival, "epochs", None) == 0:
+        return "no epochs were asked for"
+    if not getattr(rival, "trained", False):
+        if not folds:
+            return "the film is too short to be split and trained on"
+        if hasattr(rival, "epochs") and "validation" not in folds[0]:
+            pieces = pieces_of(recording)
+            minutes = (pieces.stop - pieces.start).sum() / rate_of(recording) / 60
+            return f"{minutes:.1f} minutes of film; training needs {LEAST_MINUTES}"
+    return rival.why_not(recording) if hasattr(rival, "why_not") else ""
+
+
 def fit_all(
     rivals: dict[str, object],
     recording,
     questions: dict[str, np.ndarray],
-    parts: dict[str, slice] | None,
+    folds: dict | Sequence[dict] | None,
     folder: str | Path,
     progress: bool = True,
     about: dict[str, float] | None = None,
 ) -> Fitted:
-    """Fit every rival on every question, side by side, the longest training first.
+    """Fit every rival on every question and fold, side by side, the longest training first.
 
     Called again on the same folder, trainings go on where they stopped.
 
@@ -322,13 +377,13 @@ def fit_all(
     rivals : dict of name -> forecaster
         See :mod:`fishlib.forecasters`. One with ``learns`` set is trained on that question only and
         forecasts for all; one with ``learns_all`` is taught all questions at once; one that is
-        ``trained`` is taken as it is; one with 0 ``epochs``, or that says ``why_not`` of this
-        recording, is left out.
+        ``trained`` is taken as it is; one with 0 ``epochs``, one whose epoch cannot be chosen, for
+        want of a validation part, or that says ``why_not`` of this recording, is left out.
     recording : Recording
     questions : dict of name -> int8 array (T,)
-    parts : dict of slice, or None
-        ``train`` and ``validation``. None, for a film too short to be split, leaves out what would
-        have to be trained.
+    folds : dict of parts, or a sequence of them, or None
+        Each with ``train`` and ``validation``, see :mod:`fishlib.splits`. None, for a film too
+        short to be split, leaves out what would have to be trained.
     folder : path
         Each training gets a folder in it.
     progress : bool
@@ -340,34 +395,35 @@ def fit_all(
     -------
     Fitted
     """
-    left_out = {}
-    for name, rival in rivals.items():
-        if getattr(rival, "epochs", None) == 0:
-            left_out[name] = "no epochs were asked for"
-        elif not parts and not getattr(rival, "trained", False):
-            left_out[name] = "the film is too short to be split and trained on"
-        elif hasattr(rival, "why_not") and (reason := rival.why_not(recording)):
-            left_out[name] = reason
+    folds = [folds] if isinstance(folds, dict) else list(folds or [])
+    left_out = {n: why for n, r in rivals.items() if (why := _why_not(r, recording, folds))}
     kept = {name: rival for name, rival in rivals.items() if name not in left_out}
     longest_first = sorted(kept, key=lambda name: -getattr(kept[name], "effort", 0))
     seen = {key: getattr(recording, key, None) for key in SEEN}
-    calls, rounds, used = {}, {}, {}
-    for name in longest_first:
-        rival = kept[name]
-        together = getattr(rival, "learns_all", False)
-        once = "all" if together else getattr(rival, "learns", None)
-        for question in questions:
-            used[name, question] = (name, once or question)
-            if getattr(rival, "trained", False) or used[name, question] in calls:
-                continue
-            words = name if once else f"{name} {question}"
-            own = Path(folder) / re.sub(r"\W+", "_", words).strip("_").lower()
-            asked = {"name": once or question, **(about or {})}
-            label = questions if together else questions[once or question]
-            told = (SimpleNamespace(**seen, asked=asked), label, parts, own)
-            calls[used[name, question]] = partial(copy.deepcopy(rival).fit, *told)
-            if getattr(rival, "epochs", None):
-                rounds[own] = rival.epochs
+    calls, rounds = {}, {}
+    for name, question, number in product(longest_first, questions, range(len(folds))):
+        rival, learned = kept[name], _learned(kept[name], question)
+        if getattr(rival, "trained", False) or (name, learned, number) in calls:
+            continue
+        words = name if getattr(rival, "learns", learned == "all") else f"{name} {question}"
+        words += f" {number}" * (len(folds) > 1)
+        own = Path(folder) / re.sub(r"\W+", "_", words).strip("_").lower()
+        told = SimpleNamespace(**seen, asked={"name": learned, **(about or {})})
+        label = questions.get(learned, questions)
+        fit = copy.deepcopy(rival).fit
+        calls[name, learned, number] = partial(fit, told, label, folds[number], own)
+        if getattr(rival, "epochs", None):
+            rounds[own] = rival.epochs
     fitted = side_by_side(calls, rounds=rounds if progress else None)
-    pairs = [(name, question) for name in kept for question in questions]
-    return Fitted({pair: fitted.get(used[pair], kept[pair[0]]) for pair in pairs}, left_out)
+    of_folds = [
+        (
+            parts,
+            {
+                (name, question): fitted.get((name, _learned(rival, question), k), rival)
+                for name, rival in kept.items()
+                for question in questions
+            },
+        )
+        for k, parts in enumerate(folds or [None])
+    ]
+    return Fitted(of_folds[0][1], left_out, of_folds)

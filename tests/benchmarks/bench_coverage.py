@@ -76,11 +76,11 @@ def resample(
     n_resamples: int,
 ) -> np.ndarray:
     """AUC of each forecast in each resample (n_resamples, 2): of moving blocks, or of films."""
-    n_films = int(blocks.films.max()) + 1
+    n_films = int(blocks.strata.max()) + 1
     if n_films == 1:
         counts = _moving_blocks(rng, len(label), n_resamples)
         return np.transpose([[_weighted_auc(label, p, c) for c in counts] for p in forecasts])
-    inside = [blocks.films == film for film in range(n_films)]
+    inside = [blocks.strata == film for film in range(n_films)]
     pairs = np.array([label[one].sum() * (1 - label[one]).sum() for one in inside])
     right = [[_weighted_auc(label[one], p[one], 1.0) for one in inside] for p in forecasts]
     drawn = rng.integers(0, n_films, (n_resamples, n_films))
@@ -120,7 +120,7 @@ def try_once(kind: str, memory: float, n: int, seed: int, n_resamples: int) -> d
         "jackknife of the difference": interval(one - other),
     }
     if n_resamples and (kind, n) == ("blocks", 17):
-        frames = Blocks(blocks.frames, np.arange(len(label)), blocks.films, len(label))
+        frames = Blocks(blocks.frames, np.arange(len(label)), blocks.strata, len(label))
         found["frames as if independent"] = interval(frames.auc(label, forecasts[0]), bounded=True)
     if n_resamples:
         drawn = resample(rng, label, forecasts, blocks, n_resamples)

@@ -1,0 +1,246 @@
+"""Several films as one recording: a series with borders that nothing reaches across."""
+
+import glob
+import os
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from fishlib.files import (
+    check_space,
+    fingerprint,
+    make_key,
+    only_one,
+    project_path,
+    write_atomically,
+    write_text,
+)
+from fishlib.recording.recorded import Recording
+from fishlib.recording.source import parts_of
+from fishlib.video.images import IMAGE_SUFFIXES, natural_key
+
+FILM_SUFFIXES = {
+    ".avi", ".h264", ".h265", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ogv",
+    ".tif", ".tiff", ".ts", ".webm", ".wmv",
+}  # fmt: skip
+"""Endings by which the films in a folder are known."""
+COLUMNS = ("film", "group", "recording")
+"""Of a table of films: the path, what it shares with others, the film whose part it is."""
+
+
+def list_films(source: str) -> pd.DataFrame | None:
+    """The films that a source names; None if it is one film.
+
+    Parameters
+    ----------
+    source : str
+        A table of films (CSV with the column ``film``, a path as seen from the table, and perhaps
+        ``group``: an animal, a day, a tank; and ``recording``: films of one name are one film, in
+        the order of the table), a folder of films or of frame folders, or a pattern with ``*``.
+
+    Returns
+    -------
+    DataFrame
+        ``film``: absolute path, or several joined by the system's path separator; ``group``.
+
+    Raises
+    ------
+    ValueError
+        A table without the column ``film``, or without a row.
+    FileNotFoundError
+        A pattern that matches nothing.
+    """
+    path = project_path(source)
+    if path.suffix.lower() == ".csv" and path.is_file():
+        return _read_table(path)
+    if path.is_dir():
+        inside = [one for one in path.iterdir() if not one.name.startswith(".")]
+        images = any(one.suffix.lower() in IMAGE_SUFFIXES - FILM_SUFFIXES for one in inside)
+        found = [one for one in inside if one.is_dir() or one.suffix.lower() in FILM_SUFFIXES]
+        stacks = {".tif", ".tiff"} >= {one.suffix.lower() for one in found}
+        if images or not found or stacks:
+            return None
+    elif glob.has_magic(str(path)) and not path.exists():
+        found = [Path(name) for name in glob.glob(str(path), recursive=True)]
+        if not found:
+            raise FileNotFoundError(f"{source} matches no film: check the folder and the ending.")
+    else:
+        return None
+    films = sorted(map(str, found), key=natural_key)
+    return pd.DataFrame({"film": films, "group": films})
+
+
+def fingerprint_source(source: str) -> str:
+    """Hash of the content of the film, or of all films, that a source names; "" if none exists."""
+    films = list_films(source)
+    named = [source] if films is None else films.film
+    paths = [project_path(part) for one in named for part in parts_of(one)]
+    return "-".join(fingerprint(path) for path in paths if path.exists())
+
+
+def write_films(films: list[str], folder: Path) -> Path:
+    """A table of films in a run folder, for a run over all of them."""
+    table = pd.DataFrame({"film": [os.path.abspath(film) for film in films]})
+    return write_text(folder / "films.csv", table.to_csv(index=False, lineterminator="\n"))
+
+
+def _read_table(path: Path) -> pd.DataFrame:
+    table = pd.read_csv(path, dtype=str, sep=None, engine="python", encoding="utf-8-sig")
+    if "film" not in table or table.film.dropna().empty:
+        raise ValueError(
+            f"{path} is no table of films: write a CSV with the column film, a path a row, and "
+            f"perhaps {' and '.join(COLUMNS[1:])}."
+        )
+    table = table[table.film.notna()]
+    table = table.assign(film=[os.path.abspath(path.parent / one) for one in table.film])
+    of = table.get("recording", table.film).fillna(table.film)
+    joined = table.groupby(of, sort=False).agg({"film": os.pathsep.join})
+    joined["group"] = table.get("group", table.film).fillna(table.film).groupby(of).first()
+    return joined.reset_index(drop=True)
+
+
+@dataclass(frozen=True)
+class Films(Recording):
+    """Films as one recording: ``pieces`` names the film and the group of each stretch.
+
+    Attributes
+    ----------
+    members : tuple of Recording
+    starts : int array
+        First frame of each member.
+    index : tuple of int arrays
+        The frame of a member that stands at each of its frames here; another one only where a film
+        had another rate.
+    """
+
+    members: tuple[Recording, ...] = field(default=(), repr=False)
+    starts: np.ndarray = field(default=None, repr=False)
+    index: tuple[np.ndarray, ...] = field(default=(), repr=False)
+
+    def excerpt(self, start: int, stop: int) -> np.ndarray:
+        """As of a recording, from the film that holds frame ``start``, at whose end it is cut."""
+        k = int(np.searchsorted(self.starts, start, "right")) - 1
+        own = self.index[k][start - self.starts[k] : stop - self.starts[k]]
+        return self.members[k].excerpt(int(own[0]), int(own[-1]) + 1)[own - own[0]]
+
+
+def open_films(
+    films: pd.DataFrame, source: str, cache: Path, open_one: Callable[[str], Recording]
+) -> Films:
+    """Open several films as one; those that cannot be used are left out, and a remark says why.
+
+    Parameters
+    ----------
+    films : DataFrame
+        From :func:`list_films`.
+    source : str
+        What they were named by.
+    cache : Path
+        Where the joined frames are kept.
+    open_one : callable
+        Opens the film of a path.
+
+    Raises
+    ------
+    ValueError
+        If none can be used; the sentence says why of each.
+    """
+    members, groups, lost = [], [], {}
+    for film, group in zip(films.film, films.group, strict=True):
+        try:
+            members.append(open_one(film))
+            groups.append(group)
+        except (ValueError, OSError) as error:
+            lost[film] = str(error).strip().splitlines()[0]
+    if not members:
+        why = " ".join(f"{film}: {reason}" for film, reason in lost.items())
+        raise ValueError(f"None of the {len(films)} films of {source} can be used. {why}")
+    remarks = [f"{Path(film).name} is left out: {reason}" for film, reason in lost.items()]
+    return join_films(members, source, cache, groups, remarks)
+
+
+def join_films(
+    members: list[Recording],
+    source: str,
+    cache: Path,
+    groups: list[str] | None = None,
+    remarks: list[str] | None = None,
+) -> Films:
+    """Join recordings, one after the other, at the rate that is usual among them.
+
+    Of a film of another rate the nearest frames are taken. The frames are written once, into one
+    memory-mapped array in the cache.
+    """
+    fps = float(np.median([one.fps for one in members]))
+    names, remarks = _names_apart(members), list(remarks or [])
+    pieces, index, starts, n_frames = [], [], [], 0
+    for name, one, group in zip(names, members, groups or names, strict=True):
+        step = one.fps / fps if abs(one.fps / fps - 1) > 0.001 else 1.0
+        n_here = round(len(one.motion) / step)
+        index.append(np.minimum(np.rint(np.arange(n_here) * step).astype(int), len(one.motion) - 1))
+        own = one.pieces.assign(film=name, group=group)
+        for edge in ("start", "stop"):
+            own[edge] = n_frames + np.minimum(np.rint(own[edge] / step), n_here).astype(int)
+        pieces.append(own)
+        starts.append(n_frames)
+        n_frames += n_here
+        remarks += [f"{name}: {remark}" for remark in one.remarks]
+        if step != 1:
+            remarks.append(f"{name}: its {one.fps:.4g} frames a second are read as {fps:.4g}.")
+    first = members[0]
+    contents = {"films": [one.folder.name for one in members], "fps": fps}
+    folder = cache / make_key(Path(source).stem, contents)
+    return Films(
+        frames=_joined_frames(folder, members, index),
+        motion=np.concatenate([one.motion[i] for one, i in zip(members, index, strict=True)]),
+        fps=fps,
+        name=first.name if len(members) == 1 else f"{len(members)} films",
+        source=source,
+        preparation=first.preparation,
+        repairs=dict(sum((Counter(one.repairs) for one in members), Counter())),
+        remarks=remarks,
+        pieces=pd.concat(pieces, ignore_index=True),
+        truth=None,
+        folder=folder,
+        method=first.method,
+        torn=np.concatenate([one.torn + s for one, s in zip(members, starts, strict=True)]),
+        opened=first.opened,
+        members=tuple(members),
+        starts=np.array(starts),
+        index=tuple(index),
+    )
+
+
+def _names_apart(members: list[Recording]) -> list[str]:
+    """Names of films, of which those that come twice are numbered."""
+    seen: Counter = Counter()
+    names = []
+    for one in members:
+        seen[one.name] += 1
+        names.append(one.name + (f" ({seen[one.name]})" if seen[one.name] > 1 else ""))
+    return names
+
+
+def _joined_frames(folder: Path, members: list[Recording], index: list[np.ndarray]) -> np.ndarray:
+    path = folder / "frames.npy"
+    with only_one(folder):
+        if not path.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            shape = (sum(map(len, index)), *members[0].frames.shape[1:])
+            check_space(folder, int(np.prod(shape)))
+
+            def write(part: Path) -> None:
+                joined = np.lib.format.open_memmap(part, "w+", np.uint8, shape)
+                first = 0
+                for one, frames in zip(members, index, strict=True):
+                    for block in np.array_split(frames, -(-len(frames) // 4096)):
+                        joined[first : first + len(block)] = one.frames[block]
+                        first += len(block)
+                joined.flush()
+
+            write_atomically(path, write)
+    return np.load(path, mmap_mode="r")

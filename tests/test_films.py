@@ -1,0 +1,114 @@
+import os
+
+import moving_fish
+import numpy as np
+import pandas as pd
+import pytest
+
+from fishlib.animals import find_places
+from fishlib.questions import label_onsets
+from fishlib.recording import at_size, open_film
+from fishlib.recording.films import list_films
+from fishlib.video import write_video
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Two films and a broken one; the second at another rate."""
+    folder = tmp_path_factory.mktemp("films")
+    for k, fps in ((2, 30), (10, 25)):
+        fish = moving_fish.film(10 * fps, (240, 320), seed=k)
+        write_video(folder / f"fish{k}.avi", fish, fps)
+    (folder / "fish3.avi").write_bytes(b"no film")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def films(folder, tmp_path_factory):
+    return open_film(str(folder), cache_dir=tmp_path_factory.mktemp("cache"), progress=False)
+
+
+def test_films_are_one_series_with_borders(folder, films):
+    one = open_film(str(folder / "fish2.avi"), cache_dir=films.folder.parent, progress=False)
+    other = open_film(str(folder / "fish10.avi"), cache_dir=films.folder.parent, progress=False)
+    assert films.name == "2 films"
+    assert films.fps == 27.5
+    assert films.pieces.film.tolist() == ["fish2", "fish10"]
+    assert films.pieces.start.tolist() == [0, 275]
+    assert films.pieces.stop.tolist() == [275, 550]
+    for member, first in ((one, 0), (other, 275)):
+        t = np.rint(np.arange(275) * member.fps / 27.5).astype(int)
+        np.testing.assert_array_equal(films.frames[first : first + 275], member.frames[t])
+        np.testing.assert_array_equal(films.motion[first : first + 275], member.motion[t])
+    assert any("fish10: its 25 frames" in remark for remark in films.remarks)
+
+
+def test_a_film_that_cannot_be_used_is_left_out_and_said(films):
+    said = [remark for remark in films.remarks if remark.startswith("fish3.avi is left out: ")]
+    assert len(said) == 1
+
+
+def test_where_no_film_can_be_used_a_sentence_says_why_of_each(tmp_path):
+    for name in ("a.avi", "b.avi"):
+        (tmp_path / name).write_bytes(b"no film")
+    with pytest.raises(ValueError, match=r"None of the 2 films .*a\.avi.*b\.avi"):
+        open_film(str(tmp_path))
+
+
+def test_an_excerpt_comes_from_the_film_that_holds_it(films):
+    exact = films.excerpt(300, 310)
+    t = np.rint(np.arange(25, 35) * 25 / 27.5).astype(int)
+    np.testing.assert_array_equal(exact, films.members[1].excerpt(t[0], t[-1] + 1)[t - t[0]])
+    assert len(films.excerpt(270, 290)) == 5
+
+
+def test_films_at_another_size_keep_their_borders(films):
+    small = at_size(films, (30, 40), progress=False)
+    assert small.frames.shape == (550, 30, 40)
+    pd.testing.assert_frame_equal(small.pieces, films.pieces)
+
+
+def test_no_question_reaches_from_one_film_into_the_next(films):
+    label = label_onsets(films.motion, 40, 1e-3, 1.0, past=110, pieces=films.pieces)
+    asked = np.flatnonzero(label >= 0)
+    first = films.pieces.start.to_numpy()
+    of = np.searchsorted(first, asked, "right") - 1
+    assert (asked - first[of] >= 109).all()
+    assert (asked + 40 < films.pieces.stop.to_numpy()[of]).all()
+
+
+def test_the_places_of_films_stand_one_after_the_other(films):
+    places = find_places(films, n_animals=6)
+    alone = find_places(films.members[0], n_animals=6)
+    assert len(places) == 550
+    t = np.rint(np.arange(275) * 30 / 27.5).astype(int)
+    np.testing.assert_array_equal(places.x[:275], alone.x[t])
+
+
+def test_films_are_listed_from_a_folder_a_pattern_and_a_table(folder, tmp_path):
+    names = ["fish2.avi", "fish3.avi", "fish10.avi"]
+    paths = [str(folder / name) for name in names]
+    assert list_films(str(folder)).film.tolist() == paths
+    assert list_films(str(folder / "fish*.avi")).film.tolist() == paths
+    assert list_films(paths[0]) is None
+    table = tmp_path / "films.csv"
+    table.write_text(
+        f"film;group;recording\n{paths[0]};tank 1;a\n{paths[2]};tank 1;a\n{paths[1]};tank 2;\n",
+        encoding="utf-8-sig",
+    )
+    told = list_films(str(table))
+    assert told.film.tolist() == [os.pathsep.join([paths[0], paths[2]]), paths[1]]
+    assert told.group.tolist() == ["tank 1", "tank 2"]
+    with pytest.raises(FileNotFoundError, match="matches no film"):
+        list_films(str(folder / "*.mov"))
+    table.write_text("name\nx\n")
+    with pytest.raises(ValueError, match="is no table of films"):
+        list_films(str(table))
+
+
+def test_a_folder_of_images_is_one_film_and_one_of_folders_is_several(tmp_path):
+    for name in ("b", "a"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "1.png").write_bytes(b"")
+    assert list_films(str(tmp_path / "a")) is None
+    assert list_films(str(tmp_path)).film.tolist() == [str(tmp_path / k) for k in "ab"]
