@@ -279,3 +279,51 @@ def frames_with_past(
     told = inside(whole(n_frames) if pieces is None else pieces, n_frames, past - 1)
     frames = np.arange(n_frames)[slice(None) if at is None else at]
     return frames[told[frames]]
+
+
+FEW_ONSETS = 20
+"""Onset events below which nothing can be concluded."""
+
+
+def remark_split(
+    onsets: np.ndarray, question: np.ndarray, folds: list[dict], fps: float
+) -> list[str]:
+    """What a split cannot carry, in sentences, with what to do.
+
+    Parameters
+    ----------
+    onsets : int array (n,)
+        Frames at which events begin.
+    question : int array (T,)
+        1, 0, or -1 where a frame is not asked.
+    folds : list of dict
+        From :func:`split_film`.
+    fps : float
+        Frames a second.
+    """
+    if not folds:
+        minutes = len(question) / fps / 60
+        return [f"{minutes:.1f} minutes of film are too short to be split: nothing is judged."]
+    remarks = []
+    longer = "use a longer film, or several"
+    judged = [int(np.isin(onsets, np.arange(len(question))[fold["test"]]).sum()) for fold in folds]
+    if sum(judged) < FEW_ONSETS:
+        remarks.append(f"{sum(judged)} onset events to judge on are too few to conclude: {longer}.")
+    for k, fold in enumerate(folds):
+        for part, frames in fold.items():
+            asked = question[frames]
+            if len(np.unique(asked[asked >= 0])) < 2:
+                where = f" of fold {k + 1}" if len(folds) > 1 else ""
+                remarks.append(f"the {part} part{where} holds one answer only: {longer}.")
+    return remarks
+
+
+def describe_split(folds: list[dict]) -> dict[str, str]:
+    """What was trained, chosen and judged on, in words."""
+    if len(folds) < 2:
+        parts = edges_of(folds[0]) if folds else {}
+        return {
+            name: f"frames {edges[0][0]} to {edges[-1][1] - 1}" for name, edges in parts.items()
+        }
+    chosen = "the fold before" if "validation" in folds[0] else "nothing is chosen"
+    return {"folds": f"{len(folds)}, each judged by what the others taught", "chosen on": chosen}

@@ -198,6 +198,11 @@ class Verdict:
         return {name: forecast[self._judging] for name, forecast in self.forecasts.items()}
 
     @property
+    def frames(self) -> np.ndarray:
+        """The frames judged, int (n,)."""
+        return np.flatnonzero(self._judging)
+
+    @property
     def label(self) -> np.ndarray:
         """The question on the same frames, int8 (n,)."""
         return self.question[self._judging]
@@ -330,13 +335,17 @@ class Verdict:
             )
         return self.best_rival
 
-    @cached_property
-    def cuts(self) -> dict[str, float | np.ndarray]:
+    @property
+    def cuts(self) -> dict[str, float]:
         """The threshold of highest Youden's J, chosen on validation; on test without one there.
 
-        Forecasts that can be judged on neither have none. With folds (T,), and none where nothing
-        is chosen.
+        Forecasts that can be judged on neither have none. With folds their mean, and none where
+        nothing is chosen.
         """
+        return {name: float(np.nanmean(cut)) for name, cut in self._cuts.items()}
+
+    @cached_property
+    def _cuts(self) -> dict[str, float | np.ndarray]:
         rules = self._chosen
         if len(self.folds) == 1 and len(self.scores):
             here = {n: p for n, p in self.forecasts.items() if n not in rules}
@@ -417,7 +426,7 @@ class Verdict:
         """Scores of the alarms raised at :attr:`cuts`, for some ``min_lead_s``."""
         test, onsets = self._test, self._require_onsets()
         clock = {"horizon": self.horizon, "fps": self.fps}
-        return alarm_table(test, onsets, self.cuts, **clock, **self._film)
+        return alarm_table(test, onsets, self._cuts, **clock, **self._film)
 
     @property
     def test_events(self) -> pd.DataFrame:
@@ -432,9 +441,9 @@ class Verdict:
 
     def raised(self, name: str) -> np.ndarray:
         """Frames of the series at which a forecast raises its alarms in the test part."""
-        if name not in self.cuts:
+        if name not in self._cuts:
             return np.empty(0, int)
-        return raise_alarms(self._test[name], self.cuts[name], self.horizon)
+        return raise_alarms(self._test[name], self._cuts[name], self.horizon)
 
     def warned(self, name: str) -> pd.DataFrame:
         """:attr:`test_events` with the ``alarm`` that preceded each, and its ``lead_s``."""

@@ -13,6 +13,7 @@ from fishlib.figures import style
 from fishlib.figures.style import BURST_COLOR, INK, MOTION_SCALE, PAST_COLOR, new_axes, styled
 from fishlib.motion import autocorrelation, runs_of
 from fishlib.questions import is_burst, is_rise
+from fishlib.splits import edges_of
 
 PAST_SHOWN = 60
 """Frames drawn before the one whose label is explained."""
@@ -161,7 +162,7 @@ def plot_label_timeline(motion: np.ndarray, label: np.ndarray, *window, **option
 
 @styled
 def plot_split(
-    motion: np.ndarray, parts: Mapping[str, slice] | None, fps: float = 30.0, ax: Axes | None = None
+    motion: np.ndarray, parts: Mapping | None, fps: float = 30.0, ax: Axes | None = None
 ) -> Axes:
     """The whole film's motion, smoothed over up to 10 s, on the spans of its parts.
 
@@ -169,8 +170,9 @@ def plot_split(
     ----------
     motion : float array (T,)
         Motion ỹ of the whole film.
-    parts : mapping of name -> slice, or None
-        Train, validation and test; the gaps between them are the embargo. None draws why.
+    parts : mapping of name -> frames, or None
+        Train, validation and test, or what each fold judges; the gaps between them are the
+        embargo. None draws why.
     """
     if not parts:
         raise NothingToJudge(f"{len(motion) / fps / 60:.1f} minutes are too short to be split.")
@@ -179,10 +181,13 @@ def plot_split(
     smooth = np.convolve(motion, np.ones(width) / width, mode="valid") * MOTION_SCALE
     minutes = np.arange(len(motion)) / fps / 60
     ax.plot(minutes[width // 2 :][: len(smooth)], smooth, color=INK, lw=1.1)
-    for name, part in parts.items():
-        start, stop = part.start / fps / 60, part.stop / fps / 60
-        text = f"{name}, {part.stop - part.start:,} frames"
-        ax.axvspan(start, stop, color=PART_COLORS[name], alpha=0.15, lw=0, label=text)
+    colors = _group_colors(parts)
+    for (name, stretches), color in zip(edges_of(parts).items(), colors, strict=True):
+        text = f"{name}, {sum(stop - start for start, stop in stretches):,} frames"
+        for k, (start, stop) in enumerate(stretches):
+            label = text if k == 0 else None
+            span = (start / fps / 60, stop / fps / 60)
+            ax.axvspan(*span, color=color, alpha=0.15, lw=0, label=label)
     ax.set(xlabel="Time (min)", ylabel=style.MOTION_LABEL, xlim=(0, minutes[-1]), ylim=(0, None))
     style.legend_above(ax, len(parts))
     return ax

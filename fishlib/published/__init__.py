@@ -170,18 +170,27 @@ class Study:
         return self.reason or f"the study's {len(self.motion):,d} frames, verified"
 
 
-def study() -> Study:
+def study(show: str = "yes", source: str = "simulated") -> Study:
     """Join the published series, and ask both questions of them.
 
     Where the files can be reached neither in a mirror nor over the network, the study is empty
     (no frames, no parts, no forecasts) and says why.
+
+    Parameters
+    ----------
+    show : {"auto", "yes", "no"}
+        "no" leaves the study empty; "auto" shows it beside the simulated tank only.
+    source : str
+        The film of the run.
     """
+    if show == "no" or (show == "auto" and source != "simulated"):
+        return _empty(
+            "The study is left out beside a film of one's own: show_study = yes shows it."
+        )
     try:
         series = [load_series(split) for split in SPLITS]
     except PublishedUnavailable as error:
-        nothing, empty = np.empty(0), pd.DataFrame({"film": [], "start": [], "stop": []}, dtype=int)
-        none = np.empty(0, np.int8)
-        return Study(nothing, empty, {}, {"burst": none, "onset": none}, {}, str(error))
+        return _empty(str(error))
     stop = np.cumsum([len(one["motion"]) for one in series])
     start = np.array([0, *stop[:-1]])
     pieces = pd.DataFrame({"film": SPLITS, "start": start, "stop": stop})
@@ -198,6 +207,14 @@ def study() -> Study:
         forecasts[name][start[2] :] = series[2][key]
     parts = {k: slice(int(a), int(b)) for k, a, b in zip(SPLITS, start, stop, strict=True)}
     return Study(motion, pieces, parts, questions, forecasts)
+
+
+def _empty(reason: str) -> Study:
+    empty, none = (
+        pd.DataFrame({"film": [], "start": [], "stop": []}, dtype=int),
+        np.empty(0, np.int8),
+    )
+    return Study(np.empty(0), empty, {}, {"burst": none, "onset": none}, {}, reason)
 
 
 def _load(relative_path: str) -> np.ndarray:

@@ -89,7 +89,10 @@ def write_films(films: list[str], folder: Path) -> Path:
 
 
 def _read_table(path: Path) -> pd.DataFrame:
-    table = pd.read_csv(path, dtype=str, sep=None, engine="python", encoding="utf-8-sig")
+    with path.open(encoding="utf-8-sig") as text:
+        header = text.readline()
+    separator = next((one for one in ";\t" if one in header), ",")
+    table = pd.read_csv(path, dtype=str, sep=separator, encoding="utf-8-sig")
     if "film" not in table or table.film.dropna().empty:
         raise ValueError(
             f"{path} is no table of films: write a CSV with the column film, a path a row, and "

@@ -68,6 +68,12 @@ class Recording:
         """Hash of the film's content and of what was asked of it."""
         return make_key("", self.opened.contents).strip("-")
 
+    @property
+    def longest_piece(self) -> slice:
+        """The longest stretch within which time runs on."""
+        longest = self.pieces.loc[(self.pieces.stop - self.pieces.start).idxmax()]
+        return slice(int(longest.start), int(longest.stop))
+
     def excerpt(self, start: int, stop: int) -> np.ndarray:
         """Read a short stretch again at full resolution: prepared, uint8 (n, 240, 320).
 

@@ -279,7 +279,10 @@ class Fitted:
         joined: dict[str, dict] = {}
         for parts, forecasters in self.folds:
             seen = {row: parts[k] for row, k in enumerate(("test", "validation")) if k in parts}
-            frames = np.sort(np.concatenate([*seen.values()]))
+            watched = np.zeros(len(recording.motion), bool)
+            for frames in seen.values():
+                watched[frames] = True
+            frames = np.flatnonzero(watched)
             for question, of_one in _forecast_all(forecasters, recording, frames).items():
                 for name, forecast in of_one.items():
                     empty = np.full((2, len(forecast)), np.nan)
@@ -395,7 +398,7 @@ def fit_all(
     -------
     Fitted
     """
-    folds = [folds] if isinstance(folds, dict) else list(folds or [])
+    folds = [one for one in ([folds] if isinstance(folds, dict) else folds or []) if one]
     left_out = {n: why for n, r in rivals.items() if (why := _why_not(r, recording, folds))}
     kept = {name: rival for name, rival in rivals.items() if name not in left_out}
     longest_first = sorted(kept, key=lambda name: -getattr(kept[name], "effort", 0))
