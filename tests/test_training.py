@@ -9,6 +9,7 @@ from fishlib import training
 from fishlib.clips import ClipDataset, motion_channels
 from fishlib.forecasters.networks import MotionLSTM, Network, Plan
 from fishlib.questions import label_bursts
+from fishlib.splits import make_folds, whole
 from fishlib.training import fit_all, train, warmup_cosine
 
 LAYOUT = motion_channels((-2, 0), (1,))
@@ -185,6 +186,30 @@ def test_a_film_too_short_leaves_out_what_has_to_be_trained(tmp_path):
     assert {name for family in fitted.forecast(RECORDING).values() for name in family} == {"ready"}
     assert "too short" in fitted.left_out["rival"]
     assert "no epochs" in fitted.left_out["no epochs"]
+
+
+def test_with_folds_each_frame_is_forecast_by_what_has_not_seen_it(tmp_path):
+    folds = make_folds(whole(100), 5, embargo=5)
+    rivals = {"rival": Counted(), "once": Counted("onset"), "ready": Ready()}
+    fitted = fit_all(rivals, RECORDING, QUESTIONS, folds, tmp_path)
+    told = fitted.forecast(RECORDING)
+    for name, question in (("rival", "burst"), ("once", "onset")):
+        judged, chosen = told["burst"][name]
+        for fold in folds:
+            share = np.mean(QUESTIONS[question][fold["train"]])
+            np.testing.assert_array_equal(judged[fold["test"]], share)
+            np.testing.assert_array_equal(chosen[fold["validation"]], share)
+    assert told["burst"]["ready"].shape == (2, 100)
+    folders = {one.folder.name for _, of in fitted.folds for one in of.values() if one.folder}
+    assert {f"once_{k}" for k in range(5)} < folders
+
+
+def test_without_a_part_to_choose_on_no_network_is_trained(tmp_path):
+    folds = make_folds(whole(100), 5, embargo=5, choose=False)
+    rivals = {"rival": Counted(), "network": Counted(epochs=2)}
+    fitted = fit_all(rivals, RECORDING, QUESTIONS, folds, tmp_path)
+    assert fitted.left_out == {"network": "0.1 minutes of film; training needs 7"}
+    assert set(fitted.forecast(RECORDING)["onset"]) == {"rival"}
 
 
 def test_trainings_side_by_side_are_resumed_and_tell_their_losses(tmp_path):

@@ -18,7 +18,7 @@ from fishlib.evaluation.intervals import (
     tidy,
 )
 from fishlib.evaluation.scores import comparable_frames, frame_losses, is_probability, log_odds
-from fishlib.splits import by_piece, whole
+from fishlib.splits import by_piece, inside, whole
 
 COMPARED = (
     "auc",
@@ -241,6 +241,46 @@ def equal_level_table(
     strata = blocks.strata * n_bins + np.searchsorted(edges, levels, "right")
     aucs = {n: blocks.auc(y, p[blocks.frames], strata) for n, p in forecasts.items()}
     return estimate_table({name: {"auc": auc} for name, auc in aucs.items()})
+
+
+def film_table(
+    label: np.ndarray,
+    forecasts: Mapping[str, np.ndarray],
+    pieces: pd.DataFrame,
+    block: int = 300,
+) -> pd.DataFrame:
+    """AUC within each film: does it hold for the next animal?
+
+    Parameters
+    ----------
+    label, forecasts
+        As of :func:`lead_table`.
+    pieces, block
+        As in :func:`fishlib.evaluation.intervals.cut_blocks`.
+
+    Returns
+    -------
+    DataFrame
+        Tidy, by ``name`` and ``film``; the score is ``auc``. Films of one class are left out.
+
+    Raises
+    ------
+    NothingToJudge
+        If there is one film, or none holds frames of both classes.
+    """
+    if pieces.film.nunique() < 2:
+        raise NothingToJudge("There is one film: nothing differs between films.")
+    estimates = {}
+    for film, own in pieces.groupby("film", sort=False):
+        here = np.where(inside(own, len(label)), label, -1)
+        if len(np.unique(here[here >= 0])) == 2:
+            blocks = blocks_of(here, forecasts, own, block)
+            for name, forecast in forecasts.items():
+                auc = blocks.auc(here[blocks.frames], forecast[blocks.frames])
+                estimates[name, film] = {"auc": auc}
+    if not estimates:
+        raise NothingToJudge("No film holds frames of both classes.")
+    return estimate_table(estimates, ("name", "film"))
 
 
 def lead_table(

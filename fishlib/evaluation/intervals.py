@@ -153,6 +153,13 @@ class Blocks:
                 curves.append(np.append(0, true[corners])[reached] / true[-1])
         return np.array(precision), np.array(curves)
 
+    def roc_band(self, label: np.ndarray, forecast: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Pointwise 95 % band of a ROC curve: false positive rates, lowest, highest true positive
+        rates, each (101,); NaN where there is no interval."""
+        rates = np.linspace(0, 1, 101)
+        curves = self.ranked(label, forecast, rates)[1]
+        return rates, *np.array([interval(curve, bounded=True) for curve in curves.T]).T
+
 
 def _pairs_in_order(positive: np.ndarray, forecast: np.ndarray, group: np.ndarray) -> np.ndarray:
     """For each frame, how many pairs with the other class of its group are in the right order, a

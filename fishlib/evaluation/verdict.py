@@ -14,35 +14,29 @@ from fishlib.evaluation.beyond import (
     blocks_of,
     difference_table,
     equal_level_table,
+    film_table,
     lead_table,
     share_table,
     shift_table,
     stacking_table,
 )
+from fishlib.evaluation.choices import Choices
 from fishlib.evaluation.intervals import (
     Blocks,
     Estimates,
     NothingToJudge,
     estimate_table,
-    interval,
     nest,
     no_table,
 )
 from fishlib.evaluation.scores import (
-    Calibration,
-    calibrate,
     choose_thresholds,
     estimate_scores,
-    frame_losses,
-    is_probability,
     reliability_curve,
     require_aligned,
 )
-from fishlib.splits import by_piece, cut_at_folds, inside, whole
+from fishlib.splits import by_piece, cut_at_folds, whole
 
-BEST = "best of the motion"
-"""Name of the rival that is chosen anew in each fold."""
-RULES = ("max_accuracy", "max_youden")
 PARTS = (
     "scores",
     "differences",
@@ -54,8 +48,6 @@ PARTS = (
     "share_of_the_way",
 )
 """The tables of a verdict that go into ``metrics.json``."""
-RATES = np.linspace(0, 1, 101)
-"""False positive rates at which ROC bands are drawn."""
 
 
 def _table(make: Callable) -> cached_property:
@@ -170,18 +162,8 @@ class Verdict:
             "folds": folds,
         }.items():
             object.__setattr__(self, field, value)
-        if len(folds) > 1 and len(self.rivals) > 1 and "validation" in folds[0]:
-            self._join_best_rivals()
-
-    def _join_best_rivals(self) -> None:
-        """Add the best rival of each fold as one forecast."""
-        best = [self._best_of(fold) for fold in self.folds]
-        if None not in best:
-            for told, part in ((self.forecasts, "test"), (self.choosing, "validation")):
-                joined = np.full(len(self.question), np.nan)
-                for fold, name in zip(self.folds, best, strict=True):
-                    joined[fold[part]] = told[name][fold[part]]
-                told[BEST] = joined
+        choices = Choices(self.forecasts, choosing, self.question, folds, tuple(self.rivals))
+        object.__setattr__(self, "_choices", choices.with_best())
 
     def _require_names(self, names: set[str]) -> None:
         unknown = sorted(map(repr, names - set(self.forecasts)))
@@ -195,25 +177,17 @@ class Verdict:
 
     def on(self) -> dict[str, np.ndarray]:
         """The forecasts of the frames judged, float (n,); empty where the film was not split."""
-        return {name: forecast[self._judging] for name, forecast in self.forecasts.items()}
+        return {name: forecast[self._choices.judging] for name, forecast in self.forecasts.items()}
 
     @property
     def frames(self) -> np.ndarray:
         """The frames judged, int (n,)."""
-        return np.flatnonzero(self._judging)
+        return np.flatnonzero(self._choices.judging)
 
     @property
     def label(self) -> np.ndarray:
         """The question on the same frames, int8 (n,)."""
-        return self.question[self._judging]
-
-    @cached_property
-    def _judging(self) -> np.ndarray:
-        """Whether a frame is in the test part of a fold, bool (T,)."""
-        found = np.zeros(len(self.question), bool)
-        for fold in self.folds:
-            found[fold["test"]] = True
-        return found
+        return self.question[self._choices.judging]
 
     def _require_folds(self) -> None:
         if not self.folds:
@@ -227,7 +201,7 @@ class Verdict:
     def _asked(self) -> np.ndarray:
         """The question on the test part, -1 elsewhere, int8 (T,)."""
         self._require_folds()
-        return np.where(self._judging, self.question, -1).astype(np.int8)
+        return np.where(self._choices.judging, self.question, -1).astype(np.int8)
 
     @cached_property
     def _blocks(self) -> Blocks:
@@ -245,85 +219,19 @@ class Verdict:
     def _test(self) -> dict[str, np.ndarray]:
         """The forecasts on the test part, NaN elsewhere, float64 (T,)."""
         self._require_folds()
-        return {name: np.where(self._judging, p, np.nan) for name, p in self.forecasts.items()}
-
-    def _join(self, of_folds: Sequence[float | np.ndarray]) -> float | np.ndarray:
-        """What each fold says, number or (T,): the only one's, or (T,) on the frames of each."""
-        if len(of_folds) == 1:
-            return of_folds[0]
-        joined = np.full(len(self.question), np.nan)
-        for fold, told in zip(self.folds, of_folds, strict=True):
-            joined[fold["test"]] = told[fold["test"]] if np.ndim(told) else told
-        return joined
-
-    @cached_property
-    def base_rate(self) -> float | np.ndarray | None:
-        """Share of positive training frames, with folds (T,); None if in one none is labelled."""
-        asked = [self.question[fold["train"]] for fold in self.folds if "train" in fold]
-        known = [one[one >= 0] for one in asked]
-        if not known or len(known) < len(self.folds) or not all(one.size for one in known):
-            return None
-        return self._join([float(one.mean()) for one in known])
-
-    def _told_on_validation(self, fold: Mapping) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        """The question on a fold's validation part (n,), and what is forecast there."""
-        frames = fold.get("validation", slice(0))
-        return self.question[frames], {n: p[frames] for n, p in self.choosing.items()}
-
-    @cached_property
-    def _learned(self) -> list[dict[str, tuple[dict[str, float], Calibration]]]:
-        """Thresholds and calibration chosen on the validation part of each fold, by forecast."""
-        return [
-            {
-                name: (choose_thresholds(asked, p), calibrate(asked, p))
-                for name, p in told.items()
-                if len(np.unique(asked[np.isfinite(p) & (asked >= 0)])) == 2
-            }
-            for asked, told in map(self._told_on_validation, self.folds)
-        ]
+        return {
+            name: np.where(self._choices.judging, p, np.nan) for name, p in self.forecasts.items()
+        }
 
     @property
-    def _chosen(self) -> dict[str, dict[str, float | np.ndarray]]:
-        """Thresholds of the forecasts that can be judged on validation; with folds (T,)."""
-        return {
-            name: {rule: self._join([of[name][0][rule] for of in self._learned]) for rule in RULES}
-            for name in self.forecasts
-            if self.folds and all(name in of for of in self._learned)
-        }
+    def base_rate(self) -> float | np.ndarray | None:
+        """Share of positive training frames, with folds (T,); None if in one none is labelled."""
+        return self._choices.base_rate
 
-    @cached_property
-    def _calibrated(self) -> dict[str, np.ndarray]:
-        """Forecasts made probabilities by what validation taught."""
-        known = self._chosen
-        return {
-            name: self._join([of[name][1](self.forecasts[name]) for of in self._learned])
-            for name in known
-        }
-
-    def _best_of(self, fold: Mapping) -> str | None:
-        """The rival of lowest log-loss on a fold's validation part."""
-        asked, told = self._told_on_validation(fold)
-        known = {name: told[name] for name in self.rivals}
-        frames = (asked >= 0) & np.isfinite(np.sum([*known.values()], axis=0))
-        if not frames.any():
-            return None
-        both, losses = len(np.unique(asked[frames])) == 2, {}
-        for name, p in known.items():
-            if not is_probability(self.choosing[name]):
-                p = calibrate(asked, p)(p) if both else None
-            losses[name] = np.inf if p is None else frame_losses(asked[frames], p[frames])[1].mean()
-        return min(losses, key=losses.get)
-
-    @cached_property
+    @property
     def best_rival(self) -> str | None:
         """The rival of lowest log-loss on validation; None without rivals to choose from."""
-        if not self.rivals or not self.folds:
-            return None
-        if len(self.rivals) == 1 or "validation" not in self.folds[0]:
-            return list(self.rivals)[-1]
-        if len(self.folds) > 1:
-            return BEST if BEST in self.forecasts else None
-        return self._best_of(self.folds[0])
+        return self._choices.best_rival
 
     def _require_rival(self) -> str:
         self._require_folds()
@@ -346,7 +254,7 @@ class Verdict:
 
     @cached_property
     def _cuts(self) -> dict[str, float | np.ndarray]:
-        rules = self._chosen
+        rules = self._choices.thresholds
         if len(self.folds) == 1 and len(self.scores):
             here = {n: p for n, p in self.forecasts.items() if n not in rules}
             rules = rules | {n: choose_thresholds(self._judged, p) for n, p in here.items()}
@@ -361,8 +269,8 @@ class Verdict:
                 forecast,
                 self._blocks,
                 base_rate=self.base_rate,
-                thresholds=self._chosen.get(name),
-                calibrated=self._calibrated.get(name),
+                thresholds=self._choices.thresholds.get(name),
+                calibrated=self._choices.calibrated.get(name),
             )
             for name, forecast in self.forecasts.items()
         }
@@ -432,7 +340,7 @@ class Verdict:
     def test_events(self) -> pd.DataFrame:
         """The events whose onset lies in the test part, in frames of the series."""
         events = pd.DataFrame(columns=["onset"]) if self.events is None else self.events
-        return events[self._judging[events.onset.to_numpy(int)]].reset_index(drop=True)
+        return events[self._choices.judging[events.onset.to_numpy(int)]].reset_index(drop=True)
 
     def _require_onsets(self) -> np.ndarray:
         if self.events is None:
@@ -476,29 +384,15 @@ class Verdict:
     @_table
     def thresholds(self) -> pd.DataFrame:
         """Thresholds of highest accuracy and Youden's J chosen on validation."""
-        if not self._chosen:
+        if not (chosen := self._choices.thresholds):
             raise NothingToJudge("No forecast has validation frames of both classes.")
-        mean = {n: {k: np.nanmean(v) for k, v in of.items()} for n, of in self._chosen.items()}
+        mean = {name: {k: np.nanmean(v) for k, v in of.items()} for name, of in chosen.items()}
         return estimate_table(mean)
 
     @_table
     def by_film(self) -> pd.DataFrame:
         """``auc`` of each forecast on each film, with the column ``film``."""
-        films, tables = self.pieces.film.unique(), []
-        if len(films) < 2:
-            raise NothingToJudge("There is one film: nothing differs between films.")
-        for film in films:
-            own = self.pieces[self.pieces.film == film]
-            judged = np.where(inside(own, len(self.question)), self._judged, -1)
-            if len(np.unique(judged[judged >= 0])) == 2:
-                blocks = blocks_of(judged, self.forecasts, own, self.block)
-                y = judged[blocks.frames]
-                aucs = {n: blocks.auc(y, p[blocks.frames]) for n, p in self.forecasts.items()}
-                estimates = {(name, film): {"auc": auc} for name, auc in aucs.items()}
-                tables.append(estimate_table(estimates, ("name", "film")))
-        if not tables:
-            raise NothingToJudge("No film holds frames of both classes.")
-        return pd.concat(tables, ignore_index=True)
+        return film_table(self._judged, self.forecasts, **self._film)
 
     @_table
     def reliability(self) -> pd.DataFrame:
@@ -522,12 +416,10 @@ class Verdict:
             blocks = self._blocks
         except NothingToJudge:
             return {}
-        bands, y = {}, self.question[blocks.frames]
+        y, bands = self.question[blocks.frames], {}
         for name in names:
-            curves = blocks.ranked(y, self.forecasts[name][blocks.frames], RATES)[1]
-            ends = np.array([interval(curve, bounded=True) for curve in curves.T])
-            if np.isfinite(ends).all():
-                bands[name] = (RATES, *ends.T)
+            band = blocks.roc_band(y, self.forecasts[name][blocks.frames])
+            bands |= {name: band} if np.isfinite(band).all() else {}
         return bands
 
     @property

@@ -355,7 +355,7 @@ def _why_not(rival, recording, folds: Sequence[dict]) -> str:
     if not getattr(rival, "trained", False):
         if not folds:
             return "the film is too short to be split and trained on"
-        if hasattr(rival, "epochs") and "validation" not in folds[0]:
+        if getattr(rival, "epochs", None) and "validation" not in folds[0]:
             pieces = pieces_of(recording)
             minutes = (pieces.stop - pieces.start).sum() / rate_of(recording) / 60
             return f"{minutes:.1f} minutes of film; training needs {LEAST_MINUTES}"
