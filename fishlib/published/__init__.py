@@ -170,7 +170,7 @@ class Study:
         return self.reason or f"the study's {len(self.motion):,d} frames, verified"
 
 
-def study(show: str = "yes", source: str = "simulated") -> Study:
+def study(show: bool = True) -> Study:
     """Join the published series, and ask both questions of them.
 
     Where the files can be reached neither in a mirror nor over the network, the study is empty
@@ -178,12 +178,10 @@ def study(show: str = "yes", source: str = "simulated") -> Study:
 
     Parameters
     ----------
-    show : {"auto", "yes", "no"}
-        "no" leaves the study empty; "auto" shows it beside the simulated tank only.
-    source : str
-        The film of the run.
+    show : bool
+        False leaves the study empty, as beside a film of one's own.
     """
-    if show == "no" or (show == "auto" and source != "simulated"):
+    if not show:
         return _empty(
             "The study is left out beside a film of one's own: show_study = yes shows it."
         )
