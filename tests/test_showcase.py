@@ -5,6 +5,7 @@ import nbformat
 import pytest
 from showcase import clean_notebook, source_hash, tell_results
 
+import fishlib
 from fishlib.pipeline import notebook_folder
 
 TABLE = "| asked | forecaster | ROC-AUC [95 %] |\n|---|---|---|\n| x | a | 0.700 [0.600, 0.800] |"
@@ -50,6 +51,22 @@ def test_the_results_go_between_the_marks(tmp_path):
     page.write_text("no marks")
     with pytest.raises(ValueError, match="needs two marks"):
         tell_results(page, executed())
+
+
+def test_readme_and_citation_name_this_version():
+    top = Path(notebook_folder()).parent
+    assert f"version: {fishlib.__version__}" in (top / "CITATION.cff").read_text("utf-8")
+    assert f"version = {{{fishlib.__version__}}}" in (top / "README.md").read_text("utf-8")
+
+
+def test_the_links_of_the_readme_lead_somewhere():
+    top = Path(notebook_folder()).parent
+    text = (top / "README.md").read_text(encoding="utf-8")
+    for path, anchor in re.findall(r"\]\(((?!http)[^)#]+)(?:#([\w-]+))?\)", text):
+        assert (top / path).exists(), path
+        titles = re.findall(r"^#+ (.+)$", (top / path).read_text("utf-8"), re.M) if anchor else []
+        slugs = {re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in titles}
+        assert not anchor or anchor in slugs, anchor
 
 
 def test_the_readme_says_what_the_notebook_found():

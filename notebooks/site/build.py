@@ -78,6 +78,7 @@ def _gather(source: Path, folder: Path, mathjax: Path) -> Path:
     """Settings, figures and notebooks in one folder, laid out as in the repository."""
     shutil.copytree(HERE, source, ignore=shutil.ignore_patterns("build.py", "showcase.py", "__*"))
     shutil.copy(mathjax, source / "_static")
+    shutil.copy(notebook_folder().parent / "README.md", source)  # for its table of results
     for figures in (notebook_folder().parent / "figures", folder / "figures"):
         if figures.is_dir():  # a run folder brings figures of its own
             shutil.copytree(figures, source / "figures", dirs_exist_ok=True)

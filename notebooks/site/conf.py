@@ -5,8 +5,8 @@ import fishlib
 project = "Bursts of motion"
 author = "the fishlib authors"
 version = release = fishlib.__version__
-extensions = ["myst_nb", "sphinx.ext.mathjax", "sphinx.ext.autosummary", "sphinx.ext.napoleon"]
-extensions += ["sphinx_copybutton"]
+extensions = ["myst_nb", "sphinx_copybutton", "sphinx.ext.mathjax"]
+extensions += ["sphinx.ext.autosummary", "sphinx.ext.napoleon"]
 autodoc_typehints = "none"  # the docstrings say shape, type and unit
 autodoc_member_order = "bysource"
 autosummary_generate = True
@@ -17,7 +17,7 @@ myst_heading_anchors = 3
 nb_execution_mode = "off"
 nb_merge_streams = True
 nb_render_markdown_format = "myst"
-exclude_patterns = ["build", "_templates"]
+exclude_patterns = ["README.md", "_templates"]
 suppress_warnings = ["mystnb.unknown_mime_type", "myst.header", "ref.python"]
 
 html_theme = "sphinx_book_theme"
@@ -30,6 +30,7 @@ html_copy_source = True  # for the download button
 html_show_sourcelink = False
 html_show_sphinx = False
 html_last_updated_fmt = None
+copybutton_prompt_text = "$ "
 html_theme_options = {
     "home_page_in_toc": True,
     "show_toc_level": 2,
