@@ -160,9 +160,8 @@ def _cache(chosen: argparse.Namespace) -> int:
         busy = "  in use" if row.in_use else ""
         print(f"{row.megabytes:9.1f} MB  {row.last_used:%Y-%m-%d %H:%M}  {row.name}{busy}")
     done = "removed from" if chosen.clear else "in"
-    print(
-        f"{len(table)} prepared films, {table['megabytes'].sum():.1f} MB, {done} {cache_folder()}"
-    )
+    size = f"{table['megabytes'].sum():.1f} MB"
+    print(f"{len(table)} prepared films and trainings, {size}, {done} {cache_folder()}")
     return 0
 
 

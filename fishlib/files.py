@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -43,6 +43,23 @@ def write_atomically(path: str | Path, write: Callable[[Path], object]) -> Path:
 def save_arrays(path: Path, **arrays: np.ndarray) -> Path:
     """Save named arrays as one ``.npz``."""
     return write_atomically(path, lambda part: np.savez(part, **arrays))
+
+
+def save_forecasts(path: Path, forecasts: dict[str, dict[str, np.ndarray]]) -> Path:
+    """Save forecasts by question and forecaster as one ``.npz``."""
+    return save_arrays(
+        path, **{f"{q}/{name}": p for q, of_one in forecasts.items() for name, p in of_one.items()}
+    )
+
+
+def load_forecasts(path: Path) -> dict[str, dict[str, np.ndarray]]:
+    """Read what :func:`save_forecasts` wrote."""
+    nested: dict[str, dict] = {}
+    with np.load(path, allow_pickle=False) as stored:
+        for key in stored:
+            question, _, forecaster = key.partition("/")
+            nested.setdefault(question, {})[forecaster] = stored[key]
+    return nested
 
 
 def write_text(path: Path, text: str) -> Path:
@@ -135,18 +152,26 @@ def _is_text(node: ast.stmt) -> bool:
     return isinstance(value, ast.Constant) and isinstance(value.value, str)
 
 
-def make_key(name: str, contents: dict) -> str:
-    """Folder name of a recording: its name and a hash of all that decides its content."""
-    text = json.dumps(
-        {**contents, "code": code_version(*RECORDING_CODE)}, sort_keys=True, default=str
-    )
+def make_key(name: str, contents: dict, code: Sequence[str] = RECORDING_CODE) -> str:
+    """Folder name of what is cached: its name, and a hash of all that decides its content.
+
+    Parameters
+    ----------
+    name : str
+    contents : dict
+        What it was made from.
+    code : sequence of str
+        What made it, see :func:`code_version`.
+    """
+    told = {**contents, "code": code_version(*code)}
+    text = json.dumps(told, sort_keys=True, default=str)
     safe = "".join(c if c.isalnum() or c in "-_" else "_" for c in name)[:40]
     return f"{safe}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
 @contextmanager
 def only_one(folder: Path) -> Iterator[None]:
-    """Wait until no other process prepares the same recording; released even by a kill.
+    """Wait until no other process makes the same cached folder; released even by a kill.
 
     On a disk without locks a warning says so, and nothing is waited for.
     """
@@ -156,7 +181,7 @@ def only_one(folder: Path) -> Iterator[None]:
         lock.acquire()
     except (OSError, NotImplementedError) as error:
         warnings.warn(
-            f"{folder.parent} is on a disk that knows no locks ({error}): do not prepare one film "
+            f"{folder.parent} is on a disk that knows no locks ({error}): do not read one film "
             "from two processes at the same time.",
             stacklevel=3,
         )

@@ -62,14 +62,14 @@ def test_what_is_being_read_is_not_removed(cache):
 
 def test_the_command_shows_and_clears(cache, capsys):
     assert main(["cache"]) == 0
-    assert f"3 prepared films, 3.0 MB, in {cache}" in capsys.readouterr().out
+    assert f"3 prepared films and trainings, 3.0 MB, in {cache}" in capsys.readouterr().out
     assert main(["cache", "--clear", "--keep", "0.0021"]) == 0
     said = capsys.readouterr().out
     assert NAMES[0] in said
-    assert f"1 prepared films, 1.0 MB, removed from {cache}" in said
+    assert f"1 prepared films and trainings, 1.0 MB, removed from {cache}" in said
 
 
 def test_an_empty_cache_is_no_error(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("FISHLIB_CACHE", str(tmp_path / "nowhere"))
     assert main(["cache"]) == 0
-    assert "0 prepared films, 0.0 MB" in capsys.readouterr().out
+    assert "0 prepared films and trainings, 0.0 MB" in capsys.readouterr().out

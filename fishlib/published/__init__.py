@@ -6,8 +6,10 @@ every file that is read. ``FISHLIB_PUBLISHED`` may name a folder that mirrors th
 relative paths; its files are verified in the same way.
 """
 
+import hashlib
 import os
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,7 @@ import pandas as pd
 import pooch
 import requests
 
+from fishlib.files import cache_folder, load_forecasts, make_key, only_one, save_forecasts
 from fishlib.questions import label_bursts, label_onsets, median_recent_motion
 from fishlib.splits import by_piece
 
@@ -26,9 +29,14 @@ FILES = pooch.create(
     registry=None,
 )
 FILES.load_registry(Path(__file__).with_name("registry.txt"))
+DOWNLOAD = pooch.HTTPDownloader(timeout=(3, 60))
+"""Seconds that a server, or a proxy in between, may be silent before and after it has answered."""
 FIRST_FORECAST = 119
 """Frame of the first published forecast: the clips hold 120 frames."""
 SPLITS = ("train", "validation", "test")
+FITTING_CODE = ("clips.py", "forecasters", "models.py", "motion.py", "published", "questions.py")
+FITTING_CODE += ("spans.py", "splits.py", "training")
+"""Files and folders of the package that decide what a rival forecasts of the study."""
 NAMES = {
     "published ConvLSTM": "convlstm",
     "published baseline": "baseline",
@@ -80,7 +88,7 @@ def fetch(relative_path: str) -> Path:
 
 def _download(relative_path: str) -> Path:
     try:
-        return Path(FILES.fetch(relative_path))
+        return Path(FILES.fetch(relative_path, downloader=DOWNLOAD))
     except (requests.RequestException, OSError) as error:
         raise PublishedUnavailable(
             f"The study's {relative_path} could not be downloaded ({type(error).__name__}): "
@@ -213,6 +221,46 @@ def _empty(reason: str) -> Study:
         np.empty(0, np.int8),
     )
     return Study(np.empty(0), empty, {}, {"burst": none, "onset": none}, {}, reason)
+
+
+def fit_study(
+    rivals: dict[str, object], study: Study, progress: bool = True
+) -> dict[str, dict[str, np.ndarray]]:
+    """What rivals forecast of the study they are fitted on, once for all runs.
+
+    What was forecast is kept in the cache, under what decides it: the rivals' settings, the series
+    and labels, the code, and the libraries that compute.
+
+    Parameters
+    ----------
+    rivals : dict of name -> forecaster
+        Not yet fitted.
+    study : Study
+    progress : bool
+        Show a bar over the epochs, where something is to be trained.
+
+    Returns
+    -------
+    dict of question -> dict of name -> float64 array (T,)
+        Empty where the study is.
+    """
+    if not study.parts:
+        return {}
+    digest = hashlib.sha256()
+    for array in (study.motion, *study.questions.values()):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    contents = {"rivals": {name: repr(rival) for name, rival in rivals.items()}}
+    contents |= {"study": digest.hexdigest(), "parts": study.parts}
+    contents |= {name: version(name) for name in ("numpy", "scikit-learn", "tensorflow")}
+    folder = cache_folder() / make_key("study", contents, FITTING_CODE)
+    with only_one(folder):
+        if not (folder / "forecasts.npz").exists():
+            from fishlib.training import fit_all
+
+            folder.mkdir(exist_ok=True)
+            fitted = fit_all(rivals, study, study.questions, study.parts, folder, progress)
+            save_forecasts(folder / "forecasts.npz", fitted.forecast(study))
+    return load_forecasts(folder / "forecasts.npz")
 
 
 def _load(relative_path: str) -> np.ndarray:
