@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -45,20 +45,17 @@ def save_arrays(path: Path, **arrays: np.ndarray) -> Path:
     return write_atomically(path, lambda part: np.savez(part, **arrays))
 
 
-def save_forecasts(path: Path, forecasts: dict[str, dict[str, np.ndarray]]) -> Path:
-    """Save forecasts by question and forecaster as one ``.npz``."""
-    return save_arrays(
-        path, **{f"{q}/{name}": p for q, of_one in forecasts.items() for name, p in of_one.items()}
-    )
+def flatten(forecasts: dict[str, dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Forecasts by question and forecaster as arrays named "question/forecaster"."""
+    return {f"{q}/{name}": p for q, of_one in forecasts.items() for name, p in of_one.items()}
 
 
-def load_forecasts(path: Path) -> dict[str, dict[str, np.ndarray]]:
-    """Read what :func:`save_forecasts` wrote."""
+def nest(flat: Mapping[str, np.ndarray]) -> dict[str, dict[str, np.ndarray]]:
+    """Undo :func:`flatten`."""
     nested: dict[str, dict] = {}
-    with np.load(path, allow_pickle=False) as stored:
-        for key in stored:
-            question, _, forecaster = key.partition("/")
-            nested.setdefault(question, {})[forecaster] = stored[key]
+    for key, forecast in flat.items():
+        question, _, forecaster = key.partition("/")
+        nested.setdefault(question, {})[forecaster] = forecast
     return nested
 
 

@@ -23,6 +23,8 @@ import pandas as pd
 import fishlib
 from fishlib.files import (
     PACKAGE,
+    flatten,
+    nest,
     plain,
     project_path,
     save_arrays,
@@ -208,16 +210,11 @@ class Run:
 
     def save_forecasts(self, forecasts: dict[str, dict[str, np.ndarray]], name: str) -> Path:
         """Write forecasts, (T,) or (2, T), by question and forecaster into one ``.npz``."""
-        flat = {f"{q}/{k}": p for q, of_one in forecasts.items() for k, p in of_one.items()}
-        return self.save(name, flat)
+        return self.save(name, flatten(forecasts))
 
     def load_forecasts(self, name: str) -> dict[str, dict[str, np.ndarray]]:
         """Read what :meth:`save_forecasts` wrote."""
-        nested: dict[str, dict] = {}
-        for key, forecast in self.load(name).items():
-            question, _, forecaster = key.partition("/")
-            nested.setdefault(question, {})[forecaster] = forecast
-        return nested
+        return nest(self.load(name))
 
     def seal(self) -> str:
         """Fix questions and forecasts before the test part is scored: a hash in ``run.json``."""

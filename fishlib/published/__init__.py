@@ -17,7 +17,7 @@ import pandas as pd
 import pooch
 import requests
 
-from fishlib.files import cache_folder, load_forecasts, make_key, only_one, save_forecasts
+from fishlib.files import cache_folder, flatten, make_key, nest, only_one, save_arrays
 from fishlib.questions import label_bursts, label_onsets, median_recent_motion
 from fishlib.splits import by_piece
 
@@ -259,8 +259,9 @@ def fit_study(
 
             folder.mkdir(exist_ok=True)
             fitted = fit_all(rivals, study, study.questions, study.parts, folder, progress)
-            save_forecasts(folder / "forecasts.npz", fitted.forecast(study))
-    return load_forecasts(folder / "forecasts.npz")
+            save_arrays(folder / "forecasts.npz", **flatten(fitted.forecast(study)))
+    with np.load(folder / "forecasts.npz", allow_pickle=False) as stored:
+        return nest(stored)
 
 
 def _load(relative_path: str) -> np.ndarray:
