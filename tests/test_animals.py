@@ -3,16 +3,24 @@
 import shutil
 from types import SimpleNamespace
 
-import keras
 import numpy as np
 import pandas as pd
 import pytest
 
 from fishlib import tank
 from fishlib.animals.features import MIRROR, swimming
-from fishlib.animals.places import nowhere, true_places
-from fishlib.forecasters.animals import Animals, Moments, build_animals, coming_speed, hazard_bins
+from fishlib.animals.places import Linker, Places, nowhere, tell_looks, true_places
+from fishlib.animals.tracks import read_tracks
+from fishlib.forecasters.animals import (
+    Animals,
+    LiveAnimals,
+    Moments,
+    build_animals,
+    coming_speed,
+    hazard_bins,
+)
 from fishlib.forecasters.check import check_forecaster
+from fishlib.motion import measure_motion
 from fishlib.questions import find_onsets, label_alarms, label_onsets
 from fishlib.splits import whole
 from fishlib.training import fit_all
@@ -55,6 +63,73 @@ def test_it_keeps_to_the_contract(film, fitted):
         check_forecaster(fitted[0].on(question), film, slice(4165, 5165))
 
 
+class Found:
+    """A network of animals, whose places are found in the frames at every forecast."""
+
+    def __init__(self, animals, looks, body):
+        self.animals, self.looks, self.body = animals, looks, body
+
+    def forecast(self, film, at=None):
+        told = []
+        for start, stop in zip(film.pieces.start, film.pieces.stop, strict=True):
+            told.append(Linker(self.looks).follow(film.frames[start:stop]))
+        columns = (np.concatenate(one) for one in zip(*told, strict=True))
+        seen = SimpleNamespace(motion=film.motion, fps=film.fps, pieces=film.pieces)
+        seen.places = Places(*columns, body=self.body, box=(0, 80, 0, 60))
+        return self.animals.forecast(seen, at)
+
+
+def test_it_keeps_to_the_contract_with_found_places(fitted):
+    frames = tank.simulate_film(tank.TankConfig(), 2, 420, (60, 80)).frames
+    film = SimpleNamespace(
+        frames=frames, motion=measure_motion(frames), fps=30.0, pieces=whole(420)
+    )
+    looks = tell_looks([frames[:300]], 6)
+    check_forecaster(Found(fitted[0], looks, 8.0), film, slice(0, None, 5))
+
+
+def test_it_keeps_to_the_contract_with_read_tracks(film, fitted, tmp_path):
+    rows = [
+        (t, k, film.places.x[t, k], film.places.y[t, k])
+        for t in range(500) for k in range(4) if (t + k) % 7
+    ]  # fmt: skip
+    table = pd.DataFrame(rows, columns=["frame", "animal", "x", "y"])
+    table.to_csv(tmp_path / "tracks.csv", index=False)
+    short = SimpleNamespace(motion=film.motion[:500], fps=30.0, pieces=whole(500))
+    short.places = read_tracks(tmp_path / "tracks.csv", 30.0, 32.0)
+    check_forecaster(fitted[0], short, slice(0, None, 3))
+
+
+def test_a_forecaster_that_reads_places_to_come_is_noticed(film):
+    def forecast(film, at=None):
+        told = np.full(len(film.motion), np.nan)
+        frames = np.arange(len(told))[slice(None) if at is None else at]
+        told[frames] = film.places.x[np.minimum(frames + 1, len(told) - 1), 0]
+        return told
+
+    with pytest.raises(AssertionError, match="comes after frame"):
+        check_forecaster(SimpleNamespace(forecast=forecast), film, slice(200, 400))
+
+
+def test_live_it_forecasts_what_it_does_for_the_whole_film(film, questions, tmp_path):
+    frames = tank.simulate_film(tank.TankConfig(), 2, 350).frames
+    looks = tell_looks([frames[:300]])
+    columns = Linker(looks).follow(frames)
+    places = Places(*columns, looks.length, (20, 300, 30, 210), looks=looks)
+    whole_film = SimpleNamespace(motion=measure_motion(frames), fps=30.0, places=places)
+    animals = Animals(epochs=1, steps_per_epoch=4, batch_size=16)
+    animals.fit(film, questions, PARTS, tmp_path)
+    with pytest.raises(ValueError, match="trained on tracks"):
+        LiveAnimals(animals, 30.0)
+    animals.facts = animals._facts(whole_film)
+    live = LiveAnimals(animals.on("alarm"), 30.0)
+    told = np.array([live.push(frame) for frame in frames])
+    expected = animals.on("alarm").forecast(whole_film)
+    np.testing.assert_array_equal(np.isnan(told), np.isnan(expected))
+    np.testing.assert_allclose(told, expected, rtol=1e-4)
+    assert np.isfinite(told).sum() == 350 - 119
+
+
 def test_one_training_answers_every_question_and_alarms_fall_with_their_lead(film, fitted):
     animals, _ = fitted
     at = slice(4200, 4300)
@@ -83,15 +158,50 @@ def test_it_says_whom_it_fears(film, fitted):
     pair.places = type(film.places)(**columns, body=film.places.body, box=film.places.box)
     alone = fitted[0].forecast(pair, np.array([4200]))[4200]
     assert feared[0, 1, 3] == pytest.approx(alone, rel=1e-4)
+    i, j = fitted[0].feared_pair(film, np.array([4200, 4300]))[0]
+    assert feared[0, i, j] == np.nanmax(feared[0])
+
+
+class Oracle(Animals):
+    """Fears the pair of which one will attack the other; fish k is found as animal found[k]."""
+
+    def who(self, recording, at):
+        coming = recording.truth.next_chase.loc[at]
+        feared = np.zeros((len(at), 4, 4))
+        feared[np.arange(len(at)), self.found[coming.chaser], self.found[coming.victim]] = 1
+        return feared
+
+
+def test_who_knows_is_always_right_about_the_coming_attacker(film):
+    shuffled = SimpleNamespace(**vars(film))
+    columns = {k: getattr(film.places, k)[:, [2, 0, 3, 1]] for k in ("x", "y", "heading", "apart")}
+    shuffled.places = type(film.places)(**columns, body=film.places.body, box=film.places.box)
+    for seen, found in ((film, np.arange(4)), (shuffled, np.array([1, 3, 0, 2]))):
+        oracle = Oracle()
+        oracle.found = found
+        table = oracle.names_attackers(seen, slice(200, 5000), (0.1, 0.03))
+        assert (table.forecast == 1).all() and (table.chance == 1 / 6).all()
+        assert (table.chases > 5).all() and (table.nearest > 0.5).all()
+
+
+def test_the_score_falls_where_something_was_read(film, questions, fitted):
+    falls = fitted[0].falls(film, questions["onset"], slice(4165, None))
+    assert set(falls) == {"animals", "pairs", "motion"} and max(falls.values()) > 0
+    deaf = Animals(questions=("onset",), answers="onset")
+    deaf._answer = lambda described: described["motion"][:, :1].astype(float)
+    falls = deaf.falls(film, questions["onset"], slice(4165, None))
+    assert falls["animals"] == falls["pairs"] == 0 != falls["motion"]
 
 
 def test_its_file_is_small_and_comes_back(film, fitted):
     animals, folder = fitted
     assert (folder / "best.keras").stat().st_size < 300_000
-    again = Animals(questions=animals.questions, answers="onset")
-    again.model = keras.models.load_model(folder / "best.keras", compile=False)
+    again = Animals.load(folder / "network.keras")
+    assert again.questions == ("onset", "alarm") and again.answers == "onset"
     at = np.array([4200])
-    assert again.forecast(film, at)[4200] == pytest.approx(animals.forecast(film, at)[4200])
+    for question in again.questions:
+        told = again.on(question).forecast(film, at)[4200]
+        assert told == pytest.approx(animals.on(question).forecast(film, at)[4200])
 
 
 def test_a_training_that_is_done_is_taken_from_its_folder(film, questions, fitted, tmp_path):

@@ -5,8 +5,9 @@ its first minutes and then fixed. From there on all is causal: a place at frame 
 up to t alone.
 """
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 
 import cv2
@@ -24,51 +25,6 @@ CLEAR = 0.6
 """Share of the clearest frames that must agree on the number of animals."""
 KEPT = 0.95
 """Share of what is known of a head's end that is kept from frame to frame."""
-
-
-@dataclass(frozen=True)
-class Places:
-    """Where the animals of a recording are.
-
-    Attributes
-    ----------
-    x, y, heading : float32 arrays (T, n)
-        Middle of each animal, px of a frame of 240 x 320 (y down), and the direction of its head,
-        rad from the x axis towards y. An animal keeps its column from frame to frame.
-    apart : bool array (T, n)
-        Whether it is seen for itself, not within a blob that it shares.
-    body : float
-        Length of an animal, px.
-    box : (float, float, float, float)
-        Least x, greatest x, least y, greatest y that animals reach, px.
-    reason : str
-        Why there are no animals (n = 0), in a sentence; empty otherwise.
-    """
-
-    x: np.ndarray
-    y: np.ndarray
-    heading: np.ndarray
-    apart: np.ndarray
-    body: float = 1.0
-    box: tuple[float, float, float, float] = (0.0, 320.0, 0.0, 240.0)
-    reason: str = ""
-
-    def __len__(self) -> int:
-        return len(self.x)
-
-    @property
-    def n_animals(self) -> int:
-        """Number of animals."""
-        return self.x.shape[1]
-
-    def __str__(self) -> str:
-        if self.reason:
-            return self.reason
-        share = self.apart.all(axis=1).mean()
-        return (
-            f"{self.n_animals} animals, {self.body:.0f} px long, all seen apart on {share:.0%} of "
-            "frames"
-        )
 
 
 @dataclass(frozen=True)
@@ -96,6 +52,54 @@ class Looks:
     width: float = 0.0
     head: int = -1
     reason: str = ""
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where the animals of a recording are.
+
+    Attributes
+    ----------
+    x, y, heading : float32 arrays (T, n)
+        Middle of each animal, px of a frame of 240 x 320 (y down), and the direction of its head,
+        rad from the x axis towards y. An animal keeps its column from frame to frame.
+    apart : bool array (T, n)
+        Whether it is seen for itself, not within a blob that it shares.
+    body : float
+        Length of an animal, px.
+    box : (float, float, float, float)
+        Least x, greatest x, least y, greatest y that animals reach, px.
+    reason : str
+        Why there are no animals (n = 0), in a sentence; empty otherwise.
+    looks : Looks, optional
+        By which they were found in film.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    heading: np.ndarray
+    apart: np.ndarray
+    body: float = 1.0
+    box: tuple[float, float, float, float] = (0.0, 320.0, 0.0, 240.0)
+    reason: str = ""
+    looks: Looks | None = None
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    @property
+    def n_animals(self) -> int:
+        """Number of animals."""
+        return self.x.shape[1]
+
+    def __str__(self) -> str:
+        if self.reason:
+            return self.reason
+        share = self.apart.all(axis=1).mean()
+        return (
+            f"{self.n_animals} animals, {self.body:.0f} px long, all seen apart on {share:.0%} of "
+            "frames"
+        )
 
 
 @dataclass(frozen=True)
@@ -392,8 +396,9 @@ def find_places(recording, n_animals: int | None = None) -> Places:
     path, code = recording.folder / FILE, code_version("animals/places.py")
     if path.exists():
         with np.load(path, allow_pickle=False) as saved:
-            if saved["code"] == code and n_animals in (None, int(saved["given"])):
-                return _load(saved)
+            about = json.loads(str(saved["about"])) if "about" in saved else {}
+            if about.pop("code", None) == code and n_animals in (None, about.pop("given")):
+                return _load(saved, about)
     if getattr(recording, "opened", None) is None:
         raise ValueError("The animals were not found yet: call find_places(film) before.")
     if members := getattr(recording, "members", ()):
@@ -404,8 +409,10 @@ def find_places(recording, n_animals: int | None = None) -> Places:
         looks = tell_looks(prepared_blocks(recording, learned), n_animals)
         why = looks.reason
         places = nowhere(n_frames, why) if why else _follow(recording, looks, learned)
-    arrays = {field.name: getattr(places, field.name) for field in fields(places)}
-    save_arrays(path, code=np.array(code), given=np.array(n_animals or 0), **arrays)
+    about = asdict(places)
+    arrays = {name: about.pop(name) for name in ("x", "y", "heading", "apart")}
+    about |= {"code": code, "given": n_animals}
+    save_arrays(path, about=np.array(json.dumps(about)), **arrays)
     return places
 
 
@@ -441,7 +448,7 @@ def join_places(members: Sequence[Places], index: Sequence[np.ndarray]) -> Place
     low, high = np.min(boxes, axis=0), np.max(boxes, axis=0)
     box = (low[0], high[1], low[2], high[3])
     told["apart"] = told["apart"].astype(bool)
-    return Places(**told, body=first.body, box=tuple(map(float, box)), reason=first.reason)
+    return replace(first, **told, box=tuple(map(float, box)))
 
 
 def prepared_blocks(recording, stop: int | None = None) -> Iterator[np.ndarray]:
@@ -467,7 +474,8 @@ def _follow(recording, looks: Looks, learned: int) -> Places:
             told.append(linker.follow(part))
         start += len(frames)
     x, y, heading, apart = (np.concatenate(one) for one in zip(*told, strict=True))
-    return Places(x, y, heading, apart, looks.length, _box(x[:learned], y[:learned]))
+    box = _box(x[:learned], y[:learned])
+    return Places(x, y, heading, apart, looks.length, box, looks=looks)
 
 
 def _split(frames: np.ndarray, cuts: np.ndarray) -> Iterator[tuple[np.ndarray, bool]]:
@@ -481,7 +489,7 @@ def _box(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float, float]:
     return tuple(float(np.quantile(one, q)) for one in (x, y) for q in (0.002, 0.998))
 
 
-def _load(saved) -> Places:
-    arrays = {name: saved[name] for name in ("x", "y", "heading", "apart")}
-    box = tuple(saved["box"].tolist())
-    return Places(**arrays, body=float(saved["body"]), box=box, reason=str(saved["reason"]))
+def _load(saved, about: dict) -> Places:
+    about["box"] = tuple(about["box"])
+    about["looks"] = about["looks"] and Looks(**about["looks"])
+    return Places(*(saved[name] for name in ("x", "y", "heading", "apart")), **about)

@@ -2,22 +2,29 @@
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import combinations
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pandas as pd
+import tensorflow as tf
 from keras import layers, ops
+from scipy.optimize import linear_sum_assignment
 from scipy.special import expit
+from sklearn.metrics import roc_auc_score
 
-from fishlib.animals.features import MIRROR, Swimming, swimming
-from fishlib.animals.places import places_of
+from fishlib.animals.features import MIRROR, SPEED_WINDOWS, STRIDE, Swimming, swimming
+from fishlib.animals.places import Linker, Looks, Places, places_of
+from fishlib.facts import Facts, read_facts
 from fishlib.forecasters import check_parts, pieces_of
+from fishlib.models import save_network
+from fishlib.motion import measure_motion
 from fishlib.questions import find_onsets
-from fishlib.spans import frames_in
-from fishlib.splits import edges_of, frames_with_past, inside
+from fishlib.spans import USUAL_FPS, frames_in
+from fishlib.splits import frames_with_past, inside
 from fishlib.training import annealed_adam, hash_arrays, train
 
 BINS = (0.0, 0.25, 0.5, 1.0, 1.5)
@@ -163,6 +170,7 @@ class Animals:
     seed: int = 0
     model: keras.Model | None = field(default=None, repr=False)
     history: pd.DataFrame | None = field(default=None, repr=False)
+    facts: Facts | None = field(default=None, repr=False)
     questions: tuple[str, ...] = ()
     answers: str = ""
     effort = 1
@@ -212,24 +220,42 @@ class Animals:
         data = Moments(swim, targets, at["train"], self.batch_size, self.steps_per_epoch, self.seed)
         validation = Moments(swim, targets, at["validation"][::3], 1024)
         sample = swim.gather(at["train"][:: max(1, len(at["train"]) // 4000)])
-        axes = {name: tuple(range(one.ndim - 1)) for name, one in sample.items()}
-        usual = {name: (one.mean(axes[name]), one.var(axes[name])) for name, one in sample.items()}
-        n_answers = targets["answers"].shape[1]
+        usual = {name: _statistics(one) for name, one in sample.items()}
+        n_answers = len(questions) + len(BINS) - 1
         optimizer = annealed_adam(
             self.learning_rate, self.epochs * len(data),
             use_ema=True, ema_momentum=0.99, ema_overwrite_frequency=len(data),
         )  # fmt: skip
         losses = {"answers": _masked_cross_entropy, "speeds": _mean_square}
         settings = {key: getattr(self, key) for key in ("batch_size", "learning_rate", "questions")}
-        settings |= {"parts": edges_of(parts), "steps": len(data)}
-        settings["data"] = hash_arrays(
-            swim.x, *(np.nan_to_num(a, nan=-1) for a in targets.values())
-        )
+        settings["steps"] = len(data)
+        known = (np.nan_to_num(one, nan=-1) for one in targets.values())
+        settings["data"] = hash_arrays(swim.x, *known, *at.values())
         self.model, self.history = train(
             lambda: build_animals(usual, n_answers), data, validation, folder, self.epochs,
             optimizer, losses, seed=self.seed, settings=settings, progress=progress,
         )  # fmt: skip
+        self.facts = self._facts(recording)
+        save_network(self.model, Path(folder) / "network.keras", self.facts)
         return self
+
+    def _facts(self, recording) -> Facts:
+        """What has to be known to look at another film with it, and how animals are found there."""
+        places = places_of(recording)
+        seen = {"body": places.body, "box": places.box}
+        seen["looks"] = places.looks and asdict(places.looks)
+        asked = {"names": self.questions, **getattr(recording, "asked", {})}
+        return Facts(
+            recording.fps, ((0.0,),), (240, 320), question=asked, data=seen, seed=self.seed
+        )
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Animals":
+        """A network that `fit` saved, ``network.keras``; `on` chooses what it answers."""
+        facts = read_facts(path)
+        model = keras.models.load_model(path, compile=False, safe_mode=True)
+        questions = tuple(facts.question["names"])
+        return cls(model=model, facts=facts, questions=questions, answers=questions[0])
 
     def why_not(self, recording) -> str:
         """Why there is no forecast of a recording, in a sentence; empty where there is one."""
@@ -297,10 +323,82 @@ class Animals:
             feared[:, i, j] = feared[:, j, i] = expit(told)
         return feared
 
+    def feared_pair(self, recording, at: np.ndarray) -> np.ndarray:
+        """The pair that moves its forecast most at frames (k,): columns of places, int (k, 2)."""
+        return _pair_of_least(-self.who(recording, at))
+
+    def names_attackers(
+        self, recording, at: slice | np.ndarray | None = None, seconds=(1.0, 0.5, 0.2)
+    ) -> pd.DataFrame:
+        """How often the pair it fears most is the coming attacker and its victim, in the tank.
+
+        Parameters
+        ----------
+        recording : Recording
+            Of the simulated tank, which alone knows who attacked whom.
+        at : slice or index array, optional
+            Chases that begin at these frames; None takes all.
+        seconds : sequence of float
+            Seconds before a chase at which the forecast is looked at.
+
+        Returns
+        -------
+        DataFrame
+            ``seconds``, ``chases``, and the share in which the pair was named by ``forecast``, by
+            ``nearest`` (the two that are closest), and by ``chance``.
+        """
+        truth, places, rows = recording.truth, places_of(recording), []
+        waits = [round(one * recording.fps) for one in seconds]
+        chases = truth.chases[truth.chases.start.isin(_asked(recording, at) + max(waits))]
+        for wait in waits:
+            frames = chases.start.to_numpy() - wait
+            x, y = places.x[frames], places.y[frames]
+            far = np.hypot(x[:, :, None] - x[:, None], y[:, :, None] - y[:, None])
+            named = {"forecast": self.feared_pair(recording, frames)}
+            named["nearest"] = _pair_of_least(np.where(far == 0, np.nan, far))
+            found = np.stack([_found(truth.position[t], places, t) for t in frames])
+            true = np.take_along_axis(found, chases[["chaser", "victim"]].to_numpy(), axis=1)
+            right = {name: np.sort(one) == np.sort(true) for name, one in named.items()}
+            shares = {name: one.all(axis=1).mean() for name, one in right.items()}
+            rows.append({"seconds": wait / recording.fps, "chases": len(frames), **shares})
+        n = places.n_animals
+        return pd.DataFrame(rows).assign(chance=2 / (n * (n - 1)))
+
+    def falls(self, recording, question: np.ndarray, at: np.ndarray, seed: int = 0) -> dict:
+        """Fall of its AUC if what it reads is taken from other frames, one group at a time.
+
+        Parameters
+        ----------
+        recording : Recording
+        question : int8 array (T,)
+            1, 0, or -1 where a frame is not asked.
+        at : slice or index array
+            Frames to judge it on; about 4000 of them are looked at.
+        seed : int
+            Of the order of frames.
+
+        Returns
+        -------
+        dict of str to float
+            Of ``animals`` (each by itself), ``pairs`` and ``motion``.
+        """
+        frames = _asked(recording, at)
+        frames = frames[question[frames] >= 0]
+        frames = frames[:: max(1, len(frames) // 4000)]
+        described, label = _swim(recording).gather(frames), question[frames]
+        order = np.random.default_rng(seed).permutation(len(frames))
+        k = self.questions.index(self.answers)
+
+        def auc(**mixed):
+            return roc_auc_score(label, self._answer(described | mixed)[:, k])
+
+        return {name: auc() - auc(**{name: one[order]}) for name, one in described.items()}
+
     def _logits(self, recording, at) -> np.ndarray:
         """Log-odds of all answers, float64 (T, K); NaN where there is no forecast."""
         asked, swim = _asked(recording, at), _swim(recording)
-        logits = np.full((len(recording.motion), self.model.output["answers"].shape[-1]), np.nan)
+        n_answers = len(self.questions) + len(BINS) - 1
+        logits = np.full((len(recording.motion), n_answers), np.nan)
         for start in range(0, len(asked), CHUNK):
             chunk = asked[start : start + CHUNK]
             logits[chunk] = self._answer(swim.gather(chunk))
@@ -309,6 +407,76 @@ class Animals:
     def _answer(self, described: dict[str, np.ndarray]) -> np.ndarray:
         told = self.model(described, training=False)["answers"]
         return ops.convert_to_numpy(told).astype(float)
+
+
+class LiveAnimals:
+    """A network of animals that takes one frame at a time, as `streaming.LiveForecaster` does.
+
+    It finds the animals as they looked in the film that the network was trained on, and keeps of
+    the past what its features read: forecasts equal those of the whole film.
+
+    Parameters
+    ----------
+    animals : Animals
+        Trained on animals that were found in film.
+    fps : float
+        Frames a second.
+
+    Raises
+    ------
+    ValueError
+        If it was trained on tracks: how animals look is not known then.
+    """
+
+    size = (240, 320)
+
+    def __init__(self, animals: Animals, fps: float) -> None:
+        known = animals.facts.data
+        if not known["looks"]:
+            raise ValueError(
+                "This network was trained on tracks, not on animals found in film: it does not "
+                "know how they look, and cannot watch."
+            )
+        self.animals, self.fps, self.before = copy.copy(animals), fps, None
+        self.animals.model = tf.function(animals.model.__call__, autograph=False)  # far faster
+        self.linker = Linker(Looks(**known["looks"]))
+        self.about = {"body": known["body"], "box": tuple(known["box"])}
+        self.kept = frames_in(max(SPEED_WINDOWS), fps) + frames_in(STRIDE, fps) + 1
+        self.seen: list[tuple] = []  # x, y, heading, apart of each frame
+        self.motion: list[float] = []  # that led to each frame
+
+    def push(self, frame: np.ndarray) -> float:
+        """Take the next prepared frame uint8 (240, 320); the forecast, NaN in the first seconds."""
+        pair = np.stack([frame if self.before is None else self.before, frame])
+        self.motion.append(measure_motion(pair)[0] * self.fps / USUAL_FPS)
+        self.seen.append([one[0] for one in self.linker.follow(frame[None])])
+        self.before, self.motion, self.seen = (
+            frame, self.motion[-self.kept :], self.seen[-self.kept :],
+        )  # fmt: skip
+        film = SimpleNamespace(
+            motion=np.append(self.motion[1:], 0.0), fps=self.fps,
+            places=Places(*map(np.stack, zip(*self.seen, strict=True)), **self.about),
+        )  # fmt: skip
+        return float(self.animals.forecast(film, np.array([len(self.seen) - 1]))[-1])
+
+
+def _pair_of_least(values: np.ndarray) -> np.ndarray:
+    """Row and column of the least value of each of (k, n, n), int (k, 2); NaN is passed over."""
+    least = np.nanargmin(values.reshape(len(values), -1), axis=1)
+    return np.stack(np.unravel_index(least, values.shape[1:]), axis=1)
+
+
+def _found(position: np.ndarray, places: Places, t: int) -> np.ndarray:
+    """Which of the animals found at frame t is each fish, whose places (n, 2) are known."""
+    far = np.hypot(position[:, :1] - places.x[t], position[:, 1:] - places.y[t])
+    return linear_sum_assignment(far)[1]
+
+
+def _statistics(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and variance of each feature (..., F); what never changed is left at its scale."""
+    features = features.reshape(-1, features.shape[-1])
+    variance = features.var(axis=0)
+    return features.mean(axis=0), np.where(variance > 1e-9, variance, 1)
 
 
 def _asked(recording, at) -> np.ndarray:

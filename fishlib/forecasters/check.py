@@ -1,6 +1,7 @@
 """Does a forecaster keep to the contract? A check for all of ours, and for a user's own."""
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -25,7 +26,7 @@ def check_forecaster(forecaster, recording, at: slice | np.ndarray | None = None
         With ``forecast(recording, at=None)``, fitted; see :mod:`fishlib.forecasters`.
     recording : Recording
         A few minutes, with the frames at the size that the forecaster reads; its frames and motion
-        are copied.
+        are copied, and so are the ``places`` that it brings with it.
     at : slice or index array, optional
         Frames at which it is checked, spread over the recording; None takes all.
 
@@ -84,6 +85,10 @@ def _changed(recording, start: int, stop: int, first_motion: int):
         frames = np.array(recording.frames)
         frames[start:stop] = 255 - frames[start:stop]
         object.__setattr__(changed, "frames", frames)
+    if (places := getattr(recording, "places", None)) is not None:
+        x = np.array(places.x)
+        x[start:stop] = places.box[0] + places.box[1] - x[start:stop]
+        object.__setattr__(changed, "places", replace(places, x=x))
     return changed
 
 

@@ -17,8 +17,9 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pooch
+from sklearn.metrics import roc_auc_score
 
-from fishlib.animals import Places, places_from
+from fishlib.animals import Places, read_tracks
 from fishlib.evaluation.intervals import cut_blocks, interval
 from fishlib.files import save_arrays
 from fishlib.forecasters.animals import Animals
@@ -54,9 +55,7 @@ def fetch(path: str) -> Path:
 
 def read_trial(path: str) -> tuple[Places, np.ndarray]:
     """Places of a trial, and the motion: the mean step of the fish seen, bodies a 1/30 s."""
-    table = pd.read_csv(fetch(path), sep="\t").to_numpy(float)
-    n = table.shape[1] // 3
-    places = places_from(table[:, : 3 * n : 3], table[:, 1 : 3 * n : 3], FPS, BODY)
+    places = read_tracks(fetch(path), FPS, BODY)
     steps = np.hypot(np.diff(places.x, axis=0), np.diff(places.y, axis=0)) / BODY * FPS / 30
     seen = places.apart[1:] & places.apart[:-1]
     mean = np.where(seen, steps, 0).sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
@@ -104,25 +103,34 @@ def forecast_trial(trial: str, others: list[str], folder: Path, seed: int) -> di
 
 
 def compare(made: list[dict], trials: list[str], whole: bool) -> list[list]:
-    """The AUC of the past of the motion, and what places add, at each lead."""
+    """A row a lead: the AUC of the past of the motion, and what places add, in all and by trial.
+
+    Pairs of frames are of one trial, and each trial is a block of the interval.
+    """
     length = [len(one["onset"]) for one in made]
     stop = np.cumsum(length)
     pieces = pd.DataFrame({"film": trials, "start": stop - length, "stop": stop})
     rows = []
     for lead in LEADS:
-        held = [_hold(one, max(0, round(lead * FPS))) for one in made]
+        held = [_hold(one, round(lead * FPS)) for one in made]
         joined = {k: np.concatenate([one[k] for one in held]) for k in held[0]}
         judged = (joined["onset"] >= 0) & np.isfinite(joined["places"] + joined["motion"])
-        blocks = cut_blocks(judged & (joined["whole"] | (not whole)), pieces)
-        auc = {
-            name: blocks.auc(joined["onset"][blocks.frames], joined[name][blocks.frames])
+        judged &= joined["whole"] | (not whole)
+        blocks = cut_blocks(judged, pieces)
+        motion, places = (
+            blocks.auc(joined["onset"][blocks.frames], joined[name][blocks.frames])
             for name in ("motion", "places")
-        }
-        gain = auc["places"] - auc["motion"]
-        low, high = interval(gain)
-        value = f"{gain[0]:+.3f} [{low:+.3f}, {high:+.3f}]"
+        )
+        low, high = interval(places - motion)
+        value = f"{(places - motion)[0]:+.3f} [{low:+.3f}, {high:+.3f}]"
+        gains = []
+        for start, end in zip(pieces.start, pieces.stop, strict=True):
+            at = np.arange(start, end)[judged[start:end]]
+            label, told = joined["onset"][at], (joined["places"][at], joined["motion"][at])
+            gains.append(roc_auc_score(label, told[0]) - roc_auc_score(label, told[1]))
+        each = ", ".join(f"{gain:+.3f}" for gain in gains)
         frames = "seen whole" if whole else "all"
-        rows.append([frames, lead, len(blocks.frames), f"{auc['motion'][0]:.3f}", value])
+        rows.append([frames, lead, len(blocks.frames), f"{motion[0]:.3f}", value, each])
     return rows
 
 
@@ -155,8 +163,9 @@ def main() -> None:
             save_arrays(path, **forecast_trial(trial, others, folder, chosen.seed))
         with np.load(path) as saved:
             made.append(dict(saved))
-    print("| frames | lead, s | n | past of the motion, AUC | places and motion, minus it |")
-    print("|---|---|---|---|---|")
+    columns = ["frames", "lead, s", "n", "past of the motion, AUC", "places and motion, minus it"]
+    for line in ([*columns, "by trial"], ["---"] * 6):
+        print("| " + " | ".join(line) + " |")
     for whole in (True, False):
         for row in compare(made, tested, whole):
             print("| " + " | ".join(map(str, row)) + " |")
