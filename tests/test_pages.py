@@ -6,7 +6,7 @@ import nbformat
 import pytest
 
 from fishlib.pipeline import NOTEBOOKS, notebook_folder
-from fishlib.pipeline.pages import as_in_run, write_page
+from fishlib.pipeline.pages import as_in_run, show_on_phones, with_phone_figures, write_page
 
 TOP = notebook_folder().parent
 
@@ -56,3 +56,20 @@ def test_the_glossary_comes_along(page, tmp_path):
     glossary = (tmp_path / "glossary.html").read_text(encoding="utf-8")
     for anchor in set(re.findall(r'href="glossary\.html#([\w-]+)"', page)):
         assert f'id="{anchor}"' in glossary
+
+
+def test_a_phone_is_shown_the_figure_drawn_for_it(tmp_path):
+    (tmp_path / "phone").mkdir()
+    (tmp_path / "phone" / "motion.png").write_bytes(b"narrow")
+    (tmp_path / "motion.png").write_bytes(b"wide")
+    figure = nbformat.v4.new_output("display_data", data={"image/png": "d2lkZQ=="})
+    cells = [nbformat.v4.new_code_cell(f'run.save_figure("{n}", axes)') for n in ("motion", "x")]
+    for cell in cells:
+        cell.outputs = [nbformat.from_dict(figure)]
+    show_on_phones(nbformat.v4.new_notebook(cells=cells), tmp_path)
+    html = cells[0].outputs[0].data["text/html"]
+    assert 'media="(max-width: 600px)" srcset="data:image/png;base64,bmFycm93 2x"' in html
+    assert '<img src="data:image/png;base64,d2lkZQ==" alt="motion">' in html
+    assert cells[1].outputs == [figure]
+    text = with_phone_figures("![a motion](../figures/motion.png) ![b](figures/x.png)", tmp_path)
+    assert 'alt="a motion"></picture> ![b](figures/x.png)' in text

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from fishlib import runs
+from fishlib import figures, runs
 from fishlib.runs import check_parameters, open_run
 
 DECLARED = 'source = "simulated"  # or a film\nseed = 0\nminutes = 5'
@@ -98,3 +98,17 @@ def test_what_is_scored_was_sealed_before_and_each_protocol_counts_once(tmp_path
         run.open_seal(block=300)
     assert run.seal() != sealed
     assert "scored once" in run.open_seal(block=300)
+
+
+def test_a_figure_is_saved_for_desk_and_phone(tmp_path):
+    import matplotlib.pyplot as plt
+
+    run, shown = open_run(tmp_path), len(plt.get_fignums())
+    axes = figures.plot_motion(np.linspace(0, 1e-3, 90), 30)
+    run.save_figure("motion", axes)
+    widths = [
+        plt.imread(tmp_path / "figures" / f).shape[1] for f in ("motion.png", "phone/motion.png")
+    ]
+    assert widths == [900, 780]
+    assert len(plt.get_fignums()) == shown + 1  # the phone's is not shown in a notebook
+    plt.close(axes.figure)

@@ -175,6 +175,7 @@ def styled(plot: Callable) -> Callable:
             if isinstance(drawn, Axes | np.ndarray):
                 again = {name: value for name, value in kwargs.items() if name != "ax"}
                 figure_of(drawn).redraw = partial(run, *args, **again)
+                figure_of(drawn).on_phone = partial(_on_phone, drawn)
                 if is_narrow():
                     _wrap_texts(figure_of(drawn))
             return drawn
@@ -211,6 +212,13 @@ def redraw(axes: Axes | np.ndarray, width: float = PHONE) -> Axes | np.ndarray:
     """
     with page(width):
         return figure_of(axes).redraw()
+
+
+def _on_phone(axes: Axes | np.ndarray) -> Figure:
+    """The figure drawn for a phone, out of pyplot's hands, which would show it."""
+    figure = figure_of(redraw(axes))
+    plt.close(figure)
+    return figure
 
 
 def _wrap_texts(figure: Figure) -> None:

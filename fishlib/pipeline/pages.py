@@ -2,6 +2,8 @@
 
 import re
 import shutil
+from base64 import b64encode
+from html import escape
 from pathlib import Path
 
 from fishlib.files import write_text
@@ -38,6 +40,7 @@ def write_page(path: Path, repository: Path) -> Path:
         cell = nbformat.v4.new_markdown_cell(words.read_text(encoding="utf-8"))
         _write_html(nbformat.v4.new_notebook(cells=[cell]), glossary, repository)
     notebook = without_progress(nbformat.read(path, 4))
+    show_on_phones(notebook, path.parent / "figures")
     return _write_html(notebook, path.with_suffix(".html"), repository)
 
 
@@ -51,6 +54,40 @@ def _write_html(notebook, page: Path, repository: Path) -> Path:
     exporter = HTMLExporter(**dict.fromkeys(urls, ""))
     html, _ = exporter.from_notebook_node(notebook, {"metadata": {"name": page.stem}})
     return write_text(page, re.sub(r'<script[^>]*src="[^"]*"[^>]*>\s*</script>', "", html))
+
+
+def show_on_phones(notebook, figures: Path) -> None:
+    """Give the figures of a notebook, in text and outputs, their variants drawn for a phone."""
+    for cell in notebook.cells:
+        saved = re.search(r'save_figure\("(\w+)"', cell.source)
+        if cell.cell_type == "markdown":
+            cell.source = with_phone_figures(cell.source, figures)
+        elif saved and (figures / "phone" / f"{saved[1]}.png").exists():
+            alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt", saved[1])
+            for output in cell.outputs:
+                if wide := output.get("data", {}).pop("image/png", None):
+                    output.data["text/html"] = _picture(figures, saved[1], wide.strip(), alt)
+
+
+def with_phone_figures(text: str, figures: Path) -> str:
+    """Markdown whose pictures become those of a phone on a phone, where there are such."""
+
+    def both(image: re.Match) -> str:
+        wide = figures / f"{image[2]}.png"
+        if not (figures / "phone" / wide.name).exists() or not wide.exists():
+            return image[0]
+        return _picture(figures, image[2], b64encode(wide.read_bytes()).decode(), image[1])
+
+    return re.sub(r"!\[([^\]]*)\]\((?:\.\./)?figures/(\w+)\.png\)", both, text)
+
+
+def _picture(figures: Path, name: str, wide: str, alt: str) -> str:
+    png = "data:image/png;base64,"
+    narrow = b64encode((figures / "phone" / f"{name}.png").read_bytes()).decode()
+    return (
+        f'<picture><source media="(max-width: 600px)" srcset="{png}{narrow} 2x">'
+        f'<img src="{png}{wide}" alt="{escape(alt)}"></picture>'
+    )
 
 
 def as_in_run(text: str, run: Path, repository: Path) -> str:

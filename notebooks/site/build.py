@@ -16,6 +16,7 @@ from pathlib import Path
 import nbformat
 
 from fishlib.pipeline import NOTEBOOKS, notebook_folder
+from fishlib.pipeline.pages import show_on_phones, with_phone_figures
 
 HERE = Path(__file__).resolve().parent
 MATHJAX = "static/mathjax/tex-svg.js"
@@ -92,7 +93,11 @@ def _gather(source: Path, folder: Path, mathjax: Path) -> Path:
         notebook = nbformat.read(folder / f"{name}.ipynb", as_version=4)
         for cell in notebook.cells:  # the site's first page stands for the README
             cell.source = cell.source.replace("](../README.md)", "](../index.md)")
-        nbformat.write(describe_figures(notebook), source / "notebooks" / f"{name}.ipynb")
+        show_on_phones(describe_figures(notebook), source / "figures")
+        nbformat.write(notebook, source / "notebooks" / f"{name}.ipynb")
+    first = source / "index.md"
+    text = with_phone_figures(first.read_text(encoding="utf-8"), source / "figures")
+    first.write_text(text, encoding="utf-8")
     return source
 
 

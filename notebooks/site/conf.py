@@ -8,6 +8,7 @@ version = release = fishlib.__version__
 extensions = ["myst_nb", "sphinx_copybutton", "sphinx.ext.mathjax"]
 extensions += ["sphinx.ext.autosummary", "sphinx.ext.napoleon"]
 autodoc_typehints = "none"  # the docstrings say shape, type and unit
+python_maximum_signature_line_length = 88
 autodoc_member_order = "bysource"
 autosummary_generate = True
 napoleon_use_param = napoleon_use_rtype = False

@@ -96,6 +96,9 @@ def show_run(run: str | Path) -> list[Path]:
     for name in sorted(names):
         if (run / "figures" / name).exists() or not (folder.parent / "figures" / name).exists():
             written.append(Path(shutil.copy(run / "figures" / name, folder.parent / "figures")))
+    phone = folder.parent / "figures" / "phone"
+    phone.mkdir(exist_ok=True)
+    written += [Path(shutil.copy(path, phone)) for path in (run / "figures/phone").glob("*.png")]
     return written
 
 
