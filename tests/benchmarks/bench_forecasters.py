@@ -13,7 +13,6 @@ import time
 from datetime import date
 from pathlib import Path
 
-import forecasters_table
 import numpy as np
 import pandas as pd
 from compare import one_thread
@@ -51,7 +50,7 @@ def main() -> None:
     found = [json.loads(path.read_text()) for path in sorted(folder.glob("seed*.json"))]
     paper = json.loads((folder / "paper.json").read_text())
     size |= {"seeds": chosen.seeds}
-    table = forecasters_table.as_markdown(found, paper, os.cpu_count(), date.today(), size)
+    table = as_markdown(found, paper, os.cpu_count(), date.today(), size)
     print(table)
     if not chosen.quick:
         (HERE / "FORECASTERS.md").write_text(table, encoding="utf-8")
@@ -197,6 +196,86 @@ def measure_paper() -> dict:
         "seconds": cost["seconds"], "peak_mb": cost["megabytes"], "steps": PAPER_STEPS,
         "days_an_epoch": days,
     }  # fmt: skip
+
+
+def as_markdown(seeds: list[dict], paper: dict, cores: int, day: date, size: dict) -> str:
+    """The whole page, from what each seed gave; a seed that is not done is named."""
+    from fishlib.forecasters.networks import Plan  # imports TensorFlow: after its threads are set
+
+    plan = Plan()
+    done = [found["seed"] for found in seeds]
+    missing = [str(seed) for seed in size["seeds"] if seed not in done]
+    lines = [
+        "# What the default networks reach",
+        "",
+        f"Made by `bench_forecasters.py` on {day:%d %B %Y}, {cores} cores of which a training uses "
+        "one, with other work on the machine: what counts are seconds of the processor, which an "
+        "idle core takes. "
+        f"A column is a simulated tank: {size['minutes']} minutes of film to train and choose on, "
+        f"another film of {size['test_minutes']} minutes to be scored on (every third frame). "
+        f"Networks: {size['epochs']} × {size['steps']} steps of {plan.batch_size} clips "
+        f"(the notebooks: {plan.epochs} × {plan.steps_per_epoch} steps), trained on onsets unless "
+        "they say otherwise. In brackets: 95 % intervals of the jackknife, blocks of 300 frames. "
+        "The *best ỹ model* is the one of three with the highest AUC **on the test film**, which "
+        "favours it.",
+        "",
+        *([f"**Not measured yet: seed {', '.join(missing)}.**", ""] if missing else []),
+        f"|  | {' | '.join(f'seed {seed}' for seed in done)} |",
+        "|" + " --- |" * (1 + len(done)),
+        *(f"| {' | '.join(row)} |" for row in (_rows(seeds) if seeds else [])),
+        "",
+        "## The set `paper`",
+        "",
+        "`upbeat_snowflake`, clips of 30 slices of 4 frames at 120 × 160, batch 4, Adam at 8e-5, "
+        f"on one thread of this CPU: **{paper['seconds']:.2f} s of the processor a step** "
+        f"(median of {paper['steps']}), "
+        f"**{paper['peak_mb']:.0f} MB** at the peak above the start. An epoch of the study "
+        "(44 956 clips and their flips, 44 956 steps) would take this CPU "
+        f"**{paper['days_an_epoch']:.1f} days** (projected, not measured); the study gives 5 h "
+        "16 min an epoch on one RTX 2080 Ti.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+PARTS = (
+    ("auc", "AUC, {}", ".3f"),
+    ("differences", "{}", "+.3f"),
+    ("stacking", "log-loss gained by stacking, {}", "+.4f"),
+)
+LIMIT_PARTS = (
+    ("auc", "AUC on the oracle's frames, {}", ".3f"),
+    ("share", "{}: share of the way", ".0%"),
+)
+
+
+def _rows(seeds: list[dict]) -> list[list[str]]:
+    """A row a figure, a column a seed."""
+    rows = []
+    for question, title in (("onset", "Onset from calm"), ("burst", "The published label")):
+        found = [seed[question] for seed in seeds]
+        rows.append([f"**{title}**: frames scored", *(str(one["frames"]) for one in found)])
+        rows.append(["share of positives", *(f"{one['base_rate']:.2f}" for one in found)])
+        rows += _part_rows(found, PARTS)
+        if question == "onset":
+            rows += _part_rows([one["limit"] for one in found], LIMIT_PARTS)
+    for name in seeds[0]["seconds"]:
+        cost = [f"{seed['seconds'][name]['processor']:.0f} s" for seed in seeds]
+        rows.append([f"training of the {name}", *cost])
+    return rows
+
+
+def _part_rows(found: list[dict], parts: tuple) -> list[list[str]]:
+    return [
+        [words.format(name), *(_told(one[part][name], form) for one in found)]
+        for part, words, form in parts
+        for name in found[0][part]
+    ]
+
+
+def _told(numbers: list[float], form: str) -> str:
+    value, low, high = (f"{number:{form}}".replace("-", "−") for number in numbers)
+    return f"{value} [{low}, {high}]"
 
 
 if __name__ == "__main__":

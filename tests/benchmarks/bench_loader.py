@@ -11,14 +11,14 @@ import time
 from pathlib import Path
 
 import numpy as np
-from compare import Row, anonymous_memory, compare, difference, one_thread, run
+from compare import Row, compare, difference, one_thread, run
 from PIL import Image
 
 BATCH, BATCHES, FILM = 4, 24, 400
 
 
 def measure(repetitions: int) -> list[Row]:
-    """Rows of the loader by itself and through ``fit``; memory and share of a step as text."""
+    """Rows of the loader by itself and through ``fit``; the share of a step as text."""
     one_thread()
     from fishlib.clips import ClipDataset
     from fishlib.tank import simulate_film
@@ -34,9 +34,7 @@ def measure(repetitions: int) -> list[Row]:
             frames, labels, flips=4, batch_size=BATCH, shuffle=True, max_samples=BATCH * BATCHES
         )
         codes = data.order.copy()
-        plain = ClipDataset(
-            frames, labels, codes // 4, batch_size=BATCH
-        )  # the same clips, unflipped
+        plain = ClipDataset(frames, labels, codes // 4, batch_size=BATCH)  # the same, unflipped
         model = _smallest_network()
 
         def study_clips(flip=None):
@@ -64,17 +62,11 @@ def measure(repetitions: int) -> list[Row]:
         rows = [
             compare("loader", "a clip", by_image, from_memory, same, repetitions, clips),
             compare(
-                "loader",
-                "a clip with its flip, through fit of a trivial network",
-                fit_theirs,
-                fit_ours,
-                "same samples",
-                repetitions,
-                clips,
+                "loader", "a clip with its flip, through fit of a trivial network",
+                fit_theirs, fit_ours, "same samples", repetitions, clips,
             ),
-        ]
+        ]  # fmt: skip
         _report_share(data)
-    _report_memory()
     return rows
 
 
@@ -143,24 +135,6 @@ def _report_share(data) -> None:
     print(
         f"loading is {100 * load / step:.1f} % of a training step of {step:.2f} s at the paper size"
     )
-
-
-def _report_memory(n_frames: int = 54_000, n_batches: int = 300) -> None:
-    """Memory over an epoch's start, of a 30-minute film on disk."""
-    from fishlib.clips import ClipDataset
-
-    with tempfile.TemporaryDirectory() as folder:
-        shape = (n_frames, 120, 160)
-        frames = np.lib.format.open_memmap(Path(folder) / "film.npy", "w+", np.uint8, shape)
-        labels = np.zeros(n_frames, np.int8)
-        data = ClipDataset(frames, labels, flips=4, batch_size=BATCH, shuffle=True)
-        codes, made = (data.codes.nbytes + data.order.nbytes) / 1e6, anonymous_memory()
-        for i in range(n_batches):
-            data[i]
-        print(
-            f"{n_frames} frames, 4 flips: {codes:.1f} MB of shuffled codes, "
-            f"{anonymous_memory() - made:+.1f} MB after {n_batches} batches all over the film"
-        )
 
 
 if __name__ == "__main__":

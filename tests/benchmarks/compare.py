@@ -110,11 +110,6 @@ def _status(key: str) -> float:
     return int(line.split()[1]) / 1024
 
 
-def anonymous_memory() -> float:
-    """Resident memory that is not mapped from files, in MB."""
-    return _status("RssAnon")
-
-
 def difference(first, second) -> str:
     """Largest absolute difference of two arrays, in words."""
     first, second = np.asarray(first, float), np.asarray(second, float)

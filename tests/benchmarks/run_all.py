@@ -50,41 +50,23 @@ def run_benchmark(name: str, repetitions: int, rows: Path) -> list[str]:
     return [line for line in done.stdout.splitlines() if line and not line.startswith("|")]
 
 
-def run_chain(figure: Path) -> list[str]:
-    """Cost against size; the exponents of growth are returned."""
-    command = [sys.executable, f"{FOLDER}/bench_chain.py", "--figure", str(figure)]
-    done = subprocess.run(command, text=True, stdout=subprocess.PIPE, check=True)
-    print(done.stdout, flush=True)
-    return [line for line in done.stdout.splitlines() if line.startswith("exponent")]
-
-
 def main() -> None:
     """Run, collect, write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repetitions", type=int, default=5)
-    parser.add_argument("--only", nargs="*", choices=(*BENCHMARKS, "chain"))
+    parser.add_argument("--only", nargs="*", choices=BENCHMARKS)
     parser.add_argument("--output", type=Path, default=FOLDER / "RESULTS.md")
     arguments = parser.parse_args()
-    chosen = arguments.only or (*BENCHMARKS, "chain")
+    chosen = arguments.only or BENCHMARKS
     remarks = []
     with tempfile.TemporaryDirectory() as folder:
         rows = Path(folder) / "rows.json"
         for name in chosen:
-            if name == "chain":
-                remarks += run_chain(FOLDER.parents[1] / "figures" / "cost_by_size.png")
-            else:
-                remarks += run_benchmark(name, arguments.repetitions, rows)
+            remarks += run_benchmark(name, arguments.repetitions, rows)
         table = [Row(**row) for row in json.loads(rows.read_text())] if rows.is_file() else []
     lines = [HEADER, *map(format_row, table)]
     text = TOP.format(repetitions=arguments.repetitions) + "\n".join(lines) + "\n" + NOTES
     text += "".join(f"\n- {remark}" for remark in remarks) + "\n"
-    if "chain" in chosen:
-        text += (
-            "\n![Processor time and memory of each station against length and resolution of a film]"
-            "(../../figures/cost_by_size.png)\n\nThe dotted line is growth in proportion. Memory "
-            "includes pages of the mapped film, which the system takes "
-            "back at need.\n"
-        )
     partial = arguments.output.with_suffix(".partial")
     partial.write_text(text)
     partial.replace(arguments.output)
