@@ -46,7 +46,8 @@ class Facts:
     preparation : dict, optional
         Settings of :class:`fishlib.preparation.Preparation`.
     question : dict, optional
-        What it was asked: ``name``, ``horizon`` (seconds), ``min_range`` (the smallest burst c).
+        What it was asked: ``name``, ``horizon`` (seconds), ``min_range`` (the smallest burst c);
+        ``names`` where several things were.
     data : dict, optional
         What it was trained on: ``film``, ``frames``, and what :func:`what_is_seen` says.
     seed : int, optional
@@ -74,6 +75,17 @@ class Facts:
     threshold: float | None = None
     calibration: dict | None = None
     package: str = f"fishlib {__version__}"
+
+    @property
+    def of_animals(self) -> bool:
+        """Whether it reads places of animals, and was taught several questions at once."""
+        return "names" in (self.question or {})
+
+    @property
+    def alarmed_by(self) -> str | None:
+        """The question whose forecast raises alarms."""
+        names = (self.question or {}).get("names", ())
+        return "alarm" if "alarm" in names else (self.question or {}).get("name")
 
 
 def read_facts(path: str | Path) -> Facts:
@@ -135,7 +147,7 @@ def note_choices(
         at = (parts or {}).get("validation")
         for (name, question), one in forecasters.items():
             path = getattr(one, "path", None)
-            if at is None or path is None or one.facts.question["name"] != question:
+            if at is None or path is None or one.facts.alarmed_by != question:
                 continue
             forecast = np.atleast_2d(forecasts[question][name])[-1][at]
             with suppress(ValueError):  # of one class: there is nothing to choose

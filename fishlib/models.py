@@ -280,7 +280,7 @@ UNSAFE = frozenset(
 
 
 def load_network(name: str | Path, facts: str | Path | None = None) -> keras.Model:
-    """A published network by its name, or a saved ``.keras`` network by its path.
+    """A network that reads clips: a published one by its name, or a ``.keras`` file by its path.
 
     Parameters
     ----------
@@ -304,6 +304,13 @@ def load_network(name: str | Path, facts: str | Path | None = None) -> keras.Mod
     fishlib.published.PublishedUnavailable
         If the published files can be reached neither in a local mirror nor over the network.
     """
+    model = read_network(name, facts)
+    check_network(name, model)
+    return model
+
+
+def read_network(name: str | Path, facts: str | Path | None = None) -> keras.Model:
+    """Any network that carries facts, whatever it reads; otherwise as :func:`load_network`."""
     if str(name) in PUBLISHED:
         model = _load_published(str(name))
         model.facts = PUBLISHED_FACTS[str(name)]
@@ -315,7 +322,6 @@ def load_network(name: str | Path, facts: str | Path | None = None) -> keras.Mod
         model = keras.models.load_model(path, compile=False, safe_mode=True)
     except Exception as error:
         raise ValueError(f"{path} cannot be loaded as a Keras network: {error}") from error
-    _check_network(path, model, known)
     model.facts = known
     return model
 
@@ -362,14 +368,18 @@ def _class_names(config) -> Iterator[str]:
         yield from _class_names(one)
 
 
-def _check_network(path: Path, model: keras.Model, facts: Facts) -> None:
+def check_network(name: str | Path, model: keras.Model) -> None:
+    """Raise ValueError unless a network reads the clips that its facts tell of."""
+    facts = model.facts
+    if facts.of_animals:
+        raise ValueError(f"{name} reads places of animals, not clips: see forecasters.animals.")
     shapes = model.input_shape, model.output_shape
     layout = layout_of(model, facts=facts)
     reads = (None, layout.shape[0], *facts.size, layout.shape[1])
     probability = getattr(model.layers[-1], "activation", None) is keras.activations.sigmoid
     if shapes != (reads, (None, 1)) or not probability:
         raise ValueError(
-            f"{path} is no network for clips: by its facts it reads {reads[1:]} (slices, height, "
+            f"{name} is no network for clips: by its facts it reads {reads[1:]} (slices, height, "
             f"width, channels) and must give one probability, by a sigmoid; it reads "
             f"{shapes[0]} and gives {shapes[1]}{'' if probability else ', without a sigmoid'}."
         )

@@ -1,13 +1,14 @@
 """The forecaster of animals: its contract, any number of animals, and what it is taught."""
 
 import shutil
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from fishlib import tank
+from fishlib import tank, watch, write_video
 from fishlib.animals.features import MIRROR, swimming
 from fishlib.animals.places import Linker, Places, nowhere, tell_looks, true_places
 from fishlib.animals.tracks import read_tracks
@@ -20,6 +21,7 @@ from fishlib.forecasters.animals import (
     hazard_bins,
 )
 from fishlib.forecasters.check import check_forecaster
+from fishlib.models import load_network, save_network
 from fishlib.motion import measure_motion
 from fishlib.questions import find_onsets, label_alarms, label_onsets
 from fishlib.splits import whole
@@ -128,6 +130,14 @@ def test_live_it_forecasts_what_it_does_for_the_whole_film(film, questions, tmp_
     np.testing.assert_array_equal(np.isnan(told), np.isnan(expected))
     np.testing.assert_allclose(told, expected, rtol=1e-4)
     assert np.isfinite(told).sum() == 350 - 119
+    facts = replace(animals.facts, threshold=0.0, question={"names": ["onset", "alarm"]})
+    save_network(animals.model, tmp_path / "given.keras", facts)
+    path = write_video(tmp_path / "film.avi", frames)
+    seen = watch(path, tmp_path / "given.keras", out=tmp_path / "seen.mp4", progress=False)
+    np.testing.assert_allclose(seen["forecast"], told, rtol=1e-4)
+    assert seen["alarms"].tolist() == list(range(119, 350, 45))
+    with pytest.raises(ValueError, match="reads places of animals, not clips"):
+        load_network(tmp_path / "given.keras")
 
 
 def test_one_training_answers_every_question_and_alarms_fall_with_their_lead(film, fitted):

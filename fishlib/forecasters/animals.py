@@ -18,9 +18,9 @@ from sklearn.metrics import roc_auc_score
 
 from fishlib.animals.features import MIRROR, SPEED_WINDOWS, STRIDE, Swimming, swimming
 from fishlib.animals.places import Linker, Looks, Places, places_of
-from fishlib.facts import Facts, read_facts
+from fishlib.facts import Facts
 from fishlib.forecasters import check_parts, pieces_of
-from fishlib.models import save_network
+from fishlib.models import read_network, save_network
 from fishlib.motion import measure_motion
 from fishlib.questions import find_onsets
 from fishlib.spans import USUAL_FPS, frames_in
@@ -171,6 +171,7 @@ class Animals:
     model: keras.Model | None = field(default=None, repr=False)
     history: pd.DataFrame | None = field(default=None, repr=False)
     facts: Facts | None = field(default=None, repr=False)
+    path: Path | None = field(default=None, repr=False)
     questions: tuple[str, ...] = ()
     answers: str = ""
     effort = 1
@@ -236,7 +237,8 @@ class Animals:
             optimizer, losses, seed=self.seed, settings=settings, progress=progress,
         )  # fmt: skip
         self.facts = self._facts(recording)
-        save_network(self.model, Path(folder) / "network.keras", self.facts)
+        self.path = Path(folder) / "network.keras"
+        save_network(self.model, self.path, self.facts)
         return self
 
     def _facts(self, recording) -> Facts:
@@ -252,10 +254,13 @@ class Animals:
     @classmethod
     def load(cls, path: str | Path) -> "Animals":
         """A network that `fit` saved, ``network.keras``; `on` chooses what it answers."""
-        facts = read_facts(path)
-        model = keras.models.load_model(path, compile=False, safe_mode=True)
-        questions = tuple(facts.question["names"])
-        return cls(model=model, facts=facts, questions=questions, answers=questions[0])
+        return cls.of(read_network(path))
+
+    @classmethod
+    def of(cls, model: keras.Model) -> "Animals":
+        """The same of a network that was read already."""
+        names = tuple(model.facts.question["names"])
+        return cls(model=model, facts=model.facts, questions=names, answers=names[0])
 
     def why_not(self, recording) -> str:
         """Why there is no forecast of a recording, in a sentence; empty where there is one."""

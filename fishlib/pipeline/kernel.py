@@ -133,7 +133,8 @@ def _execute(source: Path, partial: Path, parameters: dict, progress: bool, log:
             cwd=str(Path.cwd()),
         )
     told = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    if all(line.startswith("[IPKernelApp]") for line in told):  # how it was ended, nothing else
+    told = [line for line in told if line.strip() and not line.startswith("[IPKernelApp]")]
+    if not told:  # but how it was ended
         log.unlink()
 
 

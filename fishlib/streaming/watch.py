@@ -3,11 +3,13 @@
 import re
 import signal
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import islice, takewhile
 from pathlib import Path
 from signal import SIGINT, SIGTERM
+from time import perf_counter
 from types import SimpleNamespace
 
 import matplotlib
@@ -105,7 +107,7 @@ class LiveNetwork:
     Parameters
     ----------
     model : str or Path
-        See :func:`fishlib.models.load_network`.
+        See :func:`fishlib.models.load_network`; it may also be a network of animals.
     mode : str
         See :class:`fishlib.streaming.live.LiveForecaster`.
     fps : float
@@ -117,12 +119,19 @@ class LiveNetwork:
     """
 
     def __init__(self, model, mode: str, fps: float, seen: "Seen", facts=None) -> None:
-        from fishlib.models import load_network
-        from fishlib.streaming.live import LiveForecaster
+        from fishlib.models import check_network, read_network
 
-        network = load_network(model, facts)
+        network = read_network(model, facts)
         self.facts, self.fps, self.seen, self.first = network.facts, fps, seen, []
-        self.live = LiveForecaster(network, mode, fps=fps)
+        if self.facts.of_animals:
+            from fishlib.forecasters.animals import Animals, LiveAnimals
+
+            self.live = LiveAnimals(Animals.of(network).on(self.facts.alarmed_by), fps)
+        else:
+            from fishlib.streaming.live import LiveForecaster
+
+            check_network(model, network)
+            self.live = LiveForecaster(network, mode, fps=fps)
         self.threshold = 0.5 if self.facts.threshold is None else self.facts.threshold
         self.horizon = (self.facts.question or {}).get("horizon", 1.5)
         study = self.facts.size == (120, 160)
@@ -164,6 +173,7 @@ class Seen:
 
     def __init__(self) -> None:
         self.n_frames, self.alarms = 0, []
+        self.latency = deque(maxlen=9000)  # seconds a forecast took, of the last five minutes
         self.series = np.zeros((2, 4096))  # forecast and motion
 
     def see(self, motion_before: float) -> None:
@@ -196,8 +206,10 @@ def live_pictures(
     for t, frame in enumerate(frames):
         pair = np.stack([frame if before is None else before, frame])
         seen.see(measure_motion(pair)[0] * (fps / USUAL_FPS))
+        before_it = perf_counter()
         forecast = push(frame)
         seen.forecast(forecast)
+        seen.latency.append(perf_counter() - before_it)
         if forecast >= threshold and t >= quiet_until:
             seen.alarms.append(t)
             quiet_until = t + horizon
@@ -287,6 +299,9 @@ def watch(
             target = _target(film, out)
             write_video(target, pictures, fps)
             print(f"{target}: {len(seen.alarms)} alarms in {seen.n_frames / fps:.1f} s")
+        if seen.latency:
+            usual, slow = 1e3 * np.quantile(seen.latency, [0.5, 0.95])
+            print(f"a forecast took {usual:.1f} ms, one in twenty {slow:.1f} ms or more")
     return seen.results()
 
 
