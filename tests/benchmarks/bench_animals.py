@@ -35,7 +35,8 @@ PARTS = {
 }
 LEADS = (0.0, 0.25, 0.5)
 RIVALS = ("level", "past of the motion")
-NAMES = (*RIVALS, "animals found", "animals known")
+WAYS = {"animals found": find_places, "animals known": true_places}
+NAMES = (*RIVALS, *WAYS)
 
 
 def open_tank(seed: int):
@@ -51,7 +52,9 @@ def ask(motion: np.ndarray) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
     return events, {"onset": onsets, "burst": label_bursts(motion), "alarm": alarms}
 
 
-def forecasts_of(recording, questions: dict, folder: Path, seed: int) -> Iterator[tuple]:
+def forecasts_of(
+    recording, questions: dict, folder: Path, seed: int, ways: list[str]
+) -> Iterator[tuple]:
     """Yield name, forecasts of each question over the test part, and seconds of the processor."""
     from fishlib.forecasters.animals import Animals
     from fishlib.forecasters.regressions import PastMotion
@@ -64,11 +67,10 @@ def forecasts_of(recording, questions: dict, folder: Path, seed: int) -> Iterato
         fitted = PastMotion("both").fit(recording, questions["alarm"], PARTS, folder)
         seconds = time.process_time() - began
         yield "past of the motion", {"alarm": fitted.forecast(recording, at)}, seconds
-    ways = {"animals found": find_places, "animals known": true_places}
-    for name, places in ways.items():
+    for name in ways:
         seen = SimpleNamespace(
             motion=recording.motion, fps=recording.fps, pieces=recording.pieces,
-            places=places(recording),
+            places=WAYS[name](recording),
         )  # fmt: skip
         began = time.process_time()
         own = folder / f"{name} {seed}"
@@ -122,15 +124,15 @@ def measure_places(seed: int, n_frames: int = 3000) -> dict[str, float]:
     }
 
 
-def run_tank(seed: int, seeds: list[int], folder: Path) -> None:
+def run_tank(seed: int, seeds: list[int], folder: Path, ways: list[str]) -> None:
     """Make the forecasts of one tank that are not there yet."""
     recording = open_tank(seed)
     _, questions = ask(recording.motion)
     for training in seeds:
-        done = [n for n in NAMES if (folder / f"{seed} {n} {training}.npz").exists()]
-        if len(done) == len(NAMES if training == 0 else NAMES[len(RIVALS) :]):
+        wanted = [*RIVALS, *ways] if training == 0 else ways
+        if all((folder / f"{seed} {name} {training}.npz").exists() for name in wanted):
             continue
-        made = forecasts_of(recording, questions, folder / str(seed), training)
+        made = forecasts_of(recording, questions, folder / str(seed), training, ways)
         for name, forecasts, seconds in made:
             path = folder / f"{seed} {name} {training}.npz"
             save_arrays(path, seconds=np.array(seconds), **forecasts)
@@ -184,12 +186,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tanks", type=int, nargs="+", default=[20, 21, 22])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
+    parser.add_argument("--known", action="store_true", help="also from the tank's own places")
     parser.add_argument("--folder", type=Path, default=Path("data/benchmarks/animals"))
     chosen = parser.parse_args()
     chosen.folder.mkdir(parents=True, exist_ok=True)
     motions = {}
     for seed in chosen.tanks:
-        run_tank(seed, chosen.seeds, chosen.folder)
+        run_tank(
+            seed, chosen.seeds, chosen.folder, list(WAYS) if chosen.known else ["animals found"]
+        )
         recording = open_tank(seed)
         motions[seed] = recording.motion, recording.pieces
     print(*table(chosen.tanks, chosen.folder, motions), sep="\n\n")
