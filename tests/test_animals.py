@@ -176,7 +176,8 @@ class Oracle(Animals):
     """Fears the pair of which one will attack the other; fish k is found as animal found[k]."""
 
     def who(self, recording, at):
-        coming = recording.truth.next_chase.loc[at]
+        chases = recording.truth.chases
+        coming = chases.iloc[np.searchsorted(chases.start, at, side="right")]
         feared = np.zeros((len(at), 4, 4))
         feared[np.arange(len(at)), self.found[coming.chaser], self.found[coming.victim]] = 1
         return feared

@@ -46,13 +46,14 @@ def test_rates_equal_the_formula_pair_by_pair():
 
 def behave(mode, timer, partner, rate=0.0, uniform=0.5):
     """One change of behaviour in a tank of three fish, fish 0 attacking fish 2 at a rate."""
-    mode, timer, partner = (np.array([v], float) for v in (mode, timer, partner))
+    state = np.zeros((11, 1, 3))
+    state[8:, 0] = mode, timer, partner
     rates = np.zeros((1, 3, 3))
     rates[0, 0, 2] = rate
     distance = np.array([[[0, 30.0, 20], [30, 0, 40], [20, 40, 0]]])
     draws = np.full((3, 1, 3), uniform)
-    change_behaviour(mode, timer, partner, rates, distance, draws, np.zeros(1), CONFIG)
-    return mode[0].tolist(), timer[0].tolist(), partner[0].tolist()
+    change_behaviour(state, rates, distance, draws, np.zeros(1), CONFIG)
+    return state[8:, 0].tolist()
 
 
 def test_a_certain_attack_begins_a_chase():

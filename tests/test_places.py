@@ -33,7 +33,7 @@ def test_blobs_are_measured_as_by_a_slow_loop():
     frames = np.zeros((3, 30, 40), np.uint8)
     frames[:, 5:8, 4:20] = rng.integers(60, 250, (3, 3, 16))
     frames[1, 20:28, 30:33] = 100
-    blobs = measure_blobs(frames, 50)
+    blobs, pixels = measure_blobs(frames, 50)
     assert blobs.frame.tolist() == [0, 1, 1, 2]
     rows, columns = np.nonzero(frames[2] > 50)
     light = frames[2][rows, columns].astype(float)
@@ -43,7 +43,7 @@ def test_blobs_are_measured_as_by_a_slow_loop():
     assert (blobs.x[2], blobs.y[2]) == (31, 23.5)
     assert abs(np.sin(blobs.axis[2])) == pytest.approx(1)
     assert (blobs.length[2], blobs.width[2]) == (pytest.approx(8), pytest.approx(3))
-    pixels = blobs.pixels[blobs.first[2] : blobs.first[3]]
+    pixels = pixels[blobs.first[2] : blobs.stop[2]]
     assert len(pixels) == 24 and (pixels[:, 2] == 100).all()
 
 

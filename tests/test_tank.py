@@ -108,19 +108,6 @@ def test_chases_agree_with_the_states(tanks):
                 assert mode[end, chaser] == mode[end, victim] == REST
 
 
-def test_next_chase_looks_ahead(tanks):
-    tracks = tanks[1]
-    coming, table = tracks.next_chase, tracks.chases
-    assert len(coming) == len(tracks)
-    for t in range(0, len(tracks), 37):
-        later = table[table["start"] > t]
-        if len(later):
-            expected = [later["start"].iloc[0] - t, later["chaser"].iloc[0]]
-            assert coming.loc[t, ["wait", "chaser"]].tolist() == expected
-        else:
-            assert (coming.loc[t] == -1).all()
-
-
 def test_chases_come_as_often_as_the_hazard_says(tanks):
     any_attack = 1 - np.prod([1 - t.hazard[:-1].astype(float) for t in tanks], axis=2)
     expected, spread = any_attack.sum(), np.sqrt((any_attack * (1 - any_attack)).sum())
@@ -141,7 +128,6 @@ def onsets_and_closeness(config):
 def test_the_control_has_no_chases_and_closeness_foretells_nothing():
     control = calm_shoal()
     tracks = simulate_tracks(control, 1, 1500)
-    assert not control.attacks
     assert tracks.chases.empty
     assert not tracks.hazard.any()
     label, closeness = onsets_and_closeness(CONFIG)

@@ -102,36 +102,19 @@ class Places:
         )
 
 
-@dataclass(frozen=True)
-class Blobs:
-    """Connected bright pixels of a block of frames: one row a blob, in the order of frames.
+def measure_blobs(frames: np.ndarray, threshold: int) -> tuple[np.recarray, np.ndarray]:
+    """Find the connected bright pixels of frames uint8 (n, H, W) and measure them.
 
-    Attributes
-    ----------
-    frame : int array (m,)
-    x, y, axis, length, width, light, skew : float arrays (m,)
-        Middle weighted by light, direction of the long axis (rad), size (px), sum of the grey
-        levels, skew of the light along the axis.
+    Returns
+    -------
+    blobs : recarray (m,)
+        A row a blob, in the order of frames: ``frame``; ``x``, ``y``, ``axis``, the middle weighted
+        by light and the direction of the long axis (rad); ``length``, ``width`` (px); ``light``,
+        the sum of the grey levels; ``skew`` of the light along the axis; ``first`` and ``stop`` of
+        its pixels.
     pixels : float array (p, 3)
         Column, row and grey level of all pixels, those of a blob together.
-    first : int array (m + 1,)
-        Where the pixels of each blob begin.
     """
-
-    frame: np.ndarray
-    x: np.ndarray
-    y: np.ndarray
-    axis: np.ndarray
-    length: np.ndarray
-    width: np.ndarray
-    light: np.ndarray
-    skew: np.ndarray
-    pixels: np.ndarray
-    first: np.ndarray
-
-
-def measure_blobs(frames: np.ndarray, threshold: int) -> Blobs:
-    """Find the connected bright pixels of frames uint8 (n, H, W) and measure them."""
     bright = frames > threshold
     blob, n_blobs, n_in = [], 0, []
     for mask in bright:
@@ -157,18 +140,21 @@ def measure_blobs(frames: np.ndarray, threshold: int) -> Blobs:
     along = right * np.cos(axis)[blob] + down * np.sin(axis)[blob]
     spread, half = np.sqrt(((xx - yy) / 2) ** 2 + xy**2), (xx + yy) / 2
     long, short = half + spread + 1 / 12, np.maximum(half - spread, 0) + 1 / 12
-    return Blobs(
-        frame=np.repeat(np.arange(len(frames)), n_in),
-        x=middle_x,
-        y=middle_y,
-        axis=axis,
-        length=np.sqrt(12 * long),  # of a rod with that spread
-        width=np.sqrt(12 * short),
-        light=whole,
-        skew=total(light * along**3) / whole / long**1.5,
-        pixels=np.stack([x, y, light], axis=1),
-        first=np.searchsorted(blob, np.arange(n_blobs + 1)),
-    )
+    edges = np.searchsorted(blob, np.arange(n_blobs + 1))
+    measured = {
+        "frame": np.repeat(np.arange(len(frames)), n_in),
+        "x": middle_x,
+        "y": middle_y,
+        "axis": axis,
+        "length": np.sqrt(12 * long),  # of a rod with that spread
+        "width": np.sqrt(12 * short),
+        "light": whole,
+        "skew": total(light * along**3) / whole / long**1.5,
+        "first": edges[:-1],
+        "stop": edges[1:],
+    }
+    blobs = np.rec.fromarrays(list(measured.values()), names=list(measured))
+    return blobs, np.stack([x, y, light], axis=1)
 
 
 def tell_looks(blocks: Iterable[np.ndarray], n_animals: int | None = None) -> Looks:
@@ -189,35 +175,30 @@ def tell_looks(blocks: Iterable[np.ndarray], n_animals: int | None = None) -> Lo
                 continue
             otsu, _ = cv2.threshold(lit, 0, 255, cv2.THRESH_OTSU)
             threshold = max(4, round(otsu / 2))
-        blobs = measure_blobs(frames, threshold)
-        measured.append([blobs.frame + n_frames, *(getattr(blobs, k) for k in MEASURES)])
+        blobs, _ = measure_blobs(frames, threshold)
+        blobs.frame += n_frames
+        measured.append(blobs)
         n_frames += len(frames)
-    if not measured or not sum(len(one[0]) for one in measured):
+    if not sum(map(len, measured)):
         return Looks(reason="No animals are seen: the prepared frames are dark.")
-    frame, x, y, axis, length, width, light, skew = (
-        np.concatenate(column) for column in zip(*measured, strict=True)
-    )
-    order = np.argsort(light)
-    usual = light[order][np.searchsorted(np.cumsum(light[order]), light.sum() / 2)]
-    usual = np.median(light[(light > LEAST_LIGHT * usual) & (light < 1.5 * usual)])
-    one = light > LEAST_LIGHT * usual
-    count = np.bincount(frame[one], minlength=n_frames)
+    blobs = np.concatenate(measured).view(np.recarray)
+    order = np.sort(blobs.light)
+    usual = order[np.searchsorted(np.cumsum(order), order.sum() / 2)]
+    usual = np.median(order[(order > LEAST_LIGHT * usual) & (order < 1.5 * usual)])
+    one = blobs[blobs.light > LEAST_LIGHT * usual]
+    count = np.bincount(one.frame, minlength=n_frames)
     number, reason = (n_animals, "") if n_animals else _tell_number(count)
-    alone = one & (light < 1.5 * usual) & (count[frame] == number)
-    if reason or not alone.any():
+    alone = one[(one.light < 1.5 * usual) & (count[one.frame] == number)]
+    if reason or not len(alone):
         return Looks(reason=reason or f"There are never {number} animals seen apart.")
-    rows = np.flatnonzero(alone)
     return Looks(
         n_animals=int(number),
         threshold=int(threshold),
         light=float(usual),
-        length=float(np.median(length[rows])),
-        width=float(np.median(width[rows])),
-        head=_tell_head(frame[rows], x[rows], y[rows], axis[rows], skew[rows]),
+        length=float(np.median(alone.length)),
+        width=float(np.median(alone.width)),
+        head=_tell_head(alone),
     )
-
-
-MEASURES = ("x", "y", "axis", "length", "width", "light", "skew")
 
 
 def _tell_number(count: np.ndarray, stretch: int = 60) -> tuple[int, str]:
@@ -240,18 +221,18 @@ def _tell_number(count: np.ndarray, stretch: int = 60) -> tuple[int, str]:
     return number, ""
 
 
-def _tell_head(frame, x, y, axis, skew) -> int:
+def _tell_head(blobs: np.recarray) -> int:
     """Sign of the skew towards the way that animals move: blobs against the nearest a frame ago."""
     votes = 0.0
-    for now in np.split(np.arange(len(frame)), np.flatnonzero(np.diff(frame)) + 1):
-        before = np.arange(np.searchsorted(frame, frame[now[0]] - 1), now[0])
-        if not before.size or frame[before[0]] != frame[now[0]] - 1:
+    frames = np.split(blobs, np.flatnonzero(np.diff(blobs.frame)) + 1)
+    for before, now in pairwise(frames):
+        if before.frame[0] != now.frame[0] - 1:
             continue
-        dx, dy = x[now][:, None] - x[before], y[now][:, None] - y[before]
+        dx, dy = now.x[:, None] - before.x, now.y[:, None] - before.y
         nearest = np.hypot(dx, dy).argmin(axis=1)
         dx, dy = (d[np.arange(len(now)), nearest] for d in (dx, dy))
-        forward = dx * np.cos(axis[now]) + dy * np.sin(axis[now])
-        votes += np.sum(np.where(np.abs(forward) > 0.5, np.sign(forward) * skew[now], 0))
+        forward = dx * np.cos(now.axis) + dy * np.sin(now.axis)
+        votes += np.sum(np.where(np.abs(forward) > 0.5, np.sign(forward) * now.skew, 0))
     return 1 if votes > 0 else -1
 
 
@@ -277,41 +258,38 @@ class Linker:
 
     def follow(self, frames: np.ndarray) -> tuple[np.ndarray, ...]:
         """Places in the next frames uint8 (n, H, W): x, y, heading, apart, each (n, animals)."""
-        blobs = measure_blobs(frames, self.looks.threshold)
-        large = np.flatnonzero(blobs.light > LEAST_LIGHT * self.looks.light)
-        ends = np.searchsorted(blobs.frame[large], np.arange(len(frames) + 1))
+        blobs, pixels = measure_blobs(frames, self.looks.threshold)
+        large = blobs[blobs.light > LEAST_LIGHT * self.looks.light]
         told = []
-        for start, stop in pairwise(ends):
-            apart = self._link(blobs, large[start:stop])
+        for start, stop in pairwise(np.searchsorted(large.frame, np.arange(len(frames) + 1))):
+            apart = self._link(large[start:stop], pixels)
             told.append((*self.place.T, self.heading.copy(), apart))
         x, y, heading, apart = (np.stack(one) for one in zip(*told, strict=True))
         return x.astype(np.float32), y.astype(np.float32), heading.astype(np.float32), apart
 
-    def _link(self, blobs: Blobs, rows: np.ndarray) -> np.ndarray:
-        """One frame on; returns which animals are seen apart."""
+    def _link(self, blobs: np.recarray, pixels: np.ndarray) -> np.ndarray:
+        """One frame on, whose blobs these are; returns which animals are seen apart."""
         n = self.looks.n_animals
-        if not rows.size:
+        if not len(blobs):
             if self.place is None:
                 self.place = np.tile([160.0, 120.0], (n, 1))
             self.step *= 0
             return np.zeros(n, bool)
-        seen = np.stack([blobs.x[rows], blobs.y[rows]], axis=1)
+        seen = np.stack([blobs.x, blobs.y], axis=1)
         if self.place is None:
-            brightest = np.argsort(-blobs.light[rows], kind="stable")
+            brightest = np.argsort(-blobs.light, kind="stable")
             self.place = seen[np.resize(brightest, n)].copy()
         expected = self.place + 0.8 * self.step
         far = np.hypot(*(expected[:, None] - seen).transpose(2, 0, 1))
         taken = far.argmin(axis=1)
         animals, columns = linear_sum_assignment(far)
         taken[animals] = columns
-        apart = np.bincount(taken, minlength=len(rows))[taken] == 1
-        place, axis, skew = seen[taken], blobs.axis[rows][taken], blobs.skew[rows][taken]
+        apart = np.bincount(taken, minlength=len(blobs))[taken] == 1
+        place, axis, skew = seen[taken], blobs.axis[taken], blobs.skew[taken]
         for blob in np.unique(taken[~apart]):
             sharing = np.flatnonzero(taken == blob)
-            a, b = blobs.first[rows[blob]], blobs.first[rows[blob] + 1]
-            place[sharing], axis[sharing] = self._divide(
-                blobs.pixels[a:b], expected[sharing], sharing
-            )
+            shared = pixels[blobs.first[blob] : blobs.stop[blob]]
+            place[sharing], axis[sharing] = self._divide(shared, expected[sharing], sharing)
         self._turn(place, axis, np.where(apart, skew, 0))
         return apart
 
@@ -466,23 +444,16 @@ def prepared_blocks(recording, stop: int | None = None) -> Iterator[np.ndarray]:
 
 def _follow(recording, looks: Looks, learned: int) -> Places:
     """Link the animals, anew in each piece, within which time runs on."""
-    starts, linker, told, start = recording.pieces.start.to_numpy(), Linker(looks), [], 0
+    begins, linker, told, start = sorted(recording.pieces.start), Linker(looks), [], 0
     for frames in prepared_blocks(recording):
-        cuts = starts[(starts >= start) & (starts < start + len(frames))] - start
-        for part, begins in _split(frames, cuts):
-            linker = Linker(looks) if begins else linker
-            told.append(linker.follow(part))
-        start += len(frames)
+        stop = start + len(frames)
+        for a, b in pairwise([start, *(t for t in begins if start < t < stop), stop]):
+            linker = Linker(looks) if a in begins else linker
+            told.append(linker.follow(frames[a - start : b - start]))
+        start = stop
     x, y, heading, apart = (np.concatenate(one) for one in zip(*told, strict=True))
     box = _box(x[:learned], y[:learned])
     return Places(x, y, heading, apart, looks.length, box, looks=looks)
-
-
-def _split(frames: np.ndarray, cuts: np.ndarray) -> Iterator[tuple[np.ndarray, bool]]:
-    """Parts of a block, and whether a piece begins with each."""
-    edges = np.unique([0, *cuts, len(frames)])
-    for a, b in pairwise(edges):
-        yield frames[a:b], a in cuts
 
 
 def _box(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float, float]:

@@ -7,10 +7,9 @@ import numpy as np
 from fishlib.tank.fish import simulate_tanks, simulate_tracks
 from fishlib.tank.oracle import oracle_forecast, oracle_of
 from fishlib.tank.rendering import render_blocks
-from fishlib.tank.state import BEHAVIOURS, TankConfig, Tracks, calm_shoal
+from fishlib.tank.state import TankConfig, Tracks, calm_shoal
 
 __all__ = [
-    "BEHAVIOURS",
     "Film",
     "TankConfig",
     "Tracks",

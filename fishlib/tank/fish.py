@@ -71,9 +71,7 @@ def attack_probability(rates: np.ndarray) -> np.ndarray:
 
 
 def change_behaviour(
-    mode: np.ndarray,
-    timer: np.ndarray,
-    partner: np.ndarray,
+    state: np.ndarray,
     rates: np.ndarray,
     distance: np.ndarray,
     uniform: np.ndarray,
@@ -84,8 +82,8 @@ def change_behaviour(
 
     Parameters
     ----------
-    mode, timer, partner : ndarray, float64 (K, n)
-        Behaviour code, frames left in it, and the index of the other fish (-1 for none).
+    state : ndarray, float64 (11, K, n)
+        Of which mode, timer (frames left) and partner (-1 for none) change.
     rates, distance : ndarray, float64 (K, n, n)
         Attack rates and distances of all pairs.
     uniform : ndarray, float64 (3, K, n)
@@ -95,22 +93,22 @@ def change_behaviour(
     config : TankConfig
         The tank.
     """
+    mode, timer, _ = state[8:]
     np.maximum(timer - 1, 0, out=timer)
     over = (timer == 0) & (mode != CALM)
     if over.any():
-        _end_behaviours(mode, timer, partner, over, config)
+        _end_behaviours(state, over, config)
     begin = (uniform[1] < config.approach_rate * np.exp(arousal)[:, None]) & (mode == CALM)
     if begin.any() and mode.shape[1] > 1:
-        _begin_approaches(mode, timer, partner, begin, distance, uniform[2], config)
+        _begin_approaches(state, begin, distance, uniform[2], config)
     attack = uniform[0] < attack_probability(rates)
     if attack.any():
-        _begin_chases(mode, timer, partner, attack, rates, uniform[2], config)
+        _begin_chases(state, attack, rates, uniform[2], config)
 
 
-def _end_behaviours(
-    mode: np.ndarray, timer: np.ndarray, partner: np.ndarray, over: np.ndarray, config: TankConfig
-) -> None:
+def _end_behaviours(state: np.ndarray, over: np.ndarray, config: TankConfig) -> None:
     """Chase and flight end in rest, everything else in calm."""
+    mode, timer, partner = state[8:]
     tired = over & ((mode == CHASE) | (mode == FLEE))
     mode[over] = CALM
     partner[over] = -1
@@ -118,16 +116,9 @@ def _end_behaviours(
     timer[tired] = config.rest_frames
 
 
-def _begin_approaches(
-    mode: np.ndarray,
-    timer: np.ndarray,
-    partner: np.ndarray,
-    begin: np.ndarray,
-    distance: np.ndarray,
-    choice: np.ndarray,
-    config: TankConfig,
-) -> None:
+def _begin_approaches(state, begin, distance, choice, config: TankConfig) -> None:
     """A fish turns to its nearest neighbour, sometimes to the second nearest, if that is free."""
+    mode, timer, partner = state[8:]
     tank, fish = np.nonzero(begin)
     order = np.argsort(distance[tank, fish], axis=1, kind="stable")  # itself comes first
     rank = 1 + ((choice[tank, fish] < SECOND_NEAREST) & (order.shape[1] > 2))
@@ -139,16 +130,9 @@ def _begin_approaches(
     partner[tank, fish] = other
 
 
-def _begin_chases(
-    mode: np.ndarray,
-    timer: np.ndarray,
-    partner: np.ndarray,
-    attack: np.ndarray,
-    rates: np.ndarray,
-    choice: np.ndarray,
-    config: TankConfig,
-) -> None:
+def _begin_chases(state, attack, rates, choice, config: TankConfig) -> None:
     """At most one attack a tank and frame: the first attacker, on the one most at risk from it."""
+    mode, timer, partner = state[8:]
     tank = np.nonzero(attack.any(axis=1))[0]
     fish = attack[tank].argmax(axis=1)
     other = rates[tank, fish].argmax(axis=1)
@@ -211,12 +195,11 @@ def step(
     ndarray, float64 (K, n_fish)
         The hazard at the frame left behind.
     """
-    x, y, heading, _, _, _, _, _, mode, timer, partner = state
-    unit_x, unit_y, distance, facing = pair_geometry(x, y, heading)
-    rates = attack_rates(mode, distance, facing, config)
-    goal_x, goal_y, aim = _goals(state, unit_x, unit_y, distance, config)
-    _swim(state, arousal, goal_x, goal_y, aim, uniform[3:], normal, config)
-    change_behaviour(mode, timer, partner, rates, distance, uniform[:3], arousal, config)
+    unit_x, unit_y, distance, facing = pair_geometry(*state[:3])
+    rates = attack_rates(state[8], distance, facing, config)
+    goals = _goals(state, unit_x, unit_y, distance, config)
+    _swim(state, arousal, *goals, uniform[3:], normal, config)
+    change_behaviour(state, rates, distance, uniform[:3], arousal, config)
     decay = 1.0 / config.arousal_frames
     arousal += config.arousal_sd * np.sqrt(2 * decay) * normal[1, :, 0] - decay * arousal
     np.rint(arousal * GRID, out=arousal)
@@ -224,13 +207,7 @@ def step(
     return attack_probability(rates)
 
 
-def _goals(
-    state: np.ndarray,
-    unit_x: np.ndarray,
-    unit_y: np.ndarray,
-    distance: np.ndarray,
-    config: TankConfig,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _goals(state, unit_x, unit_y, distance, config: TankConfig) -> tuple[np.ndarray, ...]:
     """Where each fish wants to go (a vector, its length the urge) and how fast (0: no matter)."""
     x, y, mode, partner = state[0], state[1], state[8], state[10]
     other = np.maximum(partner, 0).astype(np.intp)
@@ -263,16 +240,7 @@ def _wall_push(place: np.ndarray, wall: float, size: float) -> np.ndarray:
     return 2.0 * (low - high)
 
 
-def _swim(
-    state: np.ndarray,
-    arousal: np.ndarray,
-    goal_x: np.ndarray,
-    goal_y: np.ndarray,
-    aim: np.ndarray,
-    uniform: np.ndarray,
-    normal: np.ndarray,
-    config: TankConfig,
-) -> None:
+def _swim(state, arousal, goal_x, goal_y, aim, uniform, normal, config: TankConfig) -> None:
     """Kick, turn, glide and bend: the mechanics of one frame, in place."""
     x, y, heading, speed, turn, phase, bend, tail, mode, _, partner = state
     calm = (mode == CALM) | (mode == REST)

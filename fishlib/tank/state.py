@@ -9,7 +9,7 @@ import pandas as pd
 from fishlib.files import save_arrays
 
 CALM, APPROACH, CHASE, FLEE, REST = range(5)
-BEHAVIOURS = ("calm", "approach", "chase", "flee", "rest")
+"""Behaviours of a fish, as codes."""
 
 
 @dataclass(frozen=True)
@@ -117,11 +117,6 @@ class TankConfig:
         if not 0 < self.chase_frames[0] <= self.chase_frames[1]:
             raise ValueError(f"chase_frames {self.chase_frames} must be (shortest, longest)")
 
-    @property
-    def attacks(self) -> bool:
-        """Whether chases can happen at all."""
-        return self.attack_rate > 0 or self.calm_attack_rate > 0
-
 
 def calm_shoal(config: TankConfig | None = None) -> TankConfig:
     """The control: the same fish without approaches, chases, and drift of their arousal.
@@ -205,7 +200,7 @@ class Tracks:
 
     @property
     def behaviour(self) -> np.ndarray:
-        """Behaviour code of each fish, int8 (T, n_fish), an index into `BEHAVIOURS`."""
+        """Behaviour code of each fish, int8 (T, n_fish), see `CALM` and so on."""
         return self.variable("mode").astype(np.int8)
 
     @property
@@ -223,17 +218,3 @@ class Tracks:
         end = np.minimum(start + timer[start, chaser].astype(int), len(self))
         victim = self.partner[start, chaser].astype(int)
         return pd.DataFrame({"start": start, "end": end, "chaser": chaser, "victim": victim})
-
-    @property
-    def next_chase(self) -> pd.DataFrame:
-        """For every frame, frames until the next chase begins, and its chaser and victim.
-
-        A chase that begins at this very frame counts as already begun. Where no chase follows,
-        all three are -1.
-        """
-        chases = self.chases
-        first = np.searchsorted(chases["start"].to_numpy(), np.arange(len(self)), side="right")
-        frame = np.nonzero(first < len(chases))[0]
-        coming = chases.iloc[first[frame]].set_index(frame)
-        coming["wait"] = coming["start"] - frame
-        return coming[["wait", "chaser", "victim"]].reindex(range(len(self)), fill_value=-1)
