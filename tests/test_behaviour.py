@@ -53,7 +53,7 @@ def behave(mode, timer, partner, rate=0.0, uniform=0.5):
     distance = np.array([[[0, 30.0, 20], [30, 0, 40], [20, 40, 0]]])
     draws = np.full((3, 1, 3), uniform)
     change_behaviour(state, rates, distance, draws, np.zeros(1), CONFIG)
-    return state[8:, 0].tolist()
+    return tuple(state[8:, 0].tolist())
 
 
 def test_a_certain_attack_begins_a_chase():
