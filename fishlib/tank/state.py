@@ -131,7 +131,7 @@ def calm_shoal(config: TankConfig | None = None) -> TankConfig:
     Returns
     -------
     TankConfig
-        The same tank in which pose foretells nothing. The level of motion still ranks the rare
+        The same tank in which pose forecasts nothing. The level of motion still ranks the rare
         onsets a little, because a rise is measured from it.
     """
     return replace(

@@ -1,4 +1,4 @@
-"""What animals, found in the pixels, foretell in tanks that nothing was chosen on.
+"""What animals, found in the pixels, forecast in tanks that nothing was chosen on.
 
 Run: ``python tests/benchmarks/bench_animals.py [--tanks 20 21 22] [--seeds 0 1]``. Each tank is
 filmed for 80 minutes: one hour to train (its last six minutes choose the epoch), twenty minutes to

@@ -1,4 +1,4 @@
-"""Do the places of real animals foretell more than the past of their motion?
+"""Do the places of real animals forecast more than the past of their motion?
 
 Run: ``python tests/benchmarks/bench_zebrafish.py [--trials 1 3 4 6 8 9] [--seed 0]``. Six trials of
 six zebrafish, each judged by forecasters trained on the others and on trials with a robot among
