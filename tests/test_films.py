@@ -8,7 +8,7 @@ import pytest
 from fishlib.animals import find_places
 from fishlib.questions import label_onsets
 from fishlib.recording import at_size, open_film
-from fishlib.recording.films import list_films
+from fishlib.recording.films import account_for, list_films
 from fishlib.video import write_video
 
 
@@ -32,20 +32,29 @@ def test_films_are_one_series_with_borders(folder, films):
     one = open_film(str(folder / "fish2.avi"), cache_dir=films.folder.parent, progress=False)
     other = open_film(str(folder / "fish10.avi"), cache_dir=films.folder.parent, progress=False)
     assert films.name == "2 films"
-    assert films.fps == 27.5
+    assert films.fps == 30
     assert films.pieces.film.tolist() == ["fish2", "fish10"]
-    assert films.pieces.start.tolist() == [0, 275]
-    assert films.pieces.stop.tolist() == [275, 550]
-    for member, first in ((one, 0), (other, 275)):
-        t = np.rint(np.arange(275) * member.fps / 27.5).astype(int)
-        np.testing.assert_array_equal(films.frames[first : first + 275], member.frames[t])
-        np.testing.assert_array_equal(films.motion[first : first + 275], member.motion[t])
+    assert films.pieces.start.tolist() == [0, 300]
+    assert films.pieces.stop.tolist() == [300, 600]
+    for member, first in ((one, 0), (other, 300)):
+        t = np.minimum(
+            np.rint(np.arange(300) * member.fps / 30).astype(int), len(member.motion) - 1
+        )
+        np.testing.assert_array_equal(films.frames[first : first + 300], member.frames[t])
+        np.testing.assert_array_equal(films.motion[first : first + 300], member.motion[t])
     assert any("fish10: its 25 frames" in remark for remark in films.remarks)
 
 
 def test_a_film_that_cannot_be_used_is_left_out_and_said(films):
     said = [remark for remark in films.remarks if remark.startswith("fish3.avi is left out: ")]
     assert len(said) == 1
+
+
+def test_each_film_is_accounted_for(films):
+    table = account_for(films, [10, 20, 310]).set_index("film")
+    assert table.onsets.to_dict() == {"fish2": 2, "fish10": 1, "fish3.avi": 0}
+    assert table.minutes.tolist() == pytest.approx([1 / 6, 1 / 6, 0])
+    assert table.note["fish3.avi"].startswith("left out: ")
 
 
 def test_where_no_film_can_be_used_a_sentence_says_why_of_each(tmp_path):
@@ -56,15 +65,15 @@ def test_where_no_film_can_be_used_a_sentence_says_why_of_each(tmp_path):
 
 
 def test_an_excerpt_comes_from_the_film_that_holds_it(films):
-    exact = films.excerpt(300, 310)
-    t = np.rint(np.arange(25, 35) * 25 / 27.5).astype(int)
+    exact = films.excerpt(325, 335)
+    t = np.rint(np.arange(25, 35) * 25 / 30).astype(int)
     np.testing.assert_array_equal(exact, films.members[1].excerpt(t[0], t[-1] + 1)[t - t[0]])
-    assert len(films.excerpt(270, 290)) == 5
+    assert len(films.excerpt(295, 310)) == 5
 
 
 def test_films_at_another_size_keep_their_borders(films):
     small = at_size(films, (30, 40), progress=False)
-    assert small.frames.shape == (550, 30, 40)
+    assert small.frames.shape == (600, 30, 40)
     pd.testing.assert_frame_equal(small.pieces, films.pieces)
 
 
@@ -80,9 +89,8 @@ def test_no_question_reaches_from_one_film_into_the_next(films):
 def test_the_places_of_films_stand_one_after_the_other(films):
     places = find_places(films, n_animals=6)
     alone = find_places(films.members[0], n_animals=6)
-    assert len(places) == 550
-    t = np.rint(np.arange(275) * 30 / 27.5).astype(int)
-    np.testing.assert_array_equal(places.x[:275], alone.x[t])
+    assert len(places) == 600
+    np.testing.assert_array_equal(places.x[:300], alone.x)
 
 
 def test_films_are_listed_from_a_folder_a_pattern_and_a_table(folder, tmp_path):

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
 
+from fishlib.evaluation.scores import NothingToJudge
 from fishlib.figures import style
 from fishlib.figures.series import frame_window, time_and_height
 from fishlib.figures.style import BURST_COLOR, FAINT, INK, MOTION_COLOR, MUTED, blank, styled
@@ -111,7 +112,7 @@ def plot_places(frames: np.ndarray, places, at: np.ndarray) -> np.ndarray:
     array of n Axes
     """
     if places.reason:
-        raise style.NothingToDraw(places.reason)
+        raise NothingToJudge(places.reason)
     axes = plot_frames(frames, [f"frame {t}" for t in at], 4)
     reach = frames.shape[1] / 12
     for ax, t in zip(np.ravel(axes), at, strict=True):

@@ -3,7 +3,7 @@
 import glob
 import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -106,12 +106,37 @@ def _read_table(path: Path) -> pd.DataFrame:
     return joined.reset_index(drop=True)
 
 
+def account_for(recording: Recording, onsets: Sequence[int] = ()) -> pd.DataFrame:
+    """What became of each film: ``film``, ``minutes`` used, ``onsets``, ``note``.
+
+    Parameters
+    ----------
+    recording : Recording
+    onsets : int array (n,)
+        Frames at which events begin.
+    """
+    pieces, onsets = recording.pieces, np.asarray(onsets, int)
+    frames = pieces.stop - pieces.start
+    edges = zip(pieces.start, pieces.stop, strict=True)
+    within = [np.sum((onsets >= start) & (onsets < stop)) for start, stop in edges]
+    table = pieces[["film"]].assign(minutes=frames / recording.fps / 60, onsets=within, note=1)
+    table = table.groupby("film", sort=False).sum().reset_index()
+    table["note"] = [f"{n} pieces" if n > 1 else "" for n in table.note]
+    lost = getattr(recording, "lost", {})
+    names = [Path(film).name for film in lost]
+    left_out = pd.DataFrame({"film": names, "minutes": 0.0, "onsets": 0})
+    left_out["note"] = [f"left out: {why}" for why in lost.values()]
+    return pd.concat([table, left_out], ignore_index=True) if lost else table
+
+
 @dataclass(frozen=True)
 class Films(Recording):
     """Films as one recording: ``pieces`` names the film and the group of each stretch.
 
     Attributes
     ----------
+    lost : dict of str -> str
+        Films that are left out, and why.
     members : tuple of Recording
     starts : int array
         First frame of each member.
@@ -120,6 +145,7 @@ class Films(Recording):
         had another rate.
     """
 
+    lost: dict[str, str] = field(default_factory=dict)
     members: tuple[Recording, ...] = field(default=(), repr=False)
     starts: np.ndarray = field(default=None, repr=False)
     index: tuple[np.ndarray, ...] = field(default=(), repr=False)
@@ -162,8 +188,7 @@ def open_films(
     if not members:
         why = " ".join(f"{film}: {reason}" for film, reason in lost.items())
         raise ValueError(f"None of the {len(films)} films of {source} can be used. {why}")
-    remarks = [f"{Path(film).name} is left out: {reason}" for film, reason in lost.items()]
-    return join_films(members, source, cache, groups, remarks)
+    return join_films(members, source, cache, groups, lost)
 
 
 def join_films(
@@ -171,15 +196,16 @@ def join_films(
     source: str,
     cache: Path,
     groups: list[str] | None = None,
-    remarks: list[str] | None = None,
+    lost: dict[str, str] | None = None,
 ) -> Films:
-    """Join recordings, one after the other, at the rate that is usual among them.
+    """Join recordings, one after the other, at the rate that most of them have.
 
     Of a film of another rate the nearest frames are taken. The frames are written once, into one
     memory-mapped array in the cache.
     """
-    fps = float(np.median([one.fps for one in members]))
-    names, remarks = _names_apart(members), list(remarks or [])
+    fps = Counter(one.fps for one in members).most_common(1)[0][0]
+    names, lost = _names_apart(members), lost or {}
+    remarks = [f"{Path(film).name} is left out: {reason}" for film, reason in lost.items()]
     pieces, index, starts, n_frames = [], [], [], 0
     for name, one, group in zip(names, members, groups or names, strict=True):
         step = one.fps / fps if abs(one.fps / fps - 1) > 0.001 else 1.0
@@ -212,6 +238,7 @@ def join_films(
         method=first.method,
         torn=np.concatenate([one.torn + s for one, s in zip(members, starts, strict=True)]),
         opened=first.opened,
+        lost=lost,
         members=tuple(members),
         starts=np.array(starts),
         index=tuple(index),
