@@ -31,6 +31,8 @@ COMPARED = (
 """Scores of which differences are reported."""
 MOST_FRAMES = 20_000
 """Frames above which stacks are fitted on, and shifts tested on, about so many, evenly spread."""
+MOST_JUDGED = 600_000
+"""Frames scored at most, evenly spread: five and a half hours in full, of forty every eighth."""
 LEADS = (0.0, 0.1, 0.25, 0.5, 1.0, 1.5)
 """Seconds by which forecasts are held back."""
 
@@ -201,8 +203,13 @@ def blocks_of(
     pieces: pd.DataFrame | None = None,
     block: int = 300,
 ) -> Blocks:
-    """Blocks of the frames of :func:`fishlib.evaluation.scores.comparable_frames`."""
+    """Blocks of the frames of :func:`fishlib.evaluation.scores.comparable_frames`.
+
+    Of more than :data:`MOST_JUDGED` every so many are taken.
+    """
     judged = comparable_frames(label, forecasts)
+    if (every := -(-int(judged.sum()) // MOST_JUDGED)) > 1:
+        judged &= np.arange(len(judged)) % every == 0
     return cut_blocks(judged, whole(len(judged)) if pieces is None else pieces, block)
 
 
