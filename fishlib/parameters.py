@@ -131,6 +131,7 @@ PARAMETERS = SHARED | {
     "learned": Parameter(str, choices=("onset", "burst")),
     "lstm_epochs": _COUNT_OR_NONE,
     "model": Parameter(str),
+    "facts": Parameter(str),
     "n_shifts": Parameter(int, 19),
     "block": _COUNT,
     "oracle_frames": _COUNT,

@@ -71,6 +71,13 @@ def test_an_excerpt_comes_from_the_film_that_holds_it(films):
     assert len(films.excerpt(295, 310)) == 5
 
 
+def test_a_stretch_stays_in_its_piece(films):
+    assert films.stretch_at(290, 20) == slice(280, 300)
+    assert films.stretch_at(305, 20) == slice(305, 325)
+    assert films.stretch_at(100, 900) == slice(0, 300)
+    assert films.longest_piece == slice(0, 300)
+
+
 def test_films_at_another_size_keep_their_borders(films):
     small = at_size(films, (30, 40), progress=False)
     assert small.frames.shape == (600, 30, 40)

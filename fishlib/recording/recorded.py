@@ -74,6 +74,13 @@ class Recording:
         longest = self.pieces.loc[(self.pieces.stop - self.pieces.start).idxmax()]
         return slice(int(longest.start), int(longest.stop))
 
+    def stretch_at(self, start: int, length: int) -> slice:
+        """A stretch about a frame, of so many frames or as many as the piece that holds it has."""
+        k = max(0, int(np.searchsorted(self.pieces.start, start, "right")) - 1)
+        first, stop = int(self.pieces.start[k]), int(self.pieces.stop[k])
+        start = max(first, min(start, stop - length))
+        return slice(start, min(start + length, stop))
+
     def excerpt(self, start: int, stop: int) -> np.ndarray:
         """Read a short stretch again at full resolution: prepared, uint8 (n, 240, 320).
 
