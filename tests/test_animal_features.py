@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fishlib.animals.features import MIRROR, MOMENTS, SPEED_WINDOWS, swimming
+from fishlib.animals.features import MIRROR, MOMENTS, SPEED_WINDOWS, Swimming
 from fishlib.animals.places import Places
 from fishlib.splits import whole
 
@@ -29,7 +29,7 @@ def motion():
 
 
 def described(places, motion, pieces=None, fps=FPS):
-    return swimming(places, motion, whole(N_FRAMES) if pieces is None else pieces, fps).gather(AT)
+    return Swimming(places, motion, whole(N_FRAMES) if pieces is None else pieces, fps).gather(AT)
 
 
 def test_shapes_are_those_that_a_mirror_knows(places, motion):

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from fishlib import tank, watch, write_video
-from fishlib.animals.features import MIRROR, swimming
+from fishlib.animals.features import MIRROR, Swimming
 from fishlib.animals.places import Linker, Places, nowhere, tell_looks, true_places
 from fishlib.animals.tracks import read_tracks
 from fishlib.forecasters.animals import (
@@ -238,7 +238,7 @@ def test_hazards_are_asked_bin_by_bin(film):
 def test_the_coming_speed_is_that_of_the_next_half_second():
     film = tank_film(200)
     film.pieces = pd.DataFrame({"film": "film", "start": [0, 100], "stop": [100, 200]})
-    swim = swimming(film.places, film.motion, film.pieces, 30.0)
+    swim = Swimming(film.places, film.motion, film.pieces, 30.0)
     coming = coming_speed(swim)
     np.testing.assert_allclose(coming[20], np.log1p(swim.speed[21:36].mean(axis=0)), rtol=1e-5)
     assert np.isnan(coming[85:100]).all() and np.isnan(coming[-15:]).all()
@@ -246,7 +246,7 @@ def test_the_coming_speed_is_that_of_the_next_half_second():
 
 
 def test_moments_are_mixed_and_mirrored_by_the_epoch_alone(film):
-    swim = swimming(film.places, film.motion, film.pieces, 30.0)
+    swim = Swimming(film.places, film.motion, film.pieces, 30.0)
     targets = {"answers": np.zeros((N_FRAMES, 1)), "speeds": np.zeros((N_FRAMES, 4))}
     data = Moments(swim, targets, np.arange(200, 300), 50, seed=3)
     first, _ = data[0]
@@ -263,7 +263,7 @@ def test_moments_are_mixed_and_mirrored_by_the_epoch_alone(film):
 
 
 def test_frames_without_an_event_can_be_learned_from_if_another_question_is_answered(film):
-    swim = swimming(film.places, film.motion, film.pieces, 30.0)
+    swim = Swimming(film.places, film.motion, film.pieces, 30.0)
     answers = np.zeros((N_FRAMES, 5))
     answers[250, 0], answers[:, -1] = 1, np.nan  # one yes, and no hazard known
     targets = {"answers": answers, "speeds": np.zeros((N_FRAMES, 4))}

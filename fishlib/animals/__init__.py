@@ -1,6 +1,6 @@
 """The animals of a recording: where they are, and what that says about them."""
 
-from fishlib.animals.features import Swimming, swimming
+from fishlib.animals.features import Swimming
 from fishlib.animals.places import Places, find_places, places_of, true_places
 from fishlib.animals.tracks import places_from, read_tracks
 
@@ -11,6 +11,5 @@ __all__ = [
     "places_from",
     "places_of",
     "read_tracks",
-    "swimming",
     "true_places",
 ]

@@ -6,8 +6,6 @@ Everything is seen from an animal (ahead and to its right), so that it does not 
 the tank lies; `MIRROR` says which features change their sign in a mirror.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from fishlib.animals.places import Places
@@ -33,9 +31,17 @@ MIRROR = {
 """1, or -1 where a feature changes its sign in a mirror."""
 
 
-@dataclass(frozen=True)
 class Swimming:
     """Series made of places, from which features are gathered: float32, body lengths, seconds.
+
+    Parameters
+    ----------
+    places : Places
+        With two animals or more.
+    motion : float array (T,)
+    pieces : DataFrame
+        ``start``, ``stop``: nothing is read across.
+    fps : float
 
     Attributes
     ----------
@@ -48,25 +54,29 @@ class Swimming:
     box : array (4,)
     motion : array (T, LAST + 3 windows)
         Roots of the last values, and of mean, least and greatest over windows before each frame.
-    fps : float
     """
 
-    x: np.ndarray
-    y: np.ndarray
-    cos: np.ndarray
-    sin: np.ndarray
-    heading: np.ndarray
-    speed: np.ndarray
-    ahead: np.ndarray
-    aside: np.ndarray
-    apart: np.ndarray
-    travelled: np.ndarray
-    turned: np.ndarray
-    seen: np.ndarray
-    start: np.ndarray
-    box: np.ndarray
-    motion: np.ndarray
-    fps: float
+    def __init__(self, places: Places, motion: np.ndarray, pieces, fps: float) -> None:
+        n_frames, body = len(motion), np.float32(places.body)
+        self.fps, self.start = fps, np.zeros(n_frames, int)
+        self.motion = np.full((n_frames, LAST + 3 * len(WINDOWS)), np.nan, np.float32)
+        for a, b in zip(pieces.start, pieces.stop, strict=True):
+            self.start[a:b] = a
+            self.motion[a:b] = _past_motion(motion[a:b], fps)
+        self.box = np.array(places.box, np.float32) / body
+        self.x, self.y, self.heading = places.x / body, places.y / body, places.heading
+        self.cos, self.sin = np.cos(self.heading), np.sin(self.heading)
+        self.apart = places.apart.astype(np.float32)
+        frames = np.arange(n_frames)
+        before = np.maximum(frames - frames_in(STRIDE, fps), self.start)
+        seconds = (np.maximum(frames - before, 1) / fps).astype(np.float32)[:, None]
+        vx, vy = ((place - place[before]) / seconds for place in (self.x, self.y))
+        self.speed = np.hypot(vx, vy)
+        self.ahead = vx * self.cos + vy * self.sin
+        self.aside = vy * self.cos - vx * self.sin
+        turn = np.abs(np.sin(self.heading - self.heading[before]))
+        self.travelled, self.turned = _sums(self.speed), _sums(turn)
+        self.seen = _sums(places.apart)
 
     def gather(self, at: np.ndarray) -> dict[str, np.ndarray]:
         """Features at frames ``at`` (k,).
@@ -140,40 +150,6 @@ def _free(x, y, right, down, box) -> np.ndarray:
         room = np.where(step > 0, high - place, place - low)
         ways.append(np.maximum(room, 0) / np.maximum(np.abs(step), 1e-3))
     return np.minimum(*ways)
-
-
-def swimming(places: Places, motion: np.ndarray, pieces, fps: float) -> Swimming:
-    """The series from which features are gathered.
-
-    Parameters
-    ----------
-    places : Places
-        With two animals or more.
-    motion : float array (T,)
-    pieces : DataFrame
-        ``start``, ``stop``: nothing is read across.
-    fps : float
-    """
-    n_frames, body = len(motion), np.float32(places.body)
-    start = np.zeros(n_frames, int)
-    past = np.full((n_frames, LAST + 3 * len(WINDOWS)), np.nan, np.float32)
-    for a, b in zip(pieces.start, pieces.stop, strict=True):
-        start[a:b] = a
-        past[a:b] = _past_motion(motion[a:b], fps)
-    x, y, heading = places.x / body, places.y / body, places.heading
-    cos, sin = np.cos(heading), np.sin(heading)
-    frames = np.arange(n_frames)
-    stride = frames_in(STRIDE, fps)
-    before = np.maximum(frames - stride, start)
-    seconds = (np.maximum(frames - before, 1) / fps).astype(np.float32)[:, None]
-    vx, vy = (x - x[before]) / seconds, (y - y[before]) / seconds
-    speed = np.hypot(vx, vy)
-    turn = np.abs(np.sin(heading - heading[before]))
-    return Swimming(
-        x, y, cos, sin, heading, speed, vx * cos + vy * sin, vy * cos - vx * sin,
-        places.apart.astype(np.float32), _sums(speed), _sums(turn), _sums(places.apart),
-        start, np.array(places.box, np.float32) / body, past, fps,
-    )  # fmt: skip
 
 
 def _sums(series: np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 
-from fishlib.animals.features import MIRROR, SPEED_WINDOWS, STRIDE, Swimming, swimming
+from fishlib.animals.features import MIRROR, SPEED_WINDOWS, STRIDE, Swimming
 from fishlib.animals.places import Linker, Looks, Places, places_of
 from fishlib.facts import Facts
 from fishlib.forecasters import check_parts, pieces_of
@@ -492,7 +492,7 @@ def _asked(recording, at) -> np.ndarray:
 
 def _swim(recording) -> Swimming:
     pieces = pieces_of(recording)
-    return swimming(places_of(recording), recording.motion, pieces, recording.fps)
+    return Swimming(places_of(recording), recording.motion, pieces, recording.fps)
 
 
 def hazard_bins(recording, min_rise: float = 1e-3) -> np.ndarray:
