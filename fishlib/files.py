@@ -102,13 +102,18 @@ def fingerprint(path: Path) -> str:
     return digest.hexdigest()
 
 
-def check_space(folder: Path, n_bytes: int) -> None:
+def check_space(
+    folder: Path,
+    n_bytes: int,
+    what: str = "the recording",
+    instead: str = "set FISHLIB_CACHE to another disk",
+) -> None:
     """Raise OSError if the disk of a folder has no room for so many bytes more."""
     free = shutil.disk_usage(folder).free
     if free < n_bytes:
         raise OSError(
-            f"{folder} has {free / 1e6:.0f} MB free, but the recording needs {n_bytes / 1e6:.0f} "
-            "MB: free some space or set FISHLIB_CACHE to another disk."
+            f"{folder} has {free / 1e6:.0f} MB free, but {what} needs {n_bytes / 1e6:.0f} MB: free "
+            f"some space or {instead}."
         )
 
 

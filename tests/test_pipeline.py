@@ -178,7 +178,9 @@ def test_a_disk_with_little_room_is_told_before_anything_runs(notebook, tmp_path
     notebook("print(1)")
     usage = shutil.disk_usage(tmp_path)._replace(free=3_000_000)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
-    with pytest.raises(OSError, match="has 3 MB free, and a run takes about 100 MB: free some"):
+    with pytest.raises(
+        OSError, match="has 3 MB free, but a run needs 100 MB: free some space or give another"
+    ):
         run(tmp_path / "run")
     assert list((tmp_path / "run").iterdir()) == []
 

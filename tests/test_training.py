@@ -45,7 +45,7 @@ def adam():
 
 
 def fit(film, folder, epochs, **kwargs):
-    return train(build, *datasets(film), folder, epochs, optimizer=adam, progress=False, **kwargs)
+    return train(build, *datasets(film), folder, epochs, optimizer=adam, **kwargs)
 
 
 def test_a_visible_event_is_learned_and_the_best_epoch_returned(film, tmp_path):
@@ -102,20 +102,12 @@ def test_a_training_with_other_settings_is_not_resumed(film, tmp_path):
     np.testing.assert_array_equal(model.get_weights()[0], again.get_weights()[0])
 
 
-def test_patience_ends_training(film, tmp_path):
-    frames, label = film
-    noise = np.where(label >= 0, np.random.default_rng(1).integers(0, 2, 240), -1)
-    _, history = fit((frames, noise), tmp_path, 60, patience=2)
-    best = history["val_loss"].argmin()
-    assert len(history) == best + 3 < 60
-
-
 def test_a_loss_that_is_no_number_stops_at_once(film, tmp_path):
     def absurd():
         return keras.optimizers.SGD(float("inf"))
 
     with pytest.raises(FloatingPointError, match="lower the learning rate"):
-        train(build, *datasets(film), tmp_path, 2, optimizer=absurd, progress=False)
+        train(build, *datasets(film), tmp_path, 2, optimizer=absurd)
     assert not (tmp_path / "best.keras").exists()
 
 

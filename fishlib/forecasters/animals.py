@@ -183,7 +183,6 @@ class Animals:
         question: np.ndarray | Mapping[str, np.ndarray],
         parts: dict[str, slice] | None,
         folder: str | Path,
-        progress: bool = False,
     ) -> "Animals":
         """Train on one part, choose the epoch on another; see ``fishlib.forecasters``.
 
@@ -197,7 +196,6 @@ class Animals:
         parts : dict of slice
         folder : path
             Where checkpoints and history land; training is resumed from it.
-        progress : bool
 
         Raises
         ------
@@ -234,7 +232,7 @@ class Animals:
         settings["data"] = hash_arrays(swim.x, *known, *at.values())
         self.model, self.history = train(
             lambda: build_animals(usual, n_answers), data, validation, folder, self.epochs,
-            optimizer, losses, seed=self.seed, settings=settings, progress=progress,
+            optimizer, losses, seed=self.seed, settings=settings,
         )  # fmt: skip
         self.facts = self._facts(recording)
         self.path = Path(folder) / "network.keras"

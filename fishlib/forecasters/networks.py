@@ -118,7 +118,6 @@ class Network:
         question: np.ndarray,
         parts: dict[str, slice] | None,
         folder: str | Path,
-        progress: bool = False,
         **options,
     ) -> "Network":
         """Train on one part, choose the epoch on another; see ``fishlib.forecasters``.
@@ -135,7 +134,7 @@ class Network:
         parts : dict of slice
         folder : path
             Where checkpoints and history land; training is resumed from it.
-        progress, **options
+        **options
             Passed on to :func:`fishlib.training.train`.
 
         Raises
@@ -161,7 +160,7 @@ class Network:
         settings["fps"] = rate_of(recording)
         self.model, self.history = train(
             partial(plan.build, frames.shape[1:]), data, validation, folder, plan.epochs, optimizer,
-            seed=plan.seed, settings=asdict(plan) | settings, progress=progress, **options,
+            seed=plan.seed, settings=asdict(plan) | settings, **options,
         )  # fmt: skip
         if weights:
             undo_class_weights(self.model, weights)
@@ -318,7 +317,6 @@ class MotionLSTM:
         question: np.ndarray,
         parts: dict[str, slice] | None,
         folder: str | Path,
-        progress: bool = False,
         **options,
     ) -> "MotionLSTM":
         """Train on one part, choose the epoch on another; arguments as of :meth:`Network.fit`."""
@@ -340,7 +338,7 @@ class MotionLSTM:
         self.model, self.history = train(
             partial(build_motion_lstm, n_lags), data, dataset("validation", batch_size=512), folder,
             self.epochs, annealed_adam(4e-3, self.epochs * len(data)), seed=self.seed,
-            settings=settings, progress=progress, **options,
+            settings=settings, **options,
         )  # fmt: skip
         return self
 

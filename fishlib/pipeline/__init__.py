@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import socket
 import time
 import warnings
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from fishlib.files import check_space
 from fishlib.parameters import check_values, read_parameters
 from fishlib.pipeline.pages import write_page
 
@@ -137,7 +137,7 @@ def run_notebooks(
         raise ValueError(f"None of the notebooks reads {', '.join(unread)} yet: leave it out.")
     run = Path(run_dir).resolve()
     run.mkdir(parents=True, exist_ok=True)
-    _check_room(run)
+    check_space(run, ROOM, "a run", "give another run_dir")
     pages, top = [], notebook_folder().parent
     with hold(run), ThreadPoolExecutor(1) as writer:  # a page is written beside the next notebook
         for name in notebooks:
@@ -152,15 +152,6 @@ def run_notebooks(
         for page in pages:
             page.result()
     return run
-
-
-def _check_room(run: Path) -> None:
-    free = shutil.disk_usage(run).free
-    if free < ROOM:
-        raise OSError(
-            f"The disk of {run} has {free / 1e6:.0f} MB free, and a run takes about "
-            f"{ROOM / 1e6:.0f} MB: free some space, or give another run_dir."
-        )
 
 
 @contextmanager

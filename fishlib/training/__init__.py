@@ -17,7 +17,6 @@ import keras
 import numpy as np
 import pandas as pd
 import tensorflow as tf
-from tqdm.auto import tqdm
 
 from fishlib.files import write_atomically, write_text
 from fishlib.forecasters import pieces_of, rate_of
@@ -26,21 +25,19 @@ from fishlib.training.side_by_side import side_by_side
 
 
 class EpochKeeper(keras.callbacks.Callback):
-    """Write state and history after each epoch; stop when patience runs out.
+    """Write state and history after each epoch.
 
     Parameters
     ----------
     folder : Path
-    patience : int or None
     data : keras.utils.PyDataset
     """
 
-    def __init__(self, folder: Path, patience: int | None = None, data=None):
+    def __init__(self, folder: Path, data=None):
         super().__init__()
-        self.folder, self.patience, self.data = folder, patience, data
+        self.folder, self.data, self._started = folder, data, time.monotonic()
         path = folder / "history.csv"
         self.history = pd.read_csv(path).to_dict("records") if path.exists() else []
-        self.total_steps, self._bar, self._started = None, None, time.monotonic()
 
     def resume(self, iterations: int) -> None:
         """Drop an epoch that was noted but whose state was not written any more."""
@@ -49,25 +46,6 @@ class EpochKeeper(keras.callbacks.Callback):
     def frame(self) -> pd.DataFrame:
         """The history as a table: epoch, iterations, seconds, and the losses."""
         return pd.DataFrame(self.history)
-
-    def out_of_patience(self) -> bool:
-        """Whether the best epoch lies ``patience`` or more epochs back."""
-        if self.patience is None or not self.history:
-            return False
-        losses = [row["val_loss"] for row in self.history]
-        return len(losses) - 1 - int(np.argmin(losses)) >= self.patience
-
-    def on_train_begin(self, logs=None):
-        """Show how far training has come."""
-        done = int(self.model.optimizer.iterations.numpy())
-        hidden = self.total_steps is None
-        self._bar = tqdm(
-            desc=self.folder.name, total=self.total_steps, initial=done, unit="step", disable=hidden
-        )
-
-    def on_train_end(self, logs=None):
-        """Leave the bar as it stands."""
-        self._bar.close()
 
     def on_epoch_begin(self, epoch, logs=None):
         """Tell the data which epoch begins: its order depends on the epoch alone."""
@@ -82,7 +60,6 @@ class EpochKeeper(keras.callbacks.Callback):
                 f"The training loss became {logs['loss']} in batch {batch}: lower the learning "
                 "rate, or look for values that are not finite in the frames or labels."
             )
-        self._bar.update()
 
     def on_epoch_end(self, epoch, logs=None):
         """Note the epoch, then write the state; each file appears whole."""
@@ -90,15 +67,12 @@ class EpochKeeper(keras.callbacks.Callback):
         seconds = round(time.monotonic() - self._started, 1)
         row = {"epoch": epoch, "iterations": iterations, "seconds": seconds, **logs}
         self.history.append({key: float(value) for key, value in row.items()})
-        self._bar.set_postfix(val_loss=f"{logs['val_loss']:.4f}")
         best = min(self.history, key=lambda row: row["val_loss"])
         if best is self.history[-1]:
             write_atomically(self.folder / "best.keras", self.model.save)
         table = self.frame()
         write_atomically(self.folder / "history.csv", lambda path: table.to_csv(path, index=False))
         write_atomically(self.folder / "last.keras", self.model.save)
-        if self.out_of_patience():
-            self.model.stop_training = True
 
 
 def warmup_cosine(peak: float, n_steps: int, warmup: float = 0.06):
@@ -130,11 +104,9 @@ def train(
     epochs: int,
     optimizer: Callable[[], keras.optimizers.Optimizer] = keras.optimizers.Adam,
     loss="binary_crossentropy",
-    patience: int | None = None,
     seed: int = 0,
     strategy: tf.distribute.Strategy | None = None,
     settings: dict | None = None,
-    progress: bool = True,
 ) -> tuple[keras.Model, pd.DataFrame]:
     """Train a network; the best epoch by validation loss is returned.
 
@@ -157,8 +129,6 @@ def train(
         Returns the optimizer.
     loss : str or loss
         Any Keras loss.
-    patience : int, optional
-        Stop when validation loss has not improved for so many epochs.
     seed : int
         Seeds the initial weights.
     strategy : tf.distribute.Strategy, optional
@@ -166,8 +136,6 @@ def train(
     settings : dict, optional
         All that decides the result, such as plan and data. What ``folder`` holds of a training
         with other settings is removed, not resumed.
-    progress : bool
-        Show a bar with the time left.
 
     Returns
     -------
@@ -188,8 +156,7 @@ def train(
     _forget_other_training(folder, {"seed": seed, "epochs": epochs, **(settings or {})})
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
-    keeper = EpochKeeper(folder, patience, data)
-    keeper.total_steps = epochs * len(data) if progress else None
+    keeper = EpochKeeper(folder, data)
     with strategy.scope() if strategy else nullcontext():
         if (folder / "last.keras").exists():
             model = keras.models.load_model(folder / "last.keras", safe_mode=True)
@@ -198,7 +165,7 @@ def train(
             model = build()
             model.compile(optimizer(), loss)
     done = len(keeper.history)
-    if done < epochs and not keeper.out_of_patience():
+    if done < epochs:
         model.fit(
             data,
             validation_data=validation,
