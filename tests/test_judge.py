@@ -11,6 +11,7 @@ from fishlib.__main__ import main
 from fishlib.evaluation import judge as judging
 from fishlib.evaluation.judge import judge, question_of, read_case
 from fishlib.evaluation.sheets import read_sheet
+from fishlib.evaluation.verdict import Verdict
 
 FPS, HORIZON, N_FRAMES = 25, 2.0, 3000  # 50 frames ahead
 ONSETS = np.arange(90, 2990, 97)
@@ -32,7 +33,7 @@ def known():
     rng = np.random.default_rng(0)
     label = np.array([int(((t < ONSETS) & (t + 50 >= ONSETS)).any()) for t in range(N_FRAMES)])
     p = np.round(1 / (1 + np.exp(-rng.normal(1.5 * label - 1))), 4)
-    y, asked = label[: N_FRAMES - 50], p[: N_FRAMES - 50]
+    y, asked = label[: N_FRAMES - 51], p[: N_FRAMES - 51]  # as the notebooks ask it
     scores = {
         "auc": roc_auc_score(y, asked),
         "average_precision": average_precision_score(y, asked),
@@ -143,7 +144,7 @@ def test_the_question_stops_a_horizon_before_each_film_ends(tmp_path):
     ).to_csv(tmp_path / "p.csv", index=False)
     write(tmp_path / "events.csv", "film,frame\na,8\nb,1\n")
     case = read_case([tmp_path / "p.csv"], tmp_path / "events.csv", fps=10)
-    expected = [0] * 5 + [1] * 3 + [0] * 9 + [-1] * 3 + [1] + [0] * 6 + [-1] * 3
+    expected = [0] * 5 + [1] * 3 + [0] * 8 + [-1] * 4 + [1] + [0] * 5 + [-1] * 4
     assert question_of(case, 3).tolist() == expected
 
 
@@ -192,7 +193,18 @@ def test_motion_adds_its_rivals_by_folds(with_motion):
     assert found["differences"]["mine − past of the motion: both"]["auc"]["high"] < 0
     assert found["stacking"]["mine"]["gain"]["low"] < 0
     assert "LSTM on the motion" in found["left_out"]
+    assert "pairs of frames of the same fold" in page
+    assert both["value"] != found["scores"]["past of the motion: both"]["auc_pooled"]["value"]
     assert "judging loads no network" in page
+
+
+def test_the_motion_may_end_before_the_last_frame_and_a_short_film_has_no_models(tmp_path):
+    forecast = forecast_in(tmp_path, np.linspace(0, 1, 400))
+    rows = "".join(f"{t},{t % 7}\n" for t in range(399))
+    motion = write(tmp_path / "motion.csv", f"frame,motion\n{rows}399,\n500,1\n")
+    _, found = judged(tmp_path, [forecast], events_in(tmp_path), motion=motion)
+    assert "too short: a fold leaves no frame" in found["left_out"]["past of the motion"]
+    assert "level +ỹ[t−1]" in found["scores"]
 
 
 def test_no_model_of_the_motion_saw_a_neighbour_of_what_it_forecasts(with_motion, monkeypatch):
@@ -201,25 +213,27 @@ def test_no_model_of_the_motion_saw_a_neighbour_of_what_it_forecasts(with_motion
     asked = []
 
     class Spy:
-        def fit(self, seen, question, parts):
-            self.trained = np.zeros(len(seen.motion), bool)
-            for start, stop in zip(seen.pieces.start, seen.pieces.stop, strict=True):
-                self.trained[start:stop] = True
+        def fit(self, case, question, fold):
+            self.trained = np.zeros(case.length, bool)
+            self.trained[fold["train"]] = True
             return self
 
-        def forecasts(self, whole, at):
+        def forecasts(self, case, at):
             asked.append((self.trained, at))
-            return {"both": np.ones(len(whole.motion))}
+            return {"both": np.ones(case.length)}
 
     monkeypatch.setattr(regressions, "Regressions", Spy)
     paths = [with_motion / "mine.csv"], with_motion / "events.csv", with_motion / "motion.csv"
     case = read_case(*paths, fps=30)
-    rivals, _ = judging.rivals_of(case, question_of(case, 45))
-    assert np.isfinite(rivals["past of the motion: both"]).all()
-    assert len(asked) == 5
+    spied = []
+    verdict = lambda *a, **k: spied.append((a, k)) or Verdict(*a, **k)  # noqa: E731
+    monkeypatch.setattr(judging, "Verdict", verdict)
+    judging.judge_case(case, n_shifts=19)
+    forecasts, _, folds = spied[0][0]
+    assert np.isfinite(forecasts["past of the motion: both"]).all()
+    assert len(asked) == len(folds) == 5
     for trained, at in asked:
-        apart = judging.LOOK_BACK + 45
-        assert not trained[max(at.start - apart, 0) : at.stop + apart].any()
+        assert not trained[max(at[0] - 644, 0) : at[-1] + 644].any()
         assert trained.mean() > 0.5
 
 
@@ -254,6 +268,7 @@ WRONG = {
     "twice": ("time,p\n0,0.1\n0.04,0.2\n0.041,1\n0.08,1\n", "time\n1\n", "f.csv, line 4: a second"),
     "no time": ("time,p\n0,0.1\n0.04,0\n,0.2\n", "time\n1\n", "f.csv, line 4: no time"),
     "no clock": ("p,q\n0,0.1\n", "time\n1\n", "f.csv: no line names a column of time"),
+    "wide": ("time,p\n0,1\n0,5,0,3\n", "time\n1\n", "f.csv, line 3: more cells than the header"),
     "no rows": ("time,p\n", "time\n1\n", "f.csv: no row follows the header in line 1"),
     "no forecast": ("time\n0\n0.04\n", "time\n1\n", "f.csv has no column of forecasts"),
     "no rate": ("frame,p\n0,0.1\n1,0.2\n", "time\n1\n", "give --fps"),
@@ -280,10 +295,17 @@ def test_one_behaviour_of_several_can_be_chosen(tmp_path):
         read_case(paths, events, event="z")
 
 
+def test_lines_are_counted_where_cells_are_empty_quoted_or_of_several_lines(tmp_path):
+    path = write(tmp_path / "t.csv", 'x\n"a, b",time,\n"1\n2", 0.5,\n\n3\n', "utf-8")
+    sheet = read_sheet(path)
+    assert sheet.table.to_dict("list") == {"a, b": ["1\n2", "3"], "time": ["0.5", ""]}
+    assert [sheet.where(row) for row in (0, 1)] == ["t.csv, line 3", "t.csv, line 6"]
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
 def test_tables_are_read_in_the_encodings_of_spreadsheets(tmp_path, encoding):
     path = write(tmp_path / "t.csv", "Größe\tTime [s]\n0,5\t1:02:03.5\nNA\t3600\n", encoding)
     sheet = read_sheet(path)
     assert sheet.find(["größe"]) == "Größe"
     np.testing.assert_array_equal(sheet.numbers("Größe"), [0.5, np.nan])
-    assert read_sheet(path).lines == [2, 3]
+    assert sheet.where(1) == "t.csv, line 3"

@@ -3,12 +3,11 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from fishlib.evaluation.alarms import alarm_curve, alarm_table, watch
 from fishlib.evaluation.intervals import NothingToJudge, nest, no_table
@@ -26,15 +25,17 @@ from fishlib.evaluation.sheets import (
 )
 from fishlib.evaluation.verdict import Verdict
 from fishlib.files import plain, write_text
-from fishlib.splits import by_piece
+from fishlib.forecasters.rules import level
+from fishlib.questions import label_alarms
+from fishlib.splits import by_piece, make_folds
 
-ALL = {"train": slice(0), "validation": slice(0), "test": slice(None)}
+ALL = [{"test": slice(None)}]
 """Nothing is chosen on the forecasts: all frames are judged."""
 FEW_EVENTS = 20
 """Events below which nothing can be concluded."""
 N_FOLDS = 5
-LOOK_BACK = 600
-"""Frames the models of the motion's past look back; films' folds are this far apart."""
+LOOK_BACK = 20.0
+"""Seconds the models of the motion's past look back; folds of one film are this far apart."""
 NAMELESS = ("p", "probability", "forecast", "prediction", "score", "value")
 """Names of a column that say less than the name of its file."""
 SINCE = "time since the last event"
@@ -67,41 +68,24 @@ def judge(
     forecasts: Sequence[str | Path],
     events: str | Path,
     *,
-    motion: str | Path | None = None,
     out: str | Path = "judged",
-    fps: float | None = None,
     horizon: float = 1.5,
     threshold: float | None = None,
-    event: str | None = None,
-    unit: str = "seconds",
-    time: str | None = None,
     n_shifts: int = 999,
+    **tables,
 ) -> Path:
     """Judge forecasts of events, and write ``judged.html`` and ``metrics.json``.
 
     Parameters
     ----------
-    forecasts : sequence of paths
-        Tables with a row a frame: a column of seconds or frames, optionally one of films, and one
-        or more columns of forecasts (probabilities, or scores of which more means an event soon).
-    events : path
-        Table with a row an event: a BORIS export, or columns of onsets, or of start and stop.
-    motion : path, optional
-        Table of the motion; adds the level and, by five folds, the models of its past.
+    forecasts, events, **tables
+        As for :func:`read_case`, which also reads ``motion`` for the rivals that are made of it.
     out : path
         Folder of the page.
-    fps : float, optional
-        Frames a second; None takes it from the column of seconds.
     horizon : float
         Seconds ahead in which an event must begin for a forecast to be right.
     threshold : float, optional
         Adds the alarms raised at it.
-    event : str, optional
-        Behaviour to judge, where the table of events holds several.
-    unit : {"seconds", "frames"}
-        What a column named start or onset counts.
-    time : str, optional
-        Name of the forecasts' column of time, where it goes by no usual name.
     n_shifts : int
         Circular shifts of the test against chance.
 
@@ -118,8 +102,9 @@ def judge(
     """
     if horizon <= 0:
         raise ValueError(f"The horizon is a time in seconds above 0, got {horizon:g}.")
-    case = read_case(forecasts, events, motion, fps, event, unit, time)
-    found = judge_case(case, horizon, threshold, n_shifts)
+    case = read_case(forecasts, events, **tables)
+    with threadpool_limits(1):  # the models are small: threads would only wait for each other
+        found = judge_case(case, horizon, threshold, n_shifts)
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     tables = {name: nest(t) for name, t in found["tables"].items() if len(t)}
@@ -139,10 +124,34 @@ def read_case(
     unit: str = "seconds",
     time: str | None = None,
 ) -> Case:
-    """Read and align the tables; parameters and errors as of :func:`judge`."""
+    """Read and align the tables.
+
+    Parameters
+    ----------
+    forecasts : sequence of paths
+        Tables with a row a frame: a column of seconds or frames, optionally one of films, and one
+        or more columns of forecasts (probabilities, or scores of which more means an event soon).
+    events : path
+        Table with a row an event: a BORIS export, or columns of onsets, or of start and stop.
+    motion : path, optional
+        Table of the motion; adds the level and, by five folds, the models of its past.
+    fps : float, optional
+        Frames a second; None takes it from the column of seconds.
+    event : str, optional
+        Behaviour to judge, where the table of events holds several.
+    unit : {"seconds", "frames"}
+        What a column named start or onset counts.
+    time : str, optional
+        Name of the forecasts' column of time, where it goes by no usual name.
+
+    Raises
+    ------
+    ValueError, FileNotFoundError
+        As of :func:`judge`.
+    """
     sheets = [read_sheet(path, time) for path in forecasts]
     clocks = [_clock(sheet, time) for sheet in sheets]
-    fps = fps or next((rate for rate in map(_rate, clocks) if rate), None)
+    fps = fps or next(filter(None, map(_rate, clocks)), None)
     if not fps:
         raise ValueError(
             f"{sheets[0].path.name} counts frames and does not say how many make a second: give "
@@ -151,38 +160,36 @@ def read_case(
     at = [_place(sheet, clock, fps) for sheet, clock in zip(sheets, clocks, strict=True)]
     lengths = pd.concat(at).groupby("film", sort=False).frame.max() + 1
     stop = lengths.cumsum()
-    pieces = pd.DataFrame({"film": lengths.index, "start": stop - lengths, "stop": stop})
-    pieces = pieces.reset_index(drop=True)
+    films = pd.DataFrame({"start": stop - lengths, "stop": stop})
     series = {}
     for sheet, place in zip(sheets, at, strict=True):
-        for column in _value_columns(sheet, time):
-            lone = len(_value_columns(sheet, time)) == 1 and column.lower() in NAMELESS
+        columns = _value_columns(sheet, time)
+        for column in columns:
+            lone = len(columns) == 1 and column.lower() in NAMELESS
             name = sheet.path.stem if lone else column
             name = f"{sheet.path.stem}: {column}" if name in series else name
-            series[name] = _join(sheet.numbers(column), place, pieces)
-    onsets, notes = _read_onsets(read_sheet(events), pieces, fps, event, unit)
+            series[name] = _join(sheet.numbers(column), place, films)
+    onsets, notes = _read_onsets(read_sheet(events), films, fps, event, unit)
     moved = None
     if motion is not None:
         sheet = read_sheet(motion)
-        place = _place(sheet, _clock(sheet), fps)
-        inside = place.film.isin(pieces.film) & (place.frame < place.film.map(lengths))
-        values = sheet.numbers(_motion_column(sheet))[inside.to_numpy()]
-        moved = _join(values, place[inside], pieces)
-    return Case(series, onsets, pieces, float(fps), moved, notes)
+        column = sheet.find(("motion", "speed", "activity", "y")) or _value_columns(sheet)[0]
+        moved = _join(sheet.numbers(column), _place(sheet, _clock(sheet), fps), films)
+        last = films.stop.to_numpy() - 1  # without a next frame, and read by no forecast
+        moved[last] = np.nan_to_num(moved[last])
+    return Case(series, onsets, films.reset_index(), float(fps), moved, notes)
 
 
 def _clock(sheet: Sheet, time: str | None = None) -> pd.DataFrame:
     """``film``, ``seconds`` and ``frame`` of each row, NaN where there is no such column."""
-    film = sheet.find(FILMS)
-    names = [film_name(text) for text in sheet.texts(film)] if film else "film"
-    seconds, frame = sheet.find(SECONDS), sheet.find(FRAMES)
+    columns = {"seconds": sheet.find(SECONDS), "frame": sheet.find(FRAMES)}
     if time:
-        seconds, frame = (None, time) if "frame" in time.lower() else (sheet.require(time), None)
-    read = {
-        key: sheet.numbers(column) if column else np.nan
-        for key, column in (("seconds", seconds), ("frame", frame))
-    }
-    return pd.DataFrame({"film": names, **read}, index=range(len(sheet.rows)))
+        columns = {"frame" if "frame" in time.lower() else "seconds": sheet.require(time)}
+    read = {key: sheet.numbers(column) for key, column in columns.items() if column}
+    film = sheet.find(FILMS)
+    names = sheet.table[film].map(film_name).to_numpy() if film else "film"
+    blank = {"film": names, "seconds": np.nan, "frame": np.nan}
+    return pd.DataFrame(blank | read, index=range(len(sheet.table)))
 
 
 def _rate(clock: pd.DataFrame) -> float | None:
@@ -197,10 +204,8 @@ def _rate(clock: pd.DataFrame) -> float | None:
 def _place(sheet: Sheet, clock: pd.DataFrame, fps: float) -> pd.DataFrame:
     """``film`` and ``frame`` (int) of each row of a table of series."""
     frame = clock.frame.where(clock.frame.notna(), (clock.seconds * fps).round())
-    for wrong, what in ((frame.isna(), "no time"), (frame < 0, "a time before the film")):
-        if wrong.any():
-            raise ValueError(f"{sheet.where(int(wrong.idxmax()))}: {what}.")
-    place = pd.DataFrame({"film": clock.film, "frame": frame.astype(int)})
+    _require_times(sheet, frame)
+    place = clock[["film"]].assign(frame=frame.astype(int))
     twice = place.duplicated()
     if twice.any():
         row = int(twice.idxmax())
@@ -211,135 +216,119 @@ def _place(sheet: Sheet, clock: pd.DataFrame, fps: float) -> pd.DataFrame:
     return place
 
 
-def _value_columns(sheet: Sheet, time: str | None) -> list[str]:
+def _require_times(sheet: Sheet, frame: pd.Series, asked: np.ndarray | bool = True) -> None:
+    for wrong, what in ((frame.isna(), "no time"), (frame < 0, "a time before the film")):
+        if (wrong & asked).any():
+            raise ValueError(f"{sheet.where(int((wrong & asked).idxmax()))}: {what}.")
+
+
+def _value_columns(sheet: Sheet, time: str | None = None) -> list[str]:
     """The columns that hold forecasts: all that are no time, frame or film."""
     known = {sheet.find([name]) for name in (*SECONDS, *FRAMES, *FILMS)} | {time}
-    columns = [column for column in sheet.columns if column and column not in known]
+    columns = [column for column in sheet.table if column not in known]
     if not columns:
         raise ValueError(f"{sheet.path.name} has no column of forecasts beside the time.")
     return columns
 
 
-def _motion_column(sheet: Sheet) -> str:
-    column = sheet.find(("motion", "speed", "activity", "y"))
-    return column or _value_columns(sheet, None)[0]
-
-
-def _join(values: np.ndarray, place: pd.DataFrame, pieces: pd.DataFrame) -> np.ndarray:
-    """Values at their frames of the joined series, NaN elsewhere."""
-    start = place.film.map(pieces.set_index("film").start).to_numpy()
-    series = np.full(int(pieces.stop.max()), np.nan)
-    series[start + place.frame.to_numpy()] = values
+def _join(values: np.ndarray, place: pd.DataFrame, films: pd.DataFrame) -> np.ndarray:
+    """Values at their frames of the joined series, NaN elsewhere; those beyond it left out."""
+    start, stop = (place.film.map(films[end]) for end in ("start", "stop"))
+    at, series = start + place.frame, np.full(films.stop.iloc[-1], np.nan)
+    known = (at < stop).to_numpy()
+    series[at[known].astype(int)] = values[known]
     return series
 
 
 def _read_onsets(
-    sheet: Sheet, pieces: pd.DataFrame, fps: float, event: str | None, unit: str
+    sheet: Sheet, films: pd.DataFrame, fps: float, event: str | None, unit: str
 ) -> tuple[np.ndarray, list[str]]:
     """Frames of the joined series at which events begin, and what was left aside."""
     clock, kept = _clock(sheet), _beginnings(sheet, event)
     if unit == "frames" and clock.frame.isna().all():
         clock = clock.rename(columns={"seconds": "frame", "frame": "seconds"})
-    frame = clock.frame.where(clock.seconds.isna(), clock.seconds * fps).round().to_numpy()
-    if len(pieces) == 1:
-        clock["film"] = pieces.film[0]
+    frame = clock.frame.where(clock.seconds.isna(), clock.seconds * fps).round()
+    _require_times(sheet, frame, kept)
+    if len(films) == 1:
+        clock["film"] = films.index[0]
     elif sheet.find(FILMS) is None:
         raise ValueError(
-            f"{sheet.path.name} names no film, and the forecasts are of {len(pieces)}: add a "
+            f"{sheet.path.name} names no film, and the forecasts are of {len(films)}: add a "
             "column film."
         )
-    for wrong, what in ((np.isnan(frame), "no time"), (frame < 0, "a time before the film")):
-        if (kept & wrong).any():
-            raise ValueError(f"{sheet.where(int(np.argmax(kept & wrong)))}: {what}.")
-    films = pieces.set_index("film")
-    known = frame < clock.film.map(films.stop - films.start).to_numpy()
+    at = clock.film.map(films.start) + frame
+    known = at < clock.film.map(films.stop)
     beyond = int((kept & ~known).sum())
     notes = [f"{beyond} events lie where there is no forecast and are left out."] if beyond else []
-    onsets = clock.film.map(films.start).to_numpy() + frame
-    return np.unique(onsets[kept & known].astype(int)), notes
+    return np.unique(at[kept & known].astype(int)), notes
 
 
 def _beginnings(sheet: Sheet, event: str | None) -> np.ndarray:
     """Rows at which an event of the one kind asked for begins, bool (n,)."""
-    kept = np.ones(len(sheet.rows), bool)
-    status, code = sheet.find(STATUS), sheet.find(CODES)
-    if status:
-        kept &= np.char.upper(sheet.texts(status)) != "STOP"
-    codes = np.array(sheet.texts(code) if code else [""] * len(kept))
-    if event is not None and event not in codes:
+    blank = pd.Series("", sheet.table.index)
+    status, code = (sheet.table.get(sheet.find(names), blank) for names in (STATUS, CODES))
+    kept = status.str.upper().ne("STOP")
+    if event is not None and event not in set(code):
         raise ValueError(
-            f"{sheet.path.name} has no event {event!r}: there are {', '.join(np.unique(codes))}."
+            f"{sheet.path.name} has no event {event!r}: there are {', '.join(sorted(set(code)))}."
         )
-    kept &= (codes == event) if event is not None else True
-    told = np.unique(codes[kept])
+    kept &= code.eq(event) if event is not None else True
+    told = sorted(set(code[kept]))
     if len(told) > 1:
         raise ValueError(
             f"{sheet.path.name} holds several behaviours, {', '.join(told)}: choose with --event."
         )
-    return kept
+    return kept.to_numpy()
 
 
 def question_of(case: Case, horizon: int) -> np.ndarray:
-    """Does an event begin within (t, t + horizon]? int8 (T,), -1 where a film ends before that."""
-    label = np.full(case.length, -1, np.int8)
-    for start, stop in zip(case.pieces.start, case.pieces.stop, strict=True):
-        frames = np.arange(start, max(stop - horizon, start))
-        following = np.append(case.onsets, case.length + horizon)
-        ahead = following[np.searchsorted(case.onsets, frames, "right")] - frames
-        label[frames] = ahead <= horizon
-    return label
+    """The alarm's question, int8 (T,): does an event begin within (t, t + horizon]?
+
+    -1 on the last ``horizon + 1`` frames of each film, as where motion is asked about.
+    """
+    events = pd.DataFrame({"onset": case.onsets})
+    return label_alarms(case.length, events, horizon, past=1, pieces=case.pieces)
 
 
-def rivals_of(case: Case, question: np.ndarray) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """Forecasts to be beaten, and the rivals that could not be made with their reasons."""
+def rivals_of(case: Case) -> dict[str, np.ndarray]:
+    """Forecasts to be beaten that learn nothing but how often the answer is yes."""
     frames = np.arange(case.length)
-    film = np.searchsorted(case.pieces.start, frames, "right") - 1
-    starts = case.pieces.start.to_numpy()[film]
+    starts = case.pieces.start.to_numpy()
+    film = starts[np.searchsorted(starts, frames, "right") - 1]
     before = np.append(-1, case.onsets)[np.searchsorted(case.onsets, frames, "right")]
     rivals = {
-        "base rate": np.full(case.length, question[question >= 0].mean()),
-        SINCE: (frames - np.maximum(before, starts)).astype(float),
+        "base rate": np.zeros(case.length),
+        SINCE: (frames - np.maximum(before, film)).astype(float),
     }
-    if case.motion is None:
-        return rivals, {}
-    level = by_piece(lambda one: np.append(np.nan, one[:-1]), case.pieces, case.motion)
-    rivals |= {"level −ỹ[t−1]": -level, "level +ỹ[t−1]": level}
-    missing = {"LSTM on the motion": NO_LSTM}
-    try:
-        rivals |= _past_of_motion(case, question)
-    except ValueError as reason:
-        missing[PAST.rstrip(": ")] = str(reason)
-    return rivals, missing
+    if case.motion is not None:
+        calm = by_piece(level, case.pieces, case.motion)
+        rivals |= {"level −ỹ[t−1]": calm, "level +ỹ[t−1]": -calm}
+    return rivals
 
 
-def _past_of_motion(case: Case, question: np.ndarray) -> dict[str, np.ndarray]:
-    """Models of the motion's past, each frame forecast by those that saw no neighbour of it."""
+def past_of_motion(
+    case: Case, question: np.ndarray, folds: Sequence[Mapping]
+) -> dict[str, np.ndarray]:
+    """Models of the motion's past, each frame forecast by those that saw no neighbour of it.
+
+    Raises
+    ------
+    ValueError
+        If the motion has gaps, or a fold leaves nothing to learn from.
+    """
     from fishlib.forecasters.regressions import Regressions
 
     if not np.isfinite(case.motion).all():
         gap = int(np.flatnonzero(~np.isfinite(case.motion))[0])
         raise ValueError(f"The motion has gaps, the first at frame {gap}.")
-    of_films = len(case.pieces) >= N_FOLDS
-    edges = np.linspace(0, case.length, N_FOLDS + 1).astype(int)
-    if of_films:
-        edges = np.append(case.pieces.start, case.length)[
-            np.linspace(0, len(case.pieces), N_FOLDS + 1).astype(int)
-        ]
+    if not all(len(fold["train"]) for fold in folds):
+        raise ValueError("The film is too short: a fold leaves no frame to learn from.")
     forecasts: dict[str, np.ndarray] = {}
-    apart = 0 if of_films else LOOK_BACK + round(1.5 * case.fps)
-    for start, stop in pairwise(edges):
-        pieces = pd.concat(
-            [
-                case.pieces.assign(stop=case.pieces.stop.clip(upper=start - apart)),
-                case.pieces.assign(start=case.pieces.start.clip(lower=stop + apart)),
-            ]
-        )
-        seen = SimpleNamespace(motion=case.motion, pieces=pieces[pieces.start < pieces.stop])
-        fitted = Regressions().fit(seen, question, {"train": slice(None)})
-        whole = SimpleNamespace(motion=case.motion, pieces=case.pieces)
-        for kind, one in fitted.forecasts(whole, slice(int(start), int(stop))).items():
+    for fold in folds:
+        fitted, judged = Regressions().fit(case, question, fold), fold["test"]
+        for kind, forecast in fitted.forecasts(case, judged).items():
             joined = forecasts.setdefault(PAST + kind, np.full(case.length, np.nan))
-            joined[start:stop] = one[start:stop]
+            joined[judged] = forecast[judged]
     return forecasts
 
 
@@ -368,19 +357,21 @@ def judge_case(
         "threshold": threshold,
         "notes": [*case.notes, *_too_few(case)],
     }
-    rivals, missing = rivals_of(case, question) if asked.size else ({}, {})
+    rivals, folds, missing = rivals_of(case), ALL, {}
+    rivals["base rate"] += facts["base_rate"] or 0
+    best = SINCE
+    if case.motion is not None:
+        missing["LSTM on the motion"] = NO_LSTM
+        apart = round(LOOK_BACK * case.fps) + ahead
+        try:
+            folds = make_folds(case.pieces, N_FOLDS, apart, choose=False)
+            rivals |= past_of_motion(case, question, folds)
+            best = PAST + "both"
+        except ValueError as reason:
+            folds, missing[PAST.rstrip(": ")] = ALL, str(reason)
     film = {"fps": case.fps, "pieces": case.pieces, "block": round(10 * case.fps)}
-    best = PAST + "both" if PAST + "both" in rivals else SINCE
-    verdict = Verdict(
-        case.forecasts | rivals,
-        question,
-        ALL,
-        rivals=[best] if best in rivals else [],
-        motion=case.motion,
-        horizon=ahead,
-        n_shifts=n_shifts,
-        **film,
-    )
+    options = {"rivals": [best], "motion": case.motion, "horizon": ahead, "n_shifts": n_shifts}
+    verdict = Verdict(case.forecasts | rivals, question, folds, **options, **film)
     mine = list(case.forecasts)
     scores = verdict.scores
     tables = {
@@ -392,7 +383,8 @@ def judge_case(
         "equal_level": verdict.equal_level,
         "reliability": verdict.reliability,
     }
-    tables["alarms"], curves = _alarms(case, verdict.forecasts, ahead, threshold, film)
+    at = {} if threshold is None else dict.fromkeys(mine, threshold)
+    tables["alarms"], curves = _alarms(case, verdict.forecasts, at, horizon=ahead, **film)
     blocks = scores.blocks.max() if len(scores) else None
     return {
         "facts": facts,
@@ -400,6 +392,7 @@ def judge_case(
         "curves": curves,
         "missing": missing,
         "blocks": blocks,
+        "folds": len(folds),
         "films_are_blocks": len(case.pieces) == blocks,
         "few": scores.attrs.get("note"),
         "probabilities": [name for name, p in case.forecasts.items() if is_probability(p)],
@@ -413,20 +406,12 @@ def _too_few(case: Case) -> list[str]:
 
 
 def _alarms(
-    case: Case,
-    forecasts: Mapping[str, np.ndarray],
-    horizon: int,
-    threshold: float | None,
-    film: Mapping,
+    case: Case, forecasts: Mapping[str, np.ndarray], thresholds: Mapping[str, float], **film
 ) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
     """Area under each warning curve, scores at the threshold if there is one; the curves."""
-    never = dict.fromkeys(forecasts, np.inf)
-    told = never if threshold is None else never | dict.fromkeys(case.forecasts, threshold)
     try:
-        seen = watch(sum(forecasts.values()), case.onsets, horizon, case.fps, case.pieces)
-        table = alarm_table(forecasts, case.onsets, told, horizon=horizon, **film)
+        seen = watch(sum(forecasts.values()), case.onsets, film["horizon"], case.fps, case.pieces)
     except NothingToJudge as reason:
         return no_table(reason), {}
-    shown = table.score.eq("area") | table.name.map(told).lt(np.inf)
     curves = {name: alarm_curve(forecast, seen) for name, forecast in forecasts.items()}
-    return table[shown].reset_index(drop=True), curves
+    return alarm_table(forecasts, case.onsets, thresholds, **film), curves
