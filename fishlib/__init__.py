@@ -12,36 +12,43 @@ from importlib import import_module
 
 __version__ = "0.1.0"
 
-_FILES = {
-    "clips": "ClipDataset",
-    "evaluation": "evaluate score_forecast",
-    "forecasters.check": "check_forecaster",
-    "forecasters.networks": "MotionLSTM Network Plan",
-    "forecasters.regressions": "Regressions",
-    "forecasters.rules": "rules",
-    "models": "load_network",
-    "motion": "measure_motion",
-    "pipeline": "run_notebooks",
-    "preparation": "Preparation",
-    "questions": "find_onsets label_bursts label_onsets suggest_min_range",
-    "recording": "open_film",
-    "runs": "open_run",
-    "splits": "split_film",
-    "streaming.live": "LiveForecaster",
-    "streaming.watch": "watch",
-    "tank": "TankConfig simulate_film",
-    "training": "fit_all",
-    "video": "read_frames write_video",
-}
-_HOME = {name: file for file, names in _FILES.items() for name in names.split()}
-__all__ = sorted(_HOME)
+
+def lazy_face(package: str, files: dict[str, str]) -> tuple:
+    """``__getattr__``, ``__dir__`` and ``__all__`` of a package, from its files' public names.
+
+    A file is loaded when one of its names is first used.
+    """
+    home = {name: file for file, names in files.items() for name in names.split()}
+
+    def load(name: str) -> object:
+        if name not in home:
+            raise AttributeError(f"{package} has no {name}; it has: {', '.join(sorted(home))}.")
+        return getattr(import_module(f"{package}.{home[name]}"), name)
+
+    return load, lambda: sorted(home), sorted(home)
 
 
-def __getattr__(name: str) -> object:
-    if name not in _HOME:
-        raise AttributeError(f"fishlib has no {name}; it has: {', '.join(__all__)}.")
-    return getattr(import_module(f"fishlib.{_HOME[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__, __all__ = lazy_face(
+    __name__,
+    {
+        "clips": "ClipDataset",
+        "evaluation": "evaluate score_forecast",
+        "forecasters.check": "check_forecaster",
+        "forecasters.networks": "MotionLSTM Network Plan",
+        "forecasters.regressions": "Regressions",
+        "forecasters.rules": "rules",
+        "models": "load_network",
+        "motion": "measure_motion",
+        "pipeline": "run_notebooks",
+        "preparation": "Preparation",
+        "questions": "find_onsets label_bursts label_onsets suggest_min_range",
+        "recording": "open_film",
+        "runs": "open_run",
+        "splits": "split_film",
+        "streaming.live": "LiveForecaster",
+        "streaming.watch": "watch",
+        "tank": "TankConfig simulate_film",
+        "training": "fit_all",
+        "video": "read_frames write_video",
+    },
+)

@@ -14,6 +14,7 @@ import pytest
 from legible import PHONE_SMALLEST, require_legible, texts_of
 
 from fishlib import figures
+from fishlib.evaluation import Verdict
 from fishlib.figures.style import DESK, PHONE, figure_of, page, redraw
 from fishlib.questions import label_bursts
 
@@ -43,6 +44,8 @@ HISTORY = pd.DataFrame({"epoch": [0, 1], "loss": [0.6, 0.5], "val_loss": [0.55, 
 SHARE = np.linspace(0, 1, 5)
 CURVE = pd.DataFrame({"time_in_warning": SHARE, "sensitivity": np.sqrt(SHARE)})
 PARTS = {"train": slice(0, 1300), "validation": slice(1345, 1600), "test": slice(1645, T)}
+VERDICT = Verdict(FORECASTS, LABEL, PARTS)
+FILMS = pd.concat([TABLE.assign(film=f"film {k}", value=TABLE.value - k / 90) for k in range(4)])
 PLACES = np.full((8, 3, 2), 9.0)
 
 FOUND = SimpleNamespace(
@@ -52,10 +55,12 @@ CALLS = {
     "plot_alarm_raster": (MOTION, {"CNN": np.array([150, 400])}, 30.0, 0, 900, np.array([160])),
     "plot_auc_by_lead": (LEADS,),
     "plot_autocorrelation": ({"train": MOTION},),
+    "plot_block_lengths": (VERDICT, ["ConvLSTM", "published baseline"]),
     "plot_chase_strip": (FRAMES, MOTION[:30], 30.0, 0, 30),
     "plot_clip": (CLIP, (0, 5)),
     "plot_difference": (FRAMES[0], FRAMES[1]),
     "plot_differences": (DIFFERENCES,),
+    "plot_films": (FILMS,),
     "plot_flips": (FRAMES[0],),
     "plot_forecast_histogram": (LABEL, FORECASTS["ConvLSTM"]),
     "plot_forest": (TABLE,),
@@ -73,10 +78,11 @@ CALLS = {
     "plot_split": (MOTION, PARTS),
     "plot_study_comparison": (MOTION, LABEL, FORECASTS, {name: 0.5 for name in FORECASTS}),
     "plot_training_history": (HISTORY,),
+    "plot_who": (FRAMES[0], PLACES[0] + np.arange(3)[:, None] * 4, (0, 1), (1, 2)),
     "plot_warning_curve": ({name: CURVE for name in NAMES},),
 }
 PICTURES = {"plot_clip", "plot_difference", "plot_flips", "plot_frames", "plot_moments",
-            "plot_places"}  # fmt: skip
+            "plot_places", "plot_who"}  # fmt: skip
 PURE_NUMBERS = ("Epoch", "ROC-AUC", "Number of", "Frames", "Forecast p", "Observed frequency",
                 "Share of", "Difference of ROC-AUC", "slice", "ỹ = mean change")  # fmt: skip
 
@@ -136,6 +142,8 @@ NOTHING = {
     "plot_forest": (EMPTY,),
     "plot_differences": (EMPTY,),
     "plot_auc_by_lead": (EMPTY,),
+    "plot_block_lengths": (Verdict(FORECASTS, LABEL, None), ["ConvLSTM"]),
+    "plot_films": (EMPTY,),
     "plot_share_of_limit": (EMPTY,),
     "plot_training_history": (EMPTY,),
     "plot_roc": (np.array([], int), {}),

@@ -16,6 +16,7 @@ from fishlib.figures.frames import (
     plot_flips,
     plot_frames,
     plot_moments,
+    plot_who,
     render_forecast_film,
 )
 from fishlib.figures.style import BURST_COLOR, FAMILIES, page
@@ -61,6 +62,15 @@ def test_moments_without_marks_are_frames_only():
     axes = plot_moments(FRAMES[:8], np.arange(8))
     assert not any(len(ax.patches) for ax in axes)
     assert axes[0].figure.legends == []
+
+
+def test_the_named_pair_and_the_true_one_are_ringed():
+    places = np.arange(8.0).reshape(4, 2)
+    ax = plot_who(FRAMES[0], places, (3, 1), truth=(0, 1))
+    np.testing.assert_array_equal(ax.get_lines()[0].get_xydata(), places)
+    assert [ring.center for ring in ax.patches] == [(0, 1), (2, 3), (6, 7), (2, 3)]
+    assert [ring.get_label() for ring in ax.patches[:3]] == [*RING_COLORS, "the pair it names"]
+    assert len(plot_who(FRAMES[0], places, (3, 1)).patches) == 2
 
 
 def test_difference_does_not_wrap_and_writes_the_motion():

@@ -7,9 +7,12 @@ import pytest
 from matplotlib.colors import to_hex, to_rgb
 from sklearn.metrics import roc_auc_score
 
+from fishlib.evaluation import Verdict
 from fishlib.figures.skill import (
     plot_auc_by_lead,
+    plot_block_lengths,
     plot_differences,
+    plot_films,
     plot_forecast_histogram,
     plot_forest,
     plot_reliability,
@@ -146,6 +149,31 @@ def test_differences_that_hold_zero_are_grey_crosses():
     assert ax.texts[0].get_text() == "−0.007  [−0.032, +0.007]"
     left, right = ax.get_xlim()
     assert left == -right < -0.054
+
+
+def test_a_film_a_row_with_each_forecaster_in_it():
+    tables = [
+        TABLE.assign(film=film, value=TABLE.value - less) for film, less in (("b", 0), ("a", 1))
+    ]
+    ax = plot_films(pd.concat(tables))
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["b", "a"]
+    network, level = (line.get_xydata() for line in ax.get_lines()[:2])
+    np.testing.assert_allclose(network, [[0.831, -0.175], [-0.169, 0.825]])
+    np.testing.assert_allclose(level[:, 1], [0.175, 1.175])
+    assert [s[:, 0].tolist() for s in ax.collections[1].get_segments()] == [[0.837, 0.893]] * 2
+
+
+def test_intervals_of_each_block_length_are_those_of_the_verdict():
+    label, p = np.tile([0, 0, 1], 2000), rng.random(6000)
+    folds = {"train": slice(0, 900), "validation": slice(900, 1200), "test": slice(1200, 6000)}
+    verdict = Verdict({"CNN": p, "level": -p}, label, folds)
+    ax = plot_block_lengths(verdict, ["level"])
+    bars = ax.collections[0].get_segments()
+    for frames, bar in zip((30, 60, 150, 300, 600), bars, strict=True):
+        scores = Verdict({"CNN": p, "level": -p}, label, folds, block=frames).scores
+        row = scores[(scores.name == "level") & (scores.score == "auc")].iloc[0]
+        assert bar[0, 0] == frames / 30
+        np.testing.assert_array_equal(bar[:, 1], [row.low, row.high])
 
 
 def test_shares_are_written_in_percent():

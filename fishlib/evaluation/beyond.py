@@ -1,6 +1,7 @@
 """Does a forecast know more than chance, than another, than the present level of motion?"""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -332,6 +333,39 @@ def lead_table(
 
 def _hold_back(frames: int, forecast: np.ndarray) -> np.ndarray:
     return np.append(np.full(frames, np.nan), forecast)[: len(forecast)]
+
+
+BLOCK_LENGTHS = (30, 60, 150, 300, 600)
+"""Frames a block, of which intervals are compared."""
+
+
+def block_length_table(
+    verdict, names: Sequence[str], score: str = "auc", lengths: Sequence[int] = BLOCK_LENGTHS
+) -> pd.DataFrame:
+    """Do intervals depend on the length of the blocks?
+
+    Parameters
+    ----------
+    verdict : Verdict
+    names : sequence of str
+        Its forecasts to show.
+    score : str
+    lengths : sequence of int
+        Frames a block. From six films on a film is the block, whatever its length.
+
+    Returns
+    -------
+    DataFrame
+        Tidy, with ``seconds``, the length of the blocks; of an empty verdict its reason.
+    """
+    tables = []
+    for length in lengths:
+        table = replace(verdict, block=length).scores
+        if table.empty:
+            return table
+        shown = table[(table.score == score) & table.name.isin(names)]
+        tables.append(shown.assign(seconds=length / verdict.fps))
+    return pd.concat(tables, ignore_index=True)
 
 
 def difference_table(estimates: Estimates, pairs: Iterable[tuple[str, str]]) -> pd.DataFrame:

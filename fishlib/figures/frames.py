@@ -14,6 +14,7 @@ from fishlib.figures.series import frame_window, time_and_height
 from fishlib.figures.style import BURST_COLOR, FAINT, INK, MOTION_COLOR, MUTED, blank, styled
 
 CHANGE_COLORS = LinearSegmentedColormap.from_list("change", ["white", BURST_COLOR, "#4A0018"])
+NAMED_COLOR = "#EBA200"
 RING_COLORS = {"attacker": "#FF5C93", "victim": "#5CC3FF"}
 
 
@@ -123,9 +124,45 @@ def plot_places(frames: np.ndarray, places, at: np.ndarray) -> np.ndarray:
     return axes
 
 
-def draw_rings(ax: Axes, places: np.ndarray, radius: float) -> None:
-    """Rings around the attacker and its victim, which stand at ``places`` (2, 2), in pixels."""
-    for (x, y), (name, color) in zip(places, RING_COLORS.items(), strict=True):
+@styled
+def plot_who(
+    picture: np.ndarray,
+    places: np.ndarray,
+    pair: Sequence[int],
+    truth: Sequence[int] | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Whom a forecast names: a dot on every animal, rings around the two of the pair.
+
+    Parameters
+    ----------
+    picture : uint8 array (H, W)
+    places : float array (n, 2)
+        Of the animals (x, y) in pixels of the picture; NaN where one is not seen.
+    pair : two rows of ``places``
+    truth : (attacker, victim), optional
+        Rows of ``places``, circled, where they are known.
+    """
+    height, width = picture.shape
+    tall = min(7.2, style.page_width()) * height / width + 0.6
+    ax = show_frame(style.new_axes(ax, tall, 7.2), picture)
+    ax.plot(*places.T, "o", color=NAMED_COLOR, ms=3.5, label="animal")
+    if truth is not None:
+        draw_rings(ax, places[list(truth)], height / 22)
+    draw_rings(ax, places[list(pair)], height / 15, [("the pair it names", NAMED_COLOR)] * 2)
+    style.legend_below(ax)
+    return ax
+
+
+def draw_rings(
+    ax: Axes,
+    places: np.ndarray,
+    radius: float,
+    looks: Sequence[tuple[str, str]] = tuple(RING_COLORS.items()),
+) -> None:
+    """Rings around two animals at ``places`` (2, 2), in pixels: the attacker and its victim, or
+    others of given names and colours."""
+    for (x, y), (name, color) in zip(places, looks, strict=True):
         ring = {"fill": False, "ec": color, "lw": 1.8, "label": name}
         ax.add_patch(plt.Circle((x, y), radius, **ring))
 

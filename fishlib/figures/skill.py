@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from sklearn.metrics import roc_curve
 
 from fishlib.evaluation import scores
+from fishlib.evaluation.beyond import block_length_table
 from fishlib.figures import style
 from fishlib.figures.style import CHANCE, DASHED, INK, MUTED, legend_beside, new_axes, styled
 
@@ -230,6 +231,57 @@ def plot_share_of_limit(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ax.axvline(0, color=INK, lw=1)
     ax.axvline(1, color=INK, lw=1, ls=DASHED)
     ax.xaxis.set_major_formatter("{x:.0%}")
+    return ax
+
+
+@styled
+def plot_films(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Forest of films: a row a film, in it a dot and an interval for each forecaster.
+
+    Parameters
+    ----------
+    table : DataFrame
+        ``name``, ``film``, ``value``, ``low``, ``high``, such as ``verdict.by_film``.
+    """
+    films, styles = pd.unique(table["film"]), style.forecaster_styles(pd.unique(table["name"]))
+    apart = 0.7 / len(styles)
+    ax = new_axes(ax, height=1.2 + len(films) * max(0.35, 0.2 * len(styles)))
+    for i, (name, rows) in enumerate(table.groupby("name", sort=False)):
+        y = pd.Index(films).get_indexer(rows["film"]) + apart * (i - (len(styles) - 1) / 2)
+        look = {"color": styles[name]["color"], "zorder": 3}
+        ax.hlines(y, rows["low"], rows["high"], lw=2.5, alpha=0.45, **look)
+        ax.plot(rows["value"], y, styles[name]["marker"], label=name, ms=7, mec="white", **look)
+    ax.axvline(0.5, **CHANCE)
+    ax.set(yticks=range(len(films)), yticklabels=films, ylim=(len(films) - 0.5, -0.5))
+    ax.set_xlabel("ROC-AUC within each film (0.5 = chance)")
+    style.legend_beside(ax)
+    return ax
+
+
+@styled
+def plot_block_lengths(verdict, names: Sequence[str], ax: Axes | None = None) -> Axes:
+    """How far the interval of the AUC depends on the length of the blocks that make it.
+
+    Parameters
+    ----------
+    verdict : fishlib.evaluation.Verdict
+    names : sequence of str
+        Its forecasts to show, few.
+    """
+    table = block_length_table(verdict, names)
+    if table.empty:
+        return style.draw_reason(ax, table)
+    ax, styles = new_axes(ax), style.forecaster_styles(names)
+    for i, (name, rows) in enumerate(table.groupby("name", sort=False)):
+        at, look = rows["seconds"] * 1.05 ** (i - (len(names) - 1) / 2), styles[name]
+        ax.vlines(at, rows["low"], rows["high"], color=look["color"], lw=2.5, alpha=0.45)
+        ax.plot(at, rows["value"], marker=look["marker"], label=name, **style.line_style(look))
+    ax.set(xscale="log", xticks=pd.unique(table["seconds"]), xlabel="Length of a block (s)")
+    ax.set(ylabel="ROC-AUC (0.5 = chance)")
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.minorticks_off()
+    ax.grid(True, axis="y")
+    style.legend_beside(ax)
     return ax
 
 
