@@ -25,7 +25,7 @@ from fishlib.evaluation.sheets import (
 )
 from fishlib.evaluation.verdict import Verdict
 from fishlib.files import plain, write_text
-from fishlib.forecasters.rules import level
+from fishlib.motion import behind
 from fishlib.questions import label_alarms
 from fishlib.splits import by_piece, make_folds
 
@@ -301,8 +301,8 @@ def rivals_of(case: Case) -> dict[str, np.ndarray]:
         SINCE: (frames - np.maximum(before, film)).astype(float),
     }
     if case.motion is not None:
-        calm = by_piece(level, case.pieces, case.motion)
-        rivals |= {"level −ỹ[t−1]": calm, "level +ỹ[t−1]": -calm}
+        last = by_piece(lambda motion: behind(motion, 1)[:, 0], case.pieces, case.motion)
+        rivals |= {"level −ỹ[t−1]": -last, "level +ỹ[t−1]": last}
     return rivals
 
 
