@@ -99,6 +99,9 @@ def test_tracks_are_as_long_as_the_film(tmp_path):
     longer, shorter = (read_tracks(path, FPS, BODY, n_frames=n) for n in (6, 3))
     assert longer.apart.ravel().tolist() == [True] * 4 + [False] * 2
     assert len(shorter) == 3 and (shorter.heading == 1).all()
+    table["seconds"] = table.pop("frame") / (2 * FPS)  # filmed twice as fast as it is kept
+    table["x"] = [1.0, 2, 3, 4]
+    assert read_tracks(written(tmp_path, table), FPS, BODY, every=2).x.ravel().tolist() == [1, 3]
 
 
 def test_an_array_file_runs_no_code(tmp_path):

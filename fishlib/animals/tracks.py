@@ -16,7 +16,11 @@ TURNING = 0.25
 
 
 def read_tracks(
-    path: str | Path, fps: float, body: float | None = None, n_frames: int | None = None
+    path: str | Path,
+    fps: float,
+    body: float | None = None,
+    n_frames: int | None = None,
+    every: int = 1,
 ) -> Places:
     """Read places from a file of tracks; y points down, the unit of length is any.
 
@@ -34,6 +38,9 @@ def read_tracks(
         Length of an animal, in the unit of x and y; None for idtracker.ai, which measures it.
     n_frames : int, optional
         Frames of the film: what the file has beyond is not read, what it lacks is not seen.
+    every : int
+        The film's frames are every so many of the tracker's, as those of fast film are kept
+        (:func:`fishlib.video.keep_every`).
 
     Returns
     -------
@@ -54,13 +61,14 @@ def read_tracks(
             "write a .csv with the columns frame, animal, x and y."
         )
     try:
-        place, measured = READERS[path.suffix](path, fps)
+        place, measured = READERS[path.suffix](path, fps * every)
     except (KeyError, TypeError, EOFError, OSError, pickle.UnpicklingError) as error:
         raise ValueError(
             f"{path} holds no tracks, as a {path.suffix} file does: {error!r}"
         ) from error
     if body is None and measured is None:
         raise ValueError(f"{path} does not say how long an animal is: give body, in its unit.")
+    place = place[::every]
     known = np.full((3, n_frames or len(place), place.shape[1]), np.nan)  # x, y, heading
     known[: place.shape[2], : len(place)] = place.transpose(2, 0, 1)[:, : known.shape[1]]
     return places_from(*known[:2], fps, body or measured, known[2])

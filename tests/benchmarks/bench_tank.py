@@ -10,6 +10,7 @@ import time
 import cv2
 import numpy as np
 from sklearn.metrics import roc_auc_score
+from tank_figures import measure_animals
 
 from fishlib.motion import autocorrelation, measure_motion, runs_of
 from fishlib.published import load_frames, load_series
@@ -94,14 +95,7 @@ def describe_look(frames: np.ndarray) -> dict[str, float]:
     """Numbers of how frames look: light, animals above two thresholds, and the histogram."""
     look = {"whole-image mean": frames.mean() / 255}
     for threshold in (25, 76):
-        area, grey = [], []
-        for frame in frames:
-            n, which, stats, _ = cv2.connectedComponentsWithStats(
-                (frame > threshold).astype(np.uint8)
-            )
-            animals = [i for i in range(1, n) if 40 < stats[i, cv2.CC_STAT_AREA] < 200]
-            area += [stats[i, cv2.CC_STAT_AREA] for i in animals]
-            grey += [frame[which == i].mean() for i in animals]
+        area, grey = measure_animals(frames, threshold).T
         for what, values in (("area (px)", area), ("mean grey", grey)):
             low, middle, high = np.percentile(values, (5, 50, 95))
             look |= {f"{what} > {threshold}, 5 %": low, f"{what} > {threshold}, median": middle}
