@@ -23,6 +23,10 @@ def test_a_page_loads_nothing_from_elsewhere(page):
     assert not re.search(r'<(?:script|link|img|iframe)[^>]*(?:src|href)="(?:https?:)?//', page)
 
 
+def test_code_scrolls_in_its_box_instead_of_being_cut(page):
+    assert re.search(r"\.jp-InputArea-editor \{[^}]*overflow-x: auto !important", page)
+
+
 def test_no_equation_is_left_as_latex(page):
     text = re.sub(r"<pre.*?</pre>|<script.*?</script>|<style.*?</style>", "", page, flags=re.DOTALL)
     assert "<mi>&" not in text  # an environment that the converter does not know

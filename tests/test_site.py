@@ -199,6 +199,13 @@ def test_nothing_is_cut_on_a_phone_or_a_desk(repository, browser, width):
         assert [e for e in browser.get_log("browser") if e["level"] == "SEVERE"] == []
 
 
+def test_figures_stay_white_in_the_dark(browser, address):
+    browser.get(f"{address}/index.html")
+    browser.execute_script("document.documentElement.dataset.theme = 'dark'")
+    look = "return getComputedStyle(document.querySelector('.bd-article img')).filter"
+    assert browser.execute_script(look) == "none"
+
+
 def test_links_resolve(browser, address):
     import requests
 

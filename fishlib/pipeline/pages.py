@@ -10,6 +10,13 @@ from fishlib.files import write_text
 
 BENCHMARK_FIGURES = ("sweep.png", "tank_motion.png")
 """Figures of the repository, besides its drawings, that the notebooks show and no run makes."""
+STYLE = """<style>
+main { max-width: 62rem; margin: auto; color: #1f2933 }
+main a, main a:visited { color: #0069a6 }
+.jp-InputArea-editor { border-left: 3px solid #0069a6 !important; overflow-x: auto !important }
+main img, main video { max-width: 100%; height: auto; background: white }
+</style></head>"""
+"""The look of the site; on a phone code scrolls in its box."""
 MATH = re.compile(r"\$\$(?P<block>.+?)\$\$|(?<!\$)\$(?P<inline>[^$\n]+)\$(?!\$)", re.DOTALL)
 
 
@@ -53,7 +60,8 @@ def _write_html(notebook, page: Path, repository: Path) -> Path:
     urls = ("mathjax_url", "require_js_url", "jquery_url", "mermaid_js_url", "widget_renderer_url")
     exporter = HTMLExporter(**dict.fromkeys(urls, ""))
     html, _ = exporter.from_notebook_node(notebook, {"metadata": {"name": page.stem}})
-    return write_text(page, re.sub(r'<script[^>]*src="[^"]*"[^>]*>\s*</script>', "", html))
+    html = re.sub(r'<script[^>]*src="[^"]*"[^>]*>\s*</script>', "", html)
+    return write_text(page, html.replace("</head>", STYLE, 1))
 
 
 def show_on_phones(notebook, figures: Path) -> None:
