@@ -12,7 +12,7 @@ BENCHMARK_FIGURES = ("sweep.png", "tank_motion.png")
 """Figures of the repository, besides its drawings, that the notebooks show and no run makes."""
 STYLE = """<style>
 main { max-width: 62rem; margin: auto; color: #1f2933 }
-main a, main a:visited { color: #0069a6 }
+main a { color: #0069a6 !important }
 .jp-InputArea-editor { border-left: 3px solid #0069a6 !important; overflow-x: auto !important }
 main img, main video { max-width: 100%; height: auto; background: white }
 </style></head>"""
