@@ -245,9 +245,8 @@ class Animals:
         seen = {"body": places.body, "box": places.box}
         seen["looks"] = places.looks and asdict(places.looks)
         asked = {"names": self.questions, **getattr(recording, "asked", {})}
-        return Facts(
-            recording.fps, ((0.0,),), (240, 320), question=asked, data=seen, seed=self.seed
-        )
+        about = {"question": asked, "data": seen, "seed": self.seed}
+        return Facts(recording.fps, moments=((0.0,),), size=(240, 320), **about)
 
     @classmethod
     def load(cls, path: str | Path) -> "Animals":
@@ -431,8 +430,6 @@ class LiveAnimals:
         If it was trained on tracks: how animals look is not known then.
     """
 
-    size = (240, 320)
-
     def __init__(self, animals: Animals, fps: float) -> None:
         known = animals.facts.data
         if not known["looks"]:
@@ -453,9 +450,8 @@ class LiveAnimals:
         pair = np.stack([frame if self.before is None else self.before, frame])
         self.motion.append(measure_motion(pair)[0] * self.fps / USUAL_FPS)
         self.seen.append([one[0] for one in self.linker.follow(frame[None])])
-        self.before, self.motion, self.seen = (
-            frame, self.motion[-self.kept :], self.seen[-self.kept :],
-        )  # fmt: skip
+        self.before = frame
+        del self.motion[: -self.kept], self.seen[: -self.kept]
         film = SimpleNamespace(
             motion=np.append(self.motion[1:], 0.0), fps=self.fps,
             places=Places(*map(np.stack, zip(*self.seen, strict=True)), **self.about),
