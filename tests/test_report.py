@@ -1,3 +1,4 @@
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -5,7 +6,7 @@ import pandas as pd
 import pytest
 
 from fishlib.evaluation.intervals import no_table
-from fishlib.evaluation.report import headline_table, model_card, readable, write_report
+from fishlib.evaluation.report import headline_table, model_card, readable, summary_of, write_report
 from fishlib.evaluation.verdict import evaluate
 
 ABOUT = {
@@ -158,6 +159,17 @@ def test_a_score_without_an_interval_stands_alone(verdict):
     )  # fmt: skip
     value = short.scores.query("score == 'auc' and name == 'good'").iloc[0].value
     assert headline_table([("q", short, ["good"])]).endswith(f"| q | good | {value:.3f} |")
+
+
+def test_a_run_in_one_row_names_who_is_compared_with_whom(verdict):
+    told = summary_of(replace(verdict, rivals=["coin"]), "good")
+    assert told["best_rival"].startswith("coin 0.")
+    assert told["minutes"] == pytest.approx(len(verdict.label) / 1800)
+    assert told["network"].startswith("good 0.")
+    row = verdict.compare("good", "coin").query("score == 'auc'").iloc[0]
+    assert told["difference"].startswith(f"{row.value:.3f} [".replace("-", "−"))
+    nothing = evaluate(verdict.forecasts, verdict.question, None, progress=False)
+    assert "too short" in summary_of(nothing, "good")["why_not"]
 
 
 def test_a_headline_without_scores_gives_the_reason(verdict):

@@ -116,6 +116,34 @@ def headline_table(rows: Sequence[tuple[str, Verdict, Sequence[str]]]) -> str:
     return "\n".join(lines)
 
 
+def summary_of(verdict: Verdict, network: str) -> dict[str, object]:
+    """A verdict in one row, for a table of many runs.
+
+    Parameters
+    ----------
+    verdict : Verdict
+    network : str
+        The forecast that is compared with the best rival.
+
+    Returns
+    -------
+    dict
+        ``minutes`` judged, ``onsets``, ``best_rival`` and ``network`` with their AUC, and the
+        ``difference`` with its interval, where there are any; else ``why_not``.
+    """
+    told = {"minutes": len(verdict.frames) / verdict.fps / 60, "onsets": len(verdict.test_events)}
+    auc = verdict.scores.query("score == 'auc'").set_index("name")
+    for role, name in (("best_rival", verdict.best_rival), ("network", network)):
+        if name in auc.index:
+            told[role] = f"{name} {_number(auc.loc[name].to_dict())}"
+    if {"best_rival", "network"} <= told.keys() and network != verdict.best_rival:
+        row = verdict.compare(network, None).query("score == 'auc'").iloc[0]
+        told["difference"] = _number(row.to_dict())
+    if "reason" in verdict.scores.attrs:
+        told["why_not"] = verdict.scores.attrs["reason"]
+    return told
+
+
 def render(template: str, **values) -> str:
     """Fill one of the templates beside this file."""
     environment = Environment(

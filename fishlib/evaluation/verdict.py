@@ -376,10 +376,9 @@ class Verdict:
     @_table
     def share_of_the_way(self) -> pd.DataFrame:
         """How far each forecast is on the way from the best rival to the oracle."""
-        estimates, best = self._estimates, self._require_rival()
         if self.oracle is None:
             raise NothingToJudge("No oracle is known: only a simulated film has a known limit.")
-        return share_table(estimates, best, self.oracle)
+        return share_table(self._estimates, self._require_rival(), self.oracle)
 
     @_table
     def thresholds(self) -> pd.DataFrame:
