@@ -6,7 +6,13 @@ import nbformat
 import pytest
 
 from fishlib.pipeline import NOTEBOOKS, notebook_folder
-from fishlib.pipeline.pages import as_in_run, show_on_phones, with_phone_figures, write_page
+from fishlib.pipeline.pages import (
+    as_in_run,
+    leave_out_study,
+    show_on_phones,
+    with_phone_figures,
+    write_page,
+)
 
 TOP = notebook_folder().parent
 
@@ -77,3 +83,17 @@ def test_a_phone_is_shown_the_figure_drawn_for_it(tmp_path):
     assert cells[1].outputs == [figure]
     text = with_phone_figures("![a motion](../figures/motion.png) ![b](figures/x.png)", tmp_path)
     assert 'alt="a motion"></picture> ![b](figures/x.png)' in text
+
+
+def test_where_the_study_is_not_shown_one_sentence_stands_in_its_place(tmp_path):
+    cells = [nbformat.v4.new_markdown_cell(text) for text in ("before", "a", "b", "after")]
+    for cell in cells[1:3]:
+        cell.metadata["tags"] = ["study"]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    questions = tmp_path / "questions.json"
+    questions.write_text('{"without_study": ""}')
+    leave_out_study(notebook, questions)
+    assert [cell.source for cell in notebook.cells] == ["before", "a", "b", "after"]
+    questions.write_text('{"without_study": "It is left out."}')
+    leave_out_study(notebook, questions)
+    assert [cell.source for cell in notebook.cells] == ["before", "*It is left out.*", "after"]

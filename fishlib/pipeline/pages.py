@@ -1,5 +1,6 @@
 """The page of an executed notebook: figures of its own run, and nothing loaded from elsewhere."""
 
+import json
 import re
 import shutil
 from base64 import b64encode
@@ -8,7 +9,7 @@ from pathlib import Path
 
 from fishlib.files import write_text
 
-BENCHMARK_FIGURES = ("sweep.png", "tank_motion.png")
+BENCHMARK_FIGURES = ("sweep.png", "tank_motion.png", "between_films.png")
 """Figures of the repository, besides its drawings, that the notebooks show and no run makes."""
 STYLE = """<style>
 main { max-width: 62rem; margin: auto; color: #1f2933 }
@@ -47,6 +48,7 @@ def write_page(path: Path, repository: Path) -> Path:
         cell = nbformat.v4.new_markdown_cell(words.read_text(encoding="utf-8"))
         _write_html(nbformat.v4.new_notebook(cells=[cell]), glossary, repository)
     notebook = without_progress(nbformat.read(path, 4))
+    leave_out_study(notebook, path.with_name("questions.json"))
     show_on_phones(notebook, path.parent / "figures")
     return _write_html(notebook, path.with_suffix(".html"), repository)
 
@@ -62,6 +64,20 @@ def _write_html(notebook, page: Path, repository: Path) -> Path:
     html, _ = exporter.from_notebook_node(notebook, {"metadata": {"name": page.stem}})
     html = re.sub(r'<script[^>]*src="[^"]*"[^>]*>\s*</script>', "", html)
     return write_text(page, html.replace("</head>", STYLE, 1))
+
+
+def leave_out_study(notebook, questions: Path) -> None:
+    """Put a sentence in the place of the cells about the study, where a run does not show it."""
+    told = json.loads(questions.read_text(encoding="utf-8")) if questions.exists() else {}
+    if not (reason := told.get("without_study")):
+        return
+    kept: list = []
+    for cell in notebook.cells:
+        if "study" not in cell.metadata.get("tags", []):
+            kept.append(cell)
+        elif not kept or kept[-1].source != f"*{reason}*":
+            kept.append({**cell, "cell_type": "markdown", "source": f"*{reason}*"})
+    notebook.cells = kept
 
 
 def show_on_phones(notebook, figures: Path) -> None:
