@@ -68,6 +68,8 @@ def _write_html(notebook, page: Path, repository: Path) -> Path:
 
 def leave_out_study(notebook, questions: Path) -> None:
     """Put a sentence in the place of the cells about the study, where a run does not show it."""
+    from nbformat.v4 import new_markdown_cell
+
     told = json.loads(questions.read_text(encoding="utf-8")) if questions.exists() else {}
     if not (reason := told.get("without_study")):
         return
@@ -76,7 +78,7 @@ def leave_out_study(notebook, questions: Path) -> None:
         if "study" not in cell.metadata.get("tags", []):
             kept.append(cell)
         elif not kept or kept[-1].source != f"*{reason}*":
-            kept.append({**cell, "cell_type": "markdown", "source": f"*{reason}*"})
+            kept.append(new_markdown_cell(f"*{reason}*"))
     notebook.cells = kept
 
 
