@@ -22,6 +22,8 @@ FURTHER = ["min_lead_s", "lead", "first", "second"]
 """Columns that only some tables have, and an empty one too: it can be asked as they are."""
 FEWEST = 6
 """Blocks, or films, below which no interval is given."""
+MOST_RANKED = 40_000_000
+"""Frames times blocks above which not all frames are ranked."""
 BOUNDED = (
     "auc", "auc_pooled", "average_precision", "brier", "accuracy", "tpr", "fpr", "sensitivity",
     "time_in_warning", "area", "frequency",
@@ -124,7 +126,8 @@ class Blocks:
         """Estimates of average precision, and of the true positive rates at false positive rates.
 
         Average precision is the mean, over the positives, of the precision among all frames of at
-        least their forecast.
+        least their forecast. Of many frames in many blocks every so many are ranked, for it is done
+        anew without each block.
 
         Parameters
         ----------
@@ -136,8 +139,10 @@ class Blocks:
         -------
         float64 arrays (1 + K,) and (1 + K, k)
         """
+        every = -(-len(forecast) * self.count // MOST_RANKED)
+        label, forecast, of = (np.asarray(one)[::every] for one in (label, forecast, self.of))
         order = np.argsort(-forecast, kind="stable")
-        of, y = self.of[order], np.asarray(label)[order] == 1
+        of, y = of[order], label[order] == 1
         descending = -forecast[order]
         last = np.searchsorted(descending, descending, "right") - 1
         corners = np.unique(last)
