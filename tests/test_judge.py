@@ -9,7 +9,7 @@ from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_s
 
 from fishlib.__main__ import main
 from fishlib.evaluation import judge as judging
-from fishlib.evaluation.judge import judge, question_of, read_case
+from fishlib.evaluation.judge import judge, question_of, read_case, read_events
 from fishlib.evaluation.sheets import read_sheet
 from fishlib.evaluation.verdict import Verdict
 
@@ -309,3 +309,11 @@ def test_tables_are_read_in_the_encodings_of_spreadsheets(tmp_path, encoding):
     assert sheet.find(["größe"]) == "Größe"
     np.testing.assert_array_equal(sheet.numbers("Größe"), [0.5, np.nan])
     assert sheet.where(1) == "t.csv, line 3"
+
+
+def test_marked_events_become_frames_of_a_recording_of_several_films(tmp_path):
+    path = write(tmp_path / "e.csv", "film,time\nb,0.5\na,1.0\nb,9\n")
+    pieces = pd.DataFrame({"film": ["a", "a", "b"], "start": [0, 40, 100], "stop": [30, 90, 150]})
+    events = read_events(path, pieces, fps=20)
+    assert events.onset.tolist() == [20, 110]
+    assert events.onset_s.tolist() == [1.0, 5.5]

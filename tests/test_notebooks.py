@@ -154,7 +154,7 @@ def test_every_parameter_is_declared_and_its_default_allowed(notebook):
 
 def test_no_parameter_is_declared_that_no_notebook_has():
     known = {name for notebook in NOTEBOOKS for name in notebook_parameters(notebook)}
-    assert set(PARAMETERS) - {"events"} <= known
+    assert set(PARAMETERS) <= known
 
 
 @pytest.mark.parametrize("path", SETS, ids=lambda path: path.stem)

@@ -121,9 +121,10 @@ def event_table(events: pd.DataFrame, clock: pd.DataFrame, subject: str = "group
         frames = clock.frame.to_numpy()[own[column][known].to_numpy(int)]
         own.loc[known, column] = frames
     lead = own.get("lead_s", pd.Series(np.nan, own.index))
+    rise = own.get("rise", pd.Series(np.nan, own.index))
     comment = [
-        f"rise {rise:.3g}" + ("" if np.isnan(s) else f", warned {s:.2f} s before")
-        for rise, s in zip(own.rise, lead, strict=True)
+        ", ".join([f"rise {up:.3g}"] * bool(up == up) + [f"warned {s:.2f} s before"] * bool(s == s))
+        for up, s in zip(rise, lead, strict=True)
     ]
     boris = (at.time_s.round(3), subject, "onset", "", comment)
     table = pd.DataFrame(dict(zip(BORIS_COLUMNS, boris, strict=True)), own.index)

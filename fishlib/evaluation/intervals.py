@@ -18,7 +18,7 @@ from fishlib.files import plain
 
 COLUMNS = ["name", "score", "value", "low", "high", "blocks"]
 """Columns every table of a verdict has; what a row is about further stands before or after."""
-FURTHER = ["min_lead_s", "lead", "first", "second"]
+FURTHER = ["film", "min_lead_s", "lead", "first", "second"]
 """Columns that only some tables have, and an empty one too: it can be asked as they are."""
 FEWEST = 6
 """Blocks, or films, below which no interval is given."""

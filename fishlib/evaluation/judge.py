@@ -240,6 +240,28 @@ def _join(values: np.ndarray, place: pd.DataFrame, films: pd.DataFrame) -> np.nd
     return series
 
 
+def read_events(path: str | Path, pieces: pd.DataFrame, fps: float) -> pd.DataFrame:
+    """A person's events, in frames of a recording.
+
+    Parameters
+    ----------
+    path : path
+        Table with a row an event, as for :func:`judge`; with several films it has a column film.
+    pieces : DataFrame
+        ``film``, ``start``, ``stop`` of the recording.
+    fps : float
+        Frames of it a second.
+
+    Returns
+    -------
+    DataFrame
+        ``onset`` (frame) and ``onset_s`` (seconds), in the order of time.
+    """
+    films = pieces.groupby("film", sort=False).agg(start=("start", "min"), stop=("stop", "max"))
+    onsets, _ = _read_onsets(read_sheet(path), films, fps, None, "seconds")
+    return pd.DataFrame({"onset": onsets, "onset_s": onsets / fps})
+
+
 def _read_onsets(
     sheet: Sheet, films: pd.DataFrame, fps: float, event: str | None, unit: str
 ) -> tuple[np.ndarray, list[str]]:

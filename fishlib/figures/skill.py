@@ -243,6 +243,8 @@ def plot_films(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     table : DataFrame
         ``name``, ``film``, ``value``, ``low``, ``high``, such as ``verdict.by_film``.
     """
+    if table.empty:
+        return style.draw_reason(ax, table)
     films, styles = pd.unique(table["film"]), style.forecaster_styles(pd.unique(table["name"]))
     apart = 0.7 / len(styles)
     ax = new_axes(ax, height=1.2 + len(films) * max(0.35, 0.2 * len(styles)))
