@@ -165,10 +165,10 @@ def _open_film(
             return chosen
         return suggest_preparation(info, **chosen.settings())
 
-    name = path.name if info.kind == "images" else path.stem
+    name = path.name if path.is_dir() else path.stem
     return Source(
         name, str(source), info.fps, stop, contents, blocks, prepare, lambda saved: None,
-        exact_start=info.kind == "images", remarks=tuple(remarks),
+        exact_start=path.is_dir(), remarks=tuple(remarks),
     )  # fmt: skip
 
 

@@ -6,10 +6,11 @@ rows x 320 columns unless told otherwise) without distortion: a film of another 
 area until it fits and the rest stays black.
 """
 
-import queue
-import threading
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,19 +25,10 @@ from fishlib.video.frames import (
     fit_frame,
     keep_every,
     shrink,
-    to_eight_bits,
     weigh,
 )
-from fishlib.video.images import STACK_SUFFIXES, Images
-from fishlib.video.stored import (
-    Shaper,
-    Stored,
-    is_address,
-    look_at,
-    read_stored,
-    stretches_of,
-    write_video,
-)
+from fishlib.video.images import Images, is_images
+from fishlib.video.stored import Stored, is_address, look_at, write_video
 
 __all__ = [
     "FRAME_SIZE",
@@ -72,32 +64,27 @@ class FilmInfo:
         Frames `iter_frames` will deliver, as announced: what can be decoded may be less.
     fps : float or None
         Frames a second that `iter_frames` delivers; None if the film states no rate.
-    height, width : int
-        Size of the upright picture in stored pixels.
-    kind : str
-        "video", "images" or, if it lies in several files, "parts".
-    given_fps : float or None
-        The rate that was given by hand.
-    opened : Stored, Images or list of FilmInfo
+    step : int
+        Every so many of the film's own frames one is kept.
+    opened : Stored, Images or Parts
         How it is stored.
     """
 
     path: Path
     n_frames: int
     fps: float | None
-    height: int
-    width: int
-    kind: str
-    given_fps: float | None
-    opened: Stored | Images | list
+    step: int
+    opened: "Stored | Images | Parts"
 
     @property
-    def step(self) -> int:
-        """Every so many of the film's own frames one is kept."""
-        if self.kind == "parts":
-            return self.opened[0].step
-        own = self.given_fps or (self.opened.fps if self.kind == "video" else None)
-        return keep_every(own) if own else 1
+    def height(self) -> int:
+        """Rows of the upright picture, in stored pixels."""
+        return self.opened.shape[0]
+
+    @property
+    def width(self) -> int:
+        """Columns of the upright picture, in stored pixels."""
+        return self.opened.shape[1]
 
     def rate(self) -> float:
         """Frames a second delivered; asked for with a ValueError if nothing states them."""
@@ -110,11 +97,8 @@ class FilmInfo:
 
     def box(self, roi: Box | None = None) -> Box:
         """Where the film, or a region of interest of it, lies in a frame of 240x320."""
-        if self.kind == "parts":
-            return self.opened[0].box(roi)
         y0, y1, x0, x1 = self.region(roi)
-        aspect = self.opened.aspect if self.kind == "video" else 1.0
-        return content_box(y1 - y0, (x1 - x0) * aspect)
+        return content_box(y1 - y0, (x1 - x0) * self.opened.aspect)
 
     def region(self, roi: Box | None) -> Box:
         """A checked region of interest; all of the film if there is none.
@@ -140,28 +124,52 @@ class FilmInfo:
 
     def remarks(self) -> list[str]:
         """What a reader must know of how the film is read, in sentences."""
-        if self.kind == "parts":
-            return list(dict.fromkeys(one for part in self.opened for one in part.remarks()))
-        found = []
+        found = self.opened.remarks()
         if self.step > 1:
-            found.append(
+            found.insert(
+                0,
                 f"one of {self.step} frames is kept: {self.fps:.4g} a second are enough, and one "
-                "rate makes films comparable."
-            )
-        white = self.opened.white
-        if white not in (None, 255):
-            n_bits = int(white).bit_length()
-            found.append(f"its pixels use {n_bits} bits, which were scaled down to 8.")
-        if self.kind == "images":
-            return found
-        if self.opened.interlaced:
-            found.append("it is interlaced; whole pictures were made of its half pictures.")
-        if self.opened.n_pictures > 1:
-            found.append(
-                f"it holds {self.opened.n_pictures} streams of pictures; the one that players "
-                "show is read."
+                "rate makes films comparable.",
             )
         return found
+
+
+class Parts:
+    """A film that lies in several files."""
+
+    def __init__(self, parts: list[FilmInfo]) -> None:
+        self.parts = parts
+        self.shape, self.aspect, self.near = (
+            getattr(parts[0].opened, name) for name in ("shape", "aspect", "near")
+        )
+
+    def remarks(self) -> list[str]:
+        """What a reader must know of how they are stored, in sentences."""
+        return list(dict.fromkeys(one for part in self.parts for one in part.opened.remarks()))
+
+    def read(
+        self, size, region: Box, start: int, stop, account: Account, seek: bool, colour: bool
+    ) -> Iterator[np.ndarray]:
+        """Yield frames of one file after the other from `start` on; see `iter_frames`.
+
+        The account gets a border between two files, where time is missing.
+        """
+        index = 0
+        for part in self.parts:
+            if seek and start - index >= part.n_frames:
+                index += part.n_frames
+                continue
+            if index:
+                account.borders.append((index, 0.0, "parts"))
+            within = Account(account.counts)
+            enter = max(0, start - index) if seek else 0
+            offset, index = index, index + enter
+            for frame in part.opened.read(size, region, enter, None, within, seek, colour):
+                account.counts = within.counts
+                index += 1
+                if index > start:
+                    yield frame
+            account.borders += [(offset + at, lost, why) for at, lost, why in within.borders]
 
 
 def probe(path: str | Path, fps: float | None = None) -> FilmInfo:
@@ -191,15 +199,10 @@ def probe(path: str | Path, fps: float | None = None) -> FilmInfo:
         )
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist: give the path of a film or frame folder.")
-    step = keep_every(fps) if fps else 1
-    if path.is_dir() or (path.suffix.lower() in STACK_SUFFIXES and Images.are_in(path)):
-        images = Images(path, fps)
-        n_frames, rate = -(-images.n_frames // step), fps and fps / step
-        return FilmInfo(path, n_frames, rate, *images.shape, "images", fps, images)
-    stored = look_at(path)
-    own = fps or stored.fps
-    n_frames, step = -(-stored.n_ticks // keep_every(own)), keep_every(own)
-    return FilmInfo(path, n_frames, own / step, stored.height, stored.width, "video", fps, stored)
+    opened = Images(path, fps) if is_images(path) else look_at(path, fps)
+    step = keep_every(opened.fps) if opened.fps else 1
+    rate = opened.fps / step if opened.fps else None
+    return FilmInfo(path, -(-opened.n_frames // step), rate, step, opened)
 
 
 def probe_parts(paths: list[Path], fps: float | None = None) -> FilmInfo:
@@ -213,15 +216,14 @@ def probe_parts(paths: list[Path], fps: float | None = None) -> FilmInfo:
     parts = [probe(path, fps) for path in paths]
     first = parts[0]
     for part in parts[1:]:
-        same_size = (part.height, part.width) == (first.height, first.width)
+        same_size = part.opened.shape == first.opened.shape
         if not same_size or abs(part.rate() / first.rate() - 1) > 0.02:
             raise ValueError(
                 f"{first.path} ({first.height} x {first.width}, {first.rate():.4g} frames a "
                 f"second) and {part.path} ({part.height} x {part.width}, {part.rate():.4g}) are no "
                 "parts of one film: give them as two films."
             )
-    n_frames = sum(part.n_frames for part in parts)
-    return replace(first, n_frames=n_frames, kind="parts", opened=parts)
+    return replace(first, n_frames=sum(part.n_frames for part in parts), opened=Parts(parts))
 
 
 def iter_frames(
@@ -268,46 +270,11 @@ def iter_frames(
     """
     info = source if isinstance(source, FilmInfo) else probe(source, fps)
     account = Account() if account is None else account
-    frames = _frames(info, size, start, stop, info.region(roi), account, seek, colour is not None)
-    if colour is not None:
+    coloured = colour is not None
+    frames = info.opened.read(size, info.region(roi), start, stop, account, seek, coloured)
+    if coloured:
         frames = (weigh(frame, colour) for frame in frames)
-    return run_ahead(_blocks(frames, block, None if stop is None else stop - start))
-
-
-def _frames(info, size, start, stop, region, account, seek, colour) -> Iterator[np.ndarray]:
-    if info.kind == "parts":
-        yield from _joined(info, size, start, region, account, seek, colour)
-        return
-    if info.kind == "video":
-        shaper = Shaper(info.opened, size, region, colour)
-        yield from read_stored(info.opened, shaper, account, start, info.given_fps, seek)
-        return
-    y0, y1, x0, x1 = region
-    step, n = info.step, info.opened.n_frames
-    last = n if stop is None else min(n, stop * step)
-    for index, image in enumerate(info.opened.read(start * step, last, account, colour)):
-        if index % step == 0:
-            yield fit_frame(to_eight_bits(image[y0:y1, x0:x1], info.opened.white), size)
-
-
-def _joined(info, size, start, region, account, seek, colour) -> Iterator[np.ndarray]:
-    """Frames of one part after the other; with a border between two, where time is missing."""
-    index = 0
-    for number, part in enumerate(info.opened):
-        if seek and start - index >= part.n_frames:
-            index += part.n_frames
-            continue
-        if number and index:
-            account.borders.append((index, 0.0, "parts"))
-        within = Account(account.counts)
-        enter = max(0, start - index) if seek else 0
-        offset, index = index, index + enter
-        for frame in _frames(part, size, enter, None, region, within, seek, colour):
-            account.counts = within.counts
-            index += 1
-            if index > start:
-                yield frame
-        account.borders += [(offset + at, lost, why) for at, lost, why in within.borders]
+    return run_ahead(_blocks(islice(frames, None if stop is None else stop - start), block))
 
 
 def read_stretches(
@@ -315,38 +282,25 @@ def read_stretches(
 ) -> Iterator[list[np.ndarray]]:
     """Read stretches of `length` frames of 240x320 that begin at `starts`, in ascending order.
 
-    Frames are uint8 (240, 320), in colour (240, 320, 3). What cannot be decoded is left out. A
-    rate given by hand is not looked at.
+    Frames are uint8 (240, 320), in colour (240, 320, 3). The last stretch is the last that can be
+    decoded whole.
     """
-    if info.kind == "video":
-        shaper = Shaper(info.opened, FRAME_SIZE, info.region(roi), colour)
-        yield from stretches_of(info.opened, shaper, starts, length)
-        return
-    if info.kind == "parts":
-        offset = 0
-        for part in info.opened:
-            inside = [at - offset for at in starts if 0 <= at - offset <= part.n_frames - length]
-            yield from read_stretches(part, inside, length, roi, colour)
-            offset += part.n_frames
-        return
-    region = info.region(roi)
+    region, frames, at = info.region(roi), None, 0
     for start in starts:
-        stop = start + length
-        yield list(_frames(info, FRAME_SIZE, start, stop, region, Account(), False, colour))
+        if frames is None or start - at > info.opened.near:
+            frames, at = (
+                info.opened.read(FRAME_SIZE, region, start, None, Account(), True, colour),
+                start,
+            )
+        stretch = list(islice(frames, start - at, start - at + length))
+        if len(stretch) < length:
+            return
+        yield stretch
+        at = start + length
 
 
-def _blocks(frames: Iterator[np.ndarray], block: int, count: int | None) -> Iterator[np.ndarray]:
-    held, left = [], count
-    while left is None or left > 0:
-        frame = next(frames, None)
-        if frame is None:
-            break
-        held.append(frame)
-        left = None if left is None else left - 1
-        if len(held) == block:
-            yield np.stack(held)
-            held = []
-    if held:
+def _blocks(frames: Iterator[np.ndarray], block: int) -> Iterator[np.ndarray]:
+    while held := list(islice(frames, block)):
         yield np.stack(held)
 
 
@@ -378,37 +332,8 @@ def run_ahead(items: Iterator[Item], depth: int = 2) -> Iterator[Item]:
     What the iterator raises is raised here. The thread starts with the first item asked for and
     ends with the iterator, or when the reader stops reading.
     """
-    waiting: queue.Queue = queue.Queue(depth)
-    stopped = threading.Event()
-
-    def put(entry: tuple) -> bool:
-        while not stopped.is_set():
-            try:
-                waiting.put(entry, timeout=0.1)
-                return True
-            except queue.Full:
-                continue
-        return False
-
-    def work() -> None:
-        try:
-            for item in items:
-                if not put((item, None)):
-                    return
-            put((_END, None))
-        except BaseException as error:  # handed to the reader, who raises it
-            put((_END, error))
-
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    try:
-        while True:
-            item, error = waiting.get()
-            if error is not None:
-                raise error
-            if item is _END:
-                return
+    with ThreadPoolExecutor(1) as pool:
+        ahead = deque(pool.submit(next, items, _END) for _ in range(depth))
+        while (item := ahead.popleft().result()) is not _END:
+            ahead.append(pool.submit(next, items, _END))
             yield item
-    finally:
-        stopped.set()
-        thread.join()

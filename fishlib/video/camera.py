@@ -71,8 +71,9 @@ def _open_stream(address: str) -> tuple[float, Iterator[np.ndarray]]:
     stream = container.streams.best("video")
     fps = float(stream.guessed_rate or stream.average_rate or USUAL_FPS)
     fps = fps if 1 <= fps <= 1000 else USUAL_FPS
-    shape, step = (first.height, first.width), keep_every(fps)
-    shaper = Shaper(Stored(Path(address), 0, fps, 0.0, *shape), FRAME_SIZE, None)
+    height, width, step = first.height, first.width, keep_every(fps)
+    stored = Stored(Path(address), 0, fps, (height, width))
+    shaper = Shaper(stored, FRAME_SIZE, (0, height, 0, width))
 
     def frames() -> Iterator[np.ndarray]:
         try:

@@ -71,7 +71,14 @@ def white_of(brightest: float) -> int:
     return next(top for top in (255, 1023, 4095, 16383, 65535) if brightest <= top)
 
 
-def to_eight_bits(image: np.ndarray, white: int) -> np.ndarray:
+def remark_on_bits(white: int | None) -> list[str]:
+    """A sentence if a film uses more than 8 bits."""
+    if white in (None, 255):
+        return []
+    return [f"its pixels use {int(white).bit_length()} bits, which were scaled down to 8."]
+
+
+def to_eight_bits(image: np.ndarray, white: int = 255) -> np.ndarray:
     """An image of any depth as uint8; one of 8 bits is returned as it is."""
     if image.dtype == np.uint8:
         return image
@@ -80,8 +87,7 @@ def to_eight_bits(image: np.ndarray, white: int) -> np.ndarray:
 
 def weigh(frame: np.ndarray, colour: Colour) -> np.ndarray:
     """A frame uint8 (..., 3), red green blue, as gray uint8 (...) by given weights."""
-    gray = frame @ np.array(colour[:3], np.float32) + np.float32(colour[3])
-    return np.clip(np.rint(gray), 0, 255).astype(np.uint8)
+    return to_eight_bits(frame @ np.array(colour[:3], np.float32) + np.float32(colour[3]))
 
 
 def keep_every(fps: float) -> int:

@@ -2,13 +2,23 @@
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from fishlib.spans import USUAL_FPS
-from fishlib.video.frames import LONGEST_GAP, Account, white_of
+from fishlib.video.frames import (
+    LONGEST_GAP,
+    Account,
+    Box,
+    fit_frame,
+    keep_every,
+    remark_on_bits,
+    to_eight_bits,
+    white_of,
+)
 
 STACK_SUFFIXES = {".tif", ".tiff"}
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".pgm", ".pbm"} | STACK_SUFFIXES
@@ -48,6 +58,13 @@ def list_images(path: Path) -> list[Path]:
     )
 
 
+def is_images(path: Path) -> bool:
+    """Whether this is a folder, or a stack by its name and its content."""
+    return path.is_dir() or (
+        path.suffix.lower() in STACK_SUFFIXES and cv2.haveImageReader(str(path))
+    )
+
+
 def read_image(path: Path, colour: bool = False) -> np.ndarray:
     """Read one image (h, w), gray, or (h, w, 3), red green blue, at the depth it is stored in.
 
@@ -73,6 +90,8 @@ class Images:
     Attributes
     ----------
     path : Path
+    fps : float or None
+        Frames a second, as given by hand: images state none.
     n_frames : int
         Images and the gaps in their numbering.
     white : int
@@ -83,24 +102,23 @@ class Images:
         How values are stored.
     """
 
+    aspect, near = 1.0, 0
+    """Pixels are square, and any image can be jumped to."""
+
     def __init__(self, path: Path, fps: float | None = None) -> None:
-        self.path, self.files, self.fps = path, list_images(path), fps or USUAL_FPS
+        self.path, self.files, self.fps = path, list_images(path), fps
+        self.seconds = 1 / (fps or USUAL_FPS)  # from image to image
         self.stacked = any(_count_pages(self.files[k]) > 1 for k in self._spread())
         pages = [_count_pages(file) if self.stacked else 1 for file in self.files]
         gaps = np.zeros(len(self.files), int) if self.stacked else gaps_before(self.files)
         self.gaps = gaps
-        self.bridged = np.where(gaps <= LONGEST_GAP * self.fps, gaps, 0)
+        self.bridged = np.where(gaps * self.seconds <= LONGEST_GAP, gaps, 0)
         self.ends = np.cumsum(self.bridged + pages)  # frames up to the end of each file
         self.starts = self.ends - pages
         self.n_frames = int(self.ends[-1])
         first = self._read(0, 1, False)[0]
         self.shape, self.depth = first.shape[:2], first.dtype
         self.white = 255 if self.depth == np.uint8 else self._white()
-
-    @staticmethod
-    def are_in(path: Path) -> bool:
-        """Whether a file is a stack or an image, whatever its name says."""
-        return cv2.haveImageReader(str(path))
 
     def _spread(self) -> np.ndarray:
         return np.unique(np.linspace(0, len(self.files) - 1, LOOKED_AT).astype(int))
@@ -109,19 +127,32 @@ class Images:
         brightest = max(float(self._read(k, 1, False)[0].max()) for k in self._spread())
         return 1 if self.depth.kind == "f" and brightest <= 1 else white_of(brightest)
 
-    def read(self, start: int, stop: int, account: Account, colour=False) -> Iterator[np.ndarray]:
-        """Yield frames (h, w) or (h, w, 3), holding an image over a gap of up to a second.
+    def remarks(self) -> list[str]:
+        """What a reader must know of how they are stored, in sentences."""
+        return remark_on_bits(self.white)
+
+    def read(
+        self, size, region: Box, start: int, stop, account: Account, seek: bool, colour: bool
+    ) -> Iterator[np.ndarray]:
+        """Yield the frames kept from `start` on, counted in these; see `iter_frames`.
 
         Raises
         ------
         ValueError
             An image is damaged or has another size than the first.
         """
+        step, (y0, y1, x0, x1) = keep_every(self.fps or USUAL_FPS), region
+        last = self.n_frames if stop is None else min(self.n_frames, stop * step)
+        for image in islice(self._images(start * step, last, account, colour), 0, None, step):
+            yield fit_frame(to_eight_bits(image[y0:y1, x0:x1], self.white), size)
+
+    def _images(self, start: int, stop: int, account: Account, colour) -> Iterator[np.ndarray]:
+        """Frames (h, w) or (h, w, 3), with an image held over a gap of up to a second."""
         at, last = start, None
         while at < stop:
             which = int(np.searchsorted(self.ends, at, side="right"))
             if self.gaps[which] > self.bridged[which] and at == self.starts[which]:
-                account.borders.append((at, self.gaps[which] / self.fps, "gaps"))
+                account.borders.append((at, self.gaps[which] * self.seconds, "gaps"))
             if at < self.starts[which]:  # missing: the image before stands in
                 last = self._read(which - 1, 1, colour)[-1] if last is None else last
                 account.counts["missing_images"] += 1

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import chain, pairwise
+from itertools import chain, islice
 from pathlib import Path
 
 import av
@@ -16,8 +16,10 @@ from fishlib.video.frames import (
     Account,
     Box,
     content_box,
+    fit_frame,
     keep_every,
     on_clock,
+    remark_on_bits,
     to_eight_bits,
     white_of,
 )
@@ -32,6 +34,13 @@ CODECS = {
 N_FIRST, N_STAMPS = 30, 300  # frames and time stamps at the start that tell how a film is stored
 GRAY = "gray"
 NEAR = 120  # frames up to which reading on is faster than jumping
+TURNS = {
+    0: [],
+    90: [("transpose", "cclock")],
+    180: [("hflip", None), ("vflip", None)],
+    270: [("transpose", "clock")],
+}
+"""Filters that turn a picture counter-clockwise, by degrees."""
 
 
 def is_address(source: str | Path) -> bool:
@@ -39,33 +48,28 @@ def is_address(source: str | Path) -> bool:
     return bool(re.match(r"[a-z][a-z0-9+.-]+://", str(source))) and not Path(source).exists()
 
 
-def check_readable(path: Path) -> None:
-    """Read the first byte of a file, or say in one sentence why that fails (OSError)."""
-    if path.stat().st_size == 0:
-        raise ValueError(f"{path} is empty (0 bytes): copy or record the film again.")
+def open_film_file(path: Path) -> av.container.InputContainer:
+    """Open a film whatever is in its name, or say in one sentence why it is none."""
     try:
         with path.open("rb") as opened:
-            opened.read(1)
+            empty = not opened.read(1)
     except OSError as error:
         raise OSError(
             f"{path} cannot be read ({error.strerror or error}): check its permissions and the "
             "disk, or copy it to another one."
         ) from error
-
-
-def open_film_file(path: str | Path) -> av.container.InputContainer:
-    """Open a film whatever is in its name, or say in one sentence why it is none."""
-    check_readable(Path(path))
+    if empty:
+        raise ValueError(f"{path} is empty (0 bytes): copy or record the film again.")
     try:
         container = av.open(f"file:{path}")
-        if not container.streams.video:
-            container.close()
-            raise ValueError(f"{path} holds no picture, only sound or data: choose another file.")
     except av.error.FFmpegError as error:
         raise ValueError(
             f"{path} cannot be opened as a film: it is no video, or its header is damaged or cut "
             "off. Check that it plays, and re-encode or copy it again."
         ) from error
+    if not container.streams.video:
+        container.close()
+        raise ValueError(f"{path} holds no picture, only sound or data: choose another file.")
     container.streams.best("video").thread_type = "AUTO"
     return container
 
@@ -92,14 +96,16 @@ class Stored:
     Attributes
     ----------
     path : Path
-    n_ticks : int
+    n_frames : int
         Frames on the film's own clock, as announced or counted.
     fps : float
-        Of that clock.
-    begins : float
-        Time stamp of the first frame, in seconds.
-    height, width : int
-        Of the picture as it is shown upright, in stored pixels.
+        Of the clock that is believed.
+    shape : (int, int)
+        Rows and columns of the picture as it is shown upright, in stored pixels.
+    own_fps, begins : float
+        Of the film's time stamps: their rate, and the first one in seconds.
+    by_hand : bool
+        Whether `fps` was given by hand: time stamps are then not looked at.
     aspect : float
         Width of a pixel divided by its height.
     turned : int
@@ -114,11 +120,12 @@ class Stored:
     """
 
     path: Path
-    n_ticks: int
+    n_frames: int
     fps: float
-    begins: float
-    height: int
-    width: int
+    shape: tuple[int, int]
+    own_fps: float = 0.0
+    begins: float = 0.0
+    by_hand: bool = False
     aspect: float = 1.0
     turned: int = 0
     interlaced: bool = False
@@ -126,9 +133,46 @@ class Stored:
     seekable: bool = False
     n_pictures: int = 1
 
+    @property
+    def near(self) -> float:
+        """Frames up to which reading on is faster than jumping."""
+        return NEAR if self.seekable else np.inf
 
-def look_at(path: Path) -> Stored:
+    def remarks(self) -> list[str]:
+        """What a reader must know of how it is stored, in sentences."""
+        found = remark_on_bits(self.white)
+        if self.interlaced:
+            found.append("it is interlaced; whole pictures were made of its half pictures.")
+        if self.n_pictures > 1:
+            found.append(
+                f"it holds {self.n_pictures} streams of pictures; the one that players show is "
+                "read."
+            )
+        return found
+
+    def read(
+        self, size, region: Box, start: int, stop, account: Account, seek: bool, colour: bool
+    ) -> Iterator[np.ndarray]:
+        """Yield the frames kept from `start` on, counted in these; see `iter_frames`."""
+        shaper, step, first = Shaper(self, size, region, colour), keep_every(self.fps), 0
+        with open_film_file(self.path) as container:
+            timed = _enter(container, self, start * step) if seek else None
+            if timed is None:
+                timed = _timed(container, self, self.by_hand)
+            else:
+                first = start
+            kept = on_clock(timed, self.fps, account, step, first)
+            yield from map(shaper, islice(kept, start - first, None))
+
+
+def look_at(path: Path, fps: float | None = None) -> Stored:
     """Look at header, first frames and time stamps of a film.
+
+    Parameters
+    ----------
+    path : Path
+    fps : float, optional
+        Its frames a second, given by hand.
 
     Raises
     ------
@@ -138,55 +182,36 @@ def look_at(path: Path) -> Stored:
     with open_film_file(path) as container:
         stream = container.streams.best("video")
         stamps = _stamps(container, stream)
-        rates = [float(r) for r in (stream.average_rate, stream.guessed_rate) if r]
-        fps, begins = choose_clock(rates, stamps, path)
-        n_ticks = _count_frames(container, stream, fps, begins) or _count_packets(path)
+        rates = [float(r) for r in (stream.average_rate, stream.guessed_rate, fps) if r]
+        own_fps, begins = choose_clock(rates, stamps, path)
+        n_frames = _count_frames(container, stream, own_fps, begins) or _count_packets(path)
         n_pictures, aspect = len(container.streams.video), float(stream.sample_aspect_ratio or 1)
     with open_film_file(path) as container:
-        first = []
-        for frame in decode(container):
-            first.append(_Facts.of(frame))
-            if len(first) == N_FIRST:
-                break
-    if not first:
-        raise ValueError(
-            f"{path} opens as a film but not one frame of it can be decoded: re-encode it."
-        )
-    one = first[0]
-    turned, aspect = one.turned % 360, aspect or 1.0
-    height, width = (one.width, one.height) if turned % 180 else (one.height, one.width)
+        frames = decode(container)
+        first = next(frames, None)
+        if first is None:
+            raise ValueError(
+                f"{path} opens as a film but not one frame of it can be decoded: re-encode it."
+            )
+        following = (frame.interlaced_frame for frame in islice(frames, N_FIRST - 1))
+        interlaced = [first.interlaced_frame, *following]
+    across = first.rotation % 180 != 0
+    deep = first.format.name.startswith(GRAY) and first.format.components[0].bits > 8
     return Stored(
         path,
-        max(n_ticks, len(first)),
-        fps,
+        max(n_frames, len(interlaced)),
+        fps or own_fps,
+        (first.width, first.height) if across else (first.height, first.width),
+        own_fps,
         begins,
-        height,
-        width,
-        1 / aspect if turned % 180 else aspect,
-        turned,
-        sum(f.interlaced for f in first) > len(first) / 2,
-        _white(path) if one.deep else None,
-        one.seconds is not None and len(stamps) > 1,
+        fps is not None,
+        1 / aspect if across else aspect,
+        first.rotation % 360,
+        sum(interlaced) > len(interlaced) / 2,
+        _white(path) if deep else None,
+        stamp_of(first) is not None and len(stamps) > 1,
         n_pictures,
     )
-
-
-@dataclass(frozen=True)
-class _Facts:
-    """What one decoded frame says about itself."""
-
-    seconds: float | None
-    height: int
-    width: int
-    turned: int
-    interlaced: bool
-    deep: bool
-
-    @classmethod
-    def of(cls, frame: av.VideoFrame) -> "_Facts":
-        deep = frame.format.name.startswith(GRAY) and frame.format.components[0].bits > 8
-        turned, flagged = frame.rotation, frame.interlaced_frame
-        return cls(stamp_of(frame), frame.height, frame.width, turned, flagged, deep)
 
 
 def stamp_of(frame: av.VideoFrame) -> float | None:
@@ -228,14 +253,10 @@ def _count_frames(container, stream, fps: float, begins: float) -> int:
 
 
 def _white(path: Path) -> int:
-    """The value that counts as white in gray of more than 8 bits, from frames over the film."""
-    brightest = 0
+    """The value that counts as white in gray of more than 8 bits, from the first frames."""
     with open_film_file(path) as container:
-        for number, frame in enumerate(decode(container)):
-            brightest = max(brightest, int(frame.to_ndarray().max()))
-            if number == N_STAMPS:
-                break
-    return white_of(brightest)
+        frames = islice(decode(container), N_STAMPS)
+        return white_of(max(int(frame.to_ndarray().max()) for frame in frames))
 
 
 def _count_packets(path: Path) -> int:
@@ -283,131 +304,51 @@ class Shaper:
     stored : Stored
     size : (int, int)
         Of the frames delivered; what the picture does not cover stays black.
-    roi : (y0, y1, x0, x1), optional
-        In stored pixels of the upright picture.
+    region : (y0, y1, x0, x1)
+        What to show, in stored pixels of the upright picture.
     colour : bool
         Deliver red, green and blue, uint8 (H, W, 3), instead of gray.
     """
 
-    def __init__(self, stored: Stored, size, roi: Box | None, colour: bool = False) -> None:
-        self.stored, self.size, self.roi, self.colour = stored, size, roi, colour
-        y0, y1, x0, x1 = roi or (0, stored.height, 0, stored.width)
-        self.box = content_box(y1 - y0, (x1 - x0) * stored.aspect, size)
-        self.kind, self.graph, self.last = None, None, (None, None)
+    def __init__(self, stored: Stored, size, region: Box, colour: bool = False) -> None:
+        self.stored, self.size, self.region, self.colour = stored, size, region, colour
+        self.kind, self.graph = None, None
 
     def __call__(self, frame: av.VideoFrame) -> np.ndarray:
-        """A decoded frame as uint8 (H, W) or (H, W, 3); the same frame again costs nothing."""
-        if self.last[0] is frame:
-            return self.last[1]
-        kind = frame.format.name, frame.height, frame.width
+        """A decoded frame as uint8 (H, W) or (H, W, 3)."""
+        kind = frame.height, frame.width, frame.format.name
         if kind != self.kind:
-            self._check_size(frame)
+            if self.kind is not None and kind[:2] != self.kind[:2]:
+                raise ValueError(
+                    f"{self.stored.path} changes its frame size from {self.kind[0]} x "
+                    f"{self.kind[1]} to {kind[0]} x {kind[1]}: cut the film there or re-encode it "
+                    "at one size."
+                )
             self.kind, self.graph = kind, build_graph(frame, self._chain())
         self.graph.push(frame)
         image = to_eight_bits(self.graph.pull().to_ndarray(), self.stored.white or 65535)
-        y0, y1, x0, x1 = self.box
-        if image.shape[:2] != tuple(self.size):
-            inside, image = image, np.zeros((*self.size, *image.shape[2:]), np.uint8)
-            image[y0:y1, x0:x1] = inside
-        self.last = frame, image
-        return image
+        return fit_frame(image, self.size)
 
-    def _check_size(self, frame: av.VideoFrame) -> None:
-        if self.kind is not None and (frame.height, frame.width) != self.kind[1:]:
-            raise ValueError(
-                f"{self.stored.path} changes its frame size from {self.kind[1]} x {self.kind[2]} "
-                f"to {frame.height} x {frame.width}: cut the film there or re-encode it at one "
-                "size."
-            )
-
-    def _chain(self) -> list[tuple[str, str]]:
-        y0, y1, x0, x1 = self.box
-        rows, columns = y1 - y0, x1 - x0
-        turns = {90: [("transpose", "cclock")], 180: [("hflip", ""), ("vflip", "")]}
-        turns[270] = [("transpose", "clock")]
-        steps = turns.get(self.stored.turned, [])
-        height, width = self.stored.height, self.stored.width
-        if self.roi is not None:
-            top, bottom, left, right = self.roi
-            height, width = bottom - top, right - left
-            steps.append(("crop", f"{width}:{height}:{left}:{top}:exact=1"))
+    def _chain(self) -> list[tuple[str, str | None]]:
+        y0, y1, x0, x1 = self.region
+        height, width = y1 - y0, x1 - x0
+        top, bottom, left, right = content_box(height, width * self.stored.aspect, self.size)
+        rows, columns = bottom - top, right - left
+        steps = list(TURNS[self.stored.turned])
+        if (height, width) != self.stored.shape:
+            steps.append(("crop", f"{width}:{height}:{x0}:{y0}:exact=1"))
         how = "area" if rows <= height else "bilinear"
         scale = f"{columns}:{rows}:flags={how}+accurate_rnd:sws_dither=none:out_range=full"
         kind = "rgb24" if self.colour else GRAY if self.stored.white is None else "gray16le"
         return [*steps, ("scale", scale), ("format", kind)]
 
 
-def build_graph(frame: av.VideoFrame, steps: list[tuple[str, str]]) -> av.filter.Graph:
+def build_graph(frame: av.VideoFrame, steps: list[tuple[str, str | None]]) -> av.filter.Graph:
     """A chain of FFmpeg's filters for frames like this one."""
     graph = av.filter.Graph()
-    ends = [
-        graph.add_buffer(
-            width=frame.width,
-            height=frame.height,
-            format=frame.format,
-            time_base=frame.time_base,
-        )
-    ]
-    ends += [graph.add(name, given) if given else graph.add(name) for name, given in steps]
-    ends.append(graph.add("buffersink"))
-    for one, following in pairwise(ends):
-        one.link_to(following)
-    graph.configure()
+    nodes = [graph.add_buffer(template=frame), *(graph.add(*step) for step in steps)]
+    graph.link_nodes(*nodes, graph.add("buffersink")).configure()
     return graph
-
-
-def read_stored(
-    stored: Stored,
-    shaper: Shaper,
-    account: Account,
-    start: int = 0,
-    fps: float | None = None,
-    seek: bool = False,
-) -> Iterator[np.ndarray]:
-    """Yield the frames kept of a film from frame `start` on, shaped.
-
-    Parameters
-    ----------
-    start : int
-        Counted in frames kept.
-    fps : float, optional
-        Ticks a second given by hand; the film's time stamps are then not looked at.
-    seek : bool
-        Jump to `start` by its time stamp instead of decoding all that precedes it.
-    """
-    step, first = keep_every(fps or stored.fps), 0
-    with open_film_file(stored.path) as container:
-        timed = None
-        if seek and start and fps is None:
-            timed = _enter(container, stored, start * step)
-        if timed is None:
-            timed = _timed(container, stored, fps)
-        else:
-            first = start
-        kept = on_clock(timed, fps or stored.fps, account, step, first)
-        for index, frame in enumerate(kept, first):
-            if index >= start:
-                yield shaper(frame)
-
-
-def stretches_of(
-    stored: Stored, shaper: Shaper, starts: list[int], length: int
-) -> Iterator[list[np.ndarray]]:
-    """Yield stretches of `length` frames kept, shaped; one that cannot be decoded is left out."""
-    step, tick, timed = keep_every(stored.fps), 0, None
-    with open_film_file(stored.path) as container:
-        for start in starts:
-            wanted, images = start * step, []
-            if timed is None or wanted - tick > NEAR:
-                timed = _enter(container, stored, wanted) or timed
-            timed = timed or _timed(container, stored, None)
-            for frame, seconds in timed:
-                tick = round(seconds * stored.fps)
-                if tick >= wanted + step * len(images):
-                    images.append(shaper(frame))
-                if len(images) == length:
-                    yield images
-                    break
 
 
 def _enter(container, stored: Stored, tick: int) -> Iterator[tuple[av.VideoFrame, float]] | None:
@@ -415,45 +356,39 @@ def _enter(container, stored: Stored, tick: int) -> Iterator[tuple[av.VideoFrame
     if not stored.seekable or tick == 0:
         return None
     stream, lead = container.streams.best("video"), 2  # ticks before it, for the deinterlacer
+    wanted = stored.begins + (tick - lead) / stored.own_fps
+    timed = _timed(container, stored, False)
     try:
-        wanted = stored.begins + (tick - lead) / stored.fps
         container.seek(max(0, int(wanted / stream.time_base)), stream=stream)
-        timed = _timed(container, stored, None)
-        first = next(timed, (None, np.inf))
+        first = next(timed, None)
     except av.error.FFmpegError:
-        first = None, np.inf
-    if round(first[1] * stored.fps) > tick:
+        first = None
+    if first is None or round(first[1] * stored.fps) > tick:
         container.seek(0)
         return None
     return (one for one in chain([first], timed) if round(one[1] * stored.fps) >= tick)
 
 
-def _timed(container, stored: Stored, fps: float | None) -> Iterator[tuple[av.VideoFrame, float]]:
-    """Decode frames, with their seconds since the film's first tick."""
+def _timed(container, stored: Stored, by_number: bool) -> Iterator[tuple[av.VideoFrame, float]]:
+    """Decode frames, with their seconds since the first on the clock that is believed."""
     frames = decode(container)
     for number, frame in enumerate(_deinterlaced(frames) if stored.interlaced else frames):
-        stamp = None if fps else stamp_of(frame)
-        yield frame, number / (fps or stored.fps) if stamp is None else stamp - stored.begins
+        stamp = None if by_number else stamp_of(frame)
+        tick = number if stamp is None else (stamp - stored.begins) * stored.own_fps
+        yield frame, tick / stored.fps
 
 
 def _deinterlaced(frames: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
     """Whole pictures of frames that hold two fields each, as many as before."""
-    graph = None
-    for frame in frames:
-        graph = graph or build_graph(frame, [("bwdif", "mode=send_frame:deint=all")])
+    first = next(frames, None)
+    if first is None:
+        return
+    graph = build_graph(first, [("bwdif", "mode=send_frame:deint=all")])
+    for frame in chain([first], frames, [None]):  # None: the end
         graph.push(frame)
-        yield from _pulled(graph)
-    if graph is not None:
-        graph.push(None)
-        yield from _pulled(graph)
-
-
-def _pulled(graph: av.filter.Graph) -> Iterator[av.VideoFrame]:
-    while True:
-        try:
-            yield graph.pull()
-        except (av.error.BlockingIOError, av.error.EOFError):
-            return
+        with suppress(av.error.BlockingIOError, av.error.EOFError):
+            while True:
+                yield graph.pull()
 
 
 def write_video(path: str | Path, frames: Iterable[np.ndarray], fps: float = 30.0) -> Path:
@@ -476,14 +411,16 @@ def write_video(path: str | Path, frames: Iterable[np.ndarray], fps: float = 30.
     OSError
         The file could not be written whole, for instance because the disk is full.
     """
-    path = Path(path)
+    path, frames = Path(path), iter(frames)
     if path.suffix.lower() not in CODECS:
         raise ValueError(f"{path} must end in one of {', '.join(CODECS)}: rename it.")
+    first = next(frames, None)
+    if first is None:
+        raise ValueError(f"no frame to write into {path}.")
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.absolute().with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
-        if not _encode(part, frames, fps):
-            raise ValueError(f"no frame to write into {path}.")
+        _encode(part, first, frames, fps)
         os.replace(part, path)
     except av.error.FFmpegError as error:
         raise OSError(
@@ -495,23 +432,16 @@ def write_video(path: str | Path, frames: Iterable[np.ndarray], fps: float = 30.
     return path
 
 
-def _encode(part: Path, frames: Iterable[np.ndarray], fps: float) -> int:
+def _encode(part: Path, first: np.ndarray, frames: Iterator[np.ndarray], fps: float) -> None:
     codec, kind, options = CODECS[part.suffix.lower()]
-    rate, stream, n_written = Fraction(fps).limit_denominator(100_000), None, 0
+    rate, coloured = Fraction(fps).limit_denominator(100_000), first.ndim == 3
+    even = 2 if kind == "yuv420p" else 1  # colours for four pixels each: H.264 wants an even size
     with av.open(str(part), "w") as container:
-        for frame in frames:
-            coloured = frame.ndim == 3
-            if stream is None:
-                stream = container.add_stream(codec, rate, options=options)
-                height, width = frame.shape[:2]
-                if kind == "yuv420p":  # colours for four pixels each: H.264 wants an even size
-                    height, width = height - height % 2, width - width % 2
-                stream.height, stream.width = height, width
-                stream.pix_fmt = kind or ("bgr0" if coloured else "gray")
-            kinds = "rgb24" if coloured else "gray"
-            picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), kinds)
+        stream = container.add_stream(codec, rate, options=options)
+        stream.height, stream.width = (n - n % even for n in first.shape[:2])
+        stream.pix_fmt = kind or ("bgr0" if coloured else GRAY)
+        for frame in chain([first], frames):
+            image = np.ascontiguousarray(frame)
+            picture = av.VideoFrame.from_ndarray(image, "rgb24" if coloured else GRAY)
             container.mux(stream.encode(picture))
-            n_written += 1
-        if stream is not None:
-            container.mux(stream.encode(None))
-    return n_written
+        container.mux(stream.encode(None))
