@@ -2,6 +2,7 @@
 
 import shutil
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -20,7 +21,7 @@ from fishlib.recording.repairs import (
     find_still,
     spread_repeats,
 )
-from fishlib.video import read_frames, shrink, write_video
+from fishlib.video import probe, read_frames, read_stretches, shrink, write_video
 
 N_FRAMES = 120
 
@@ -96,6 +97,14 @@ def test_truncated_film_is_used_up_to_where_it_ends(opened, films, frames, tmp_p
     assert np.array_equal(
         recording.motion[:-1], measure_motion(frames)[: len(recording.motion) - 1]
     )
+
+
+def test_a_frame_behind_the_end_of_a_cut_film_is_said(films, tmp_path):
+    cut = copy_with(films["avi"], tmp_path / "cut.avi", lambda data: data[: len(data) * 6 // 10])
+    with pytest.raises(ValueError, match="has no frame from frame 110 on"):
+        read_frames(cut, start=110, seek=True)
+    stretches = list(read_stretches(replace(probe(cut), n_frames=5000), [0, 30, 2000], 6))
+    assert [len(stretch) for stretch in stretches] == [6, 6]
 
 
 def test_corrupt_film_says_how_much_is_lost(opened, films, tmp_path):
@@ -210,7 +219,7 @@ def test_standstills_are_no_repeats():
     motion = np.array([0.2, 0, 0, 0, 0, 0.2, 0.1, 0])
     repeats = np.array([0, 1, 1, 1, 1, 0, 0, 0], bool)
     mended, count = spread_repeats(motion, repeats)
-    assert mended is motion
+    assert np.array_equal(mended, motion)
     assert count == 0
 
 

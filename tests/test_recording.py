@@ -18,7 +18,9 @@ from fishlib.questions import find_onsets, suggest_min_range
 from fishlib.recording import making as recording_making
 from fishlib.recording import open_recording
 from fishlib.spans import frames_in
+from fishlib.tank.rendering import Painter
 from fishlib.video import read_frames, shrink, write_video
+from fishlib.video.frames import keep_every
 
 SETTINGS = {"progress": False, "min_seconds": 0.5}
 
@@ -55,8 +57,10 @@ def test_a_simulated_recording_is_the_simulated_film(tmp_path):
 def test_a_late_stretch_of_the_tank_is_drawn_without_what_precedes_it(tmp_path, monkeypatch):
     recording = open_recording("simulated", cache_dir=tmp_path, seed=5, minutes=0.4, **SETTINGS)
     late = tank.simulate_film(tank.TankConfig(), 5, 720).frames[611:700]
-    monkeypatch.setattr(tank, "render_blocks", None)
+    real, drawn = Painter.paint, []
+    monkeypatch.setattr(Painter, "paint", lambda *given: (drawn.append(1), real(*given)))
     assert np.array_equal(recording.excerpt(611, 700), late)
+    assert len(drawn) == 1
     monkeypatch.setattr(tank, "simulate_tracks", None)  # opened again, the tank is not simulated
     again = open_recording("simulated", cache_dir=tmp_path, seed=5, minutes=0.4, **SETTINGS)
     assert np.array_equal(again.excerpt(611, 700), late)
@@ -241,10 +245,9 @@ def at_thirty(tmp_path_factory):
     return open_recording(write_video(folder / "film.avi", swim(30)), cache_dir=folder, **SETTINGS)
 
 
-def onsets_of(recording, min_rise):
-    fps = recording.fps
+def onset_times(motion, fps, min_rise):
     spans = {"horizon": frames_in("horizon", fps), "width": frames_in("calm", fps, odd=True)}
-    return find_onsets(recording.motion, min_rise=min_rise, fps=fps, **spans).onset_s.to_numpy()
+    return find_onsets(motion, min_rise=min_rise, fps=fps, **spans).onset_s.to_numpy()
 
 
 @pytest.mark.parametrize(("fps", "kept"), [(25, 25), (29.97, 29.97), (50, 25), (60, 30)])
@@ -255,12 +258,33 @@ def test_the_same_fish_have_the_same_onsets_at_any_rate(tmp_path, at_thirty, fps
     assert len(recording.frames) == pytest.approx(40 * kept, abs=1)
     assert recording.motion.mean() == pytest.approx(at_thirty.motion.mean(), rel=0.03)
     min_rise = suggest_min_range(at_thirty.motion)
-    expected, found = onsets_of(at_thirty, min_rise), onsets_of(recording, min_rise)
+    expected = onset_times(at_thirty.motion, at_thirty.fps, min_rise)
+    found = onset_times(recording.motion, recording.fps, min_rise)
     apart = np.abs(expected[:, None] - found)
     matched = (apart.min(axis=0) < 0.1).mean(), (apart.min(axis=1) < 0.1).mean()
     assert len(expected) > 10
     assert min(matched) >= 0.9
     assert any("is kept" in remark for remark in recording.remarks) == (fps > 45)
+
+
+@pytest.fixture(scope="module")
+def events_at_thirty():
+    motion = measure_motion(swim(30, 120))
+    return onset_times(motion, 30, suggest_min_range(motion)), suggest_min_range(motion)
+
+
+@pytest.mark.parametrize(("fps", "delay"), [(30, 1 / 60), (25, 0), (29.97, 0), (50, 0), (60, 0)])
+def test_nineteen_onsets_in_twenty_are_the_same_within_a_tenth_of_a_second(
+    events_at_thirty, fps, delay
+):
+    expected, min_rise = events_at_thirty
+    kept = fps / keep_every(fps)
+    motion = measure_motion(swim(fps, 120, delay)[:: keep_every(fps)]) * kept / 30
+    found = onset_times(motion, kept, min_rise) + delay
+    assert len(expected) > 40
+    apart = np.abs(expected[:, None] - found)
+    for axis in (0, 1):
+        assert (apart.min(axis=axis) < 0.1).mean() >= 0.95
 
 
 def test_real_films_keep_their_own_clock(tmp_path, footage):

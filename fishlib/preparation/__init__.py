@@ -27,47 +27,30 @@ from fishlib.preparation.sample import (
     sample_film,
 )
 from fishlib.video import Box, Colour, FilmInfo, probe, weigh
+from fishlib.video.frames import to_eight_bits
+
+__all__ = ["Preparation", "explain_preparation", "preparation_steps", "suggest_preparation"]
+
+CHUNK = 8  # frames prepared at once: small enough for the processor's cache
+LEAST_FLOOR = 3  # grey levels
+WEAK = 10.0  # contrast below which colour is looked at
+MOST_MASKED = 0.3  # of the picture
+POLARITIES = ("bright", "dark")
+COLOURS = ("red", "green", "blue")
+SETTINGS = ("background", "polarity", "normalise", "noise_floor", "roi", "rows", "colour")
 
 
-def mean_brightness(frame: np.ndarray, box: Box) -> float:
-    """Mean grey level of a frame (H, W) inside a box."""
+def brightness_of(frames: np.ndarray, box: Box) -> np.ndarray:
+    """Mean grey level of each frame (n, H, W) inside a box, float64 (n,)."""
     y0, y1, x0, x1 = box
-    return float(frame[y0:y1, x0:x1].mean(dtype=np.float64))
+    return frames[:, y0:y1, x0:x1].mean(axis=(1, 2), dtype=np.float64)
 
 
-def normalise_brightness(frame: np.ndarray, brightness: float, box: Box) -> np.ndarray:
-    """Scale a frame (H, W) to a mean brightness inside a box; float32 (H, W)."""
-    present = mean_brightness(frame, box)
-    return frame * np.float32(brightness / present if present > 0 else 1.0)
-
-
-def subtract_ground(frames: np.ndarray, ground: np.ndarray, polarity: str) -> np.ndarray:
-    """How much brighter (or, with polarity "dark", darker) than the ground; float32, >= 0."""
-    difference = ground - frames if polarity == "dark" else frames - ground
-    return np.maximum(difference, 0, dtype=np.float32)
-
-
-def invert(frames: np.ndarray, box: Box) -> np.ndarray:
-    """255 minus the frames (n, H, W) inside a box, black outside; float32."""
-    y0, y1, x0, x1 = box
-    inverted = np.zeros(frames.shape, np.float32)
-    inverted[:, y0:y1, x0:x1] = 255 - frames[:, y0:y1, x0:x1]
-    return inverted
-
-
-def cut_noise(frames: np.ndarray, noise_floor: float) -> np.ndarray:
-    """Take the noise floor off every pixel, down to 0: no jump where a pixel crosses it."""
-    return np.maximum(frames - np.float32(noise_floor), 0)
-
-
-def to_grey(frames: np.ndarray) -> np.ndarray:
-    """Round float frames to uint8, between 0 and 255."""
-    return np.clip(np.rint(frames), 0, 255).astype(np.uint8)
-
-
-def even_rows(frame: np.ndarray, ground: np.ndarray) -> np.ndarray:
-    """Take off each row of a frame (H, W) what most of it differs by from the ground."""
-    return frame - np.median(frame - ground, axis=1, keepdims=True)
+def normalise_brightness(frames: np.ndarray, brightness: float, box: Box) -> np.ndarray:
+    """Scale each frame (n, H, W) to a mean brightness inside a box; float32 (n, H, W)."""
+    present = brightness_of(frames, box)
+    factors = np.divide(brightness, present, out=np.ones_like(present), where=present > 0)
+    return frames * factors.astype(np.float32)[:, None, None]
 
 
 def choose_settings(m: Measures) -> dict:
@@ -156,16 +139,6 @@ def check_contrast(m: Measures, source: object) -> None:
         )
 
 
-__all__ = ["Preparation", "explain_preparation", "preparation_steps", "suggest_preparation"]
-
-CHUNK = 8  # frames prepared at once: small enough for the processor's cache
-LEAST_FLOOR = 3  # grey levels
-WEAK = 10.0  # contrast below which colour is looked at
-MOST_MASKED = 0.3  # of the picture
-POLARITIES = ("bright", "dark")
-COLOURS = ("red", "green", "blue")
-
-
 @dataclass(frozen=True)
 class Preparation:
     """How the frames of a film are prepared. The default changes nothing.
@@ -231,8 +204,7 @@ class Preparation:
 
     def settings(self) -> dict:
         """The parameters by name, without what was fitted."""
-        names = ("background", "polarity", "normalise", "noise_floor", "roi", "rows", "colour")
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in SETTINGS}
 
     def save(self, path: Path) -> None:
         """Write settings, ground and brightness to an .npz file."""
@@ -261,10 +233,10 @@ class Preparation:
         more than `level` grey levels.
         """
         box = box or (0, frames.shape[1], 0, frames.shape[2])
-        brightness = float(np.median([mean_brightness(frame, box) for frame in frames]))
-        even = [normalise_brightness(f, brightness, box) if self.normalise else f for f in frames]
+        brightness = float(np.median(brightness_of(frames, box)))
+        even = normalise_brightness(frames, brightness, box) if self.normalise else frames
         sign = -1 if self.polarity == "dark" else 1
-        ground = see_ground(np.asarray(even, np.float32), level, sign)
+        ground = see_ground(even.astype(np.float32), level, sign)
         return replace(self, ground=ground, brightness=brightness, box=box)
 
     def steps(self, frames: np.ndarray) -> Iterable[tuple[str, np.ndarray]]:
@@ -280,19 +252,20 @@ class Preparation:
             raise ValueError("fit this preparation to frames of the film before applying it.")
         work = frames.astype(np.float32)
         if self.normalise:
-            work = np.stack([normalise_brightness(f, self.brightness, self.box) for f in work])
+            work = normalise_brightness(work, self.brightness, self.box)
             yield "brightness", work
-        if self.rows:
-            work = np.stack([even_rows(frame, self.ground) for frame in work])
+        if self.rows:  # take off each row what most of it differs by from the ground
+            work = work - np.median(work - self.ground, axis=2, keepdims=True)
             yield "rows", work
         if self.background:
-            work = subtract_ground(work, self.ground, self.polarity)
+            work = np.maximum((work - self.ground) * (-1 if self.polarity == "dark" else 1), 0)
             yield "background", work
         elif self.polarity == "dark":
-            work = invert(work, self.box)
+            y0, y1, x0, x1 = self.box
+            work[:, y0:y1, x0:x1] = 255 - work[:, y0:y1, x0:x1]  # black outside
             yield "polarity", work
-        if self.noise_floor:
-            work = cut_noise(work, self.noise_floor)
+        if self.noise_floor:  # no jump where a pixel crosses it
+            work = np.maximum(work - np.float32(self.noise_floor), 0)
             yield "noise floor", work
         if self.mask is not None:
             work = np.where(self.mask, np.float32(0), work)
@@ -305,14 +278,14 @@ class Preparation:
         prepared = np.empty_like(frames)
         for i in range(0, len(frames), CHUNK):
             *_, (_, work) = self.steps(frames[i : i + CHUNK])
-            prepared[i : i + CHUNK] = to_grey(work)
+            prepared[i : i + CHUNK] = to_eight_bits(work)
         return prepared
 
 
 def preparation_steps(preparation: Preparation, frames: np.ndarray) -> dict[str, np.ndarray]:
     """Before and after: the frames as filmed and after each step, all uint8 (n, H, W)."""
     pictures = {"film": frames}
-    pictures.update((name, to_grey(work)) for name, work in preparation.steps(frames))
+    pictures.update((name, to_eight_bits(work)) for name, work in preparation.steps(frames))
     return pictures
 
 
@@ -349,7 +322,6 @@ def suggest_preparation(
         sample, measures, colour = _in_colour(info, roi, colour, sample, measures)
     if len(sample) >= ENOUGH and not by_hand:
         check_contrast(measures, info.path)
-    suggested = {**choose_settings(measures), **settings}
     reasons = explain_preparation(measures) | dict.fromkeys(settings, "chosen by hand")
     if colour is not None:
         mixture = ", ".join(
@@ -362,7 +334,7 @@ def suggest_preparation(
         mask=measures.fixed if measures.fixed.any() else None,
         remarks=remark_on(measures),
         reasons=reasons,
-        **suggested,
+        **{**choose_settings(measures), **settings},
     )
     return preparation.fit(sample[:, 0], box, measures.level)
 

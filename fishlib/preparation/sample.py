@@ -27,7 +27,7 @@ def sample_film(
     Returns
     -------
     sample : uint8 array (n, 6, 240, 320), or (n, 6, 240, 320, 3) in colour
-        The stretches, in order, without dark ones; a film of under 6 frames gives one shorter
+        The stretches, in order, without dark ones; a film of 2 to 5 frames gives one shorter
         stretch.
     box : (y0, y1, x0, x1)
         The part of the frame that the film covers.
@@ -42,9 +42,10 @@ def sample_film(
     count = max(1, min(N_STRETCHES, info.n_frames // length))
     starts = np.linspace(0, info.n_frames - length, count).astype(int)
     sample = list(read_stretches(info, starts.tolist(), length, roi, colour))
-    if not sample:
+    if length < 2 or not sample:
         raise ValueError(
-            f"{info.path}: no stretch of {length} frames can be decoded: re-encode it."
+            f"{info.path}: no stretch of {STRETCH} frames can be decoded: re-encode it, if it is a "
+            "film."
         )
     box = y0, y1, x0, x1 = info.box(roi)
     sample = np.array(sample)
@@ -143,20 +144,19 @@ def measure_film(sample: np.ndarray, box: Box) -> Measures:
     film = sample[:, :, y0:y1, x0:x1].astype(np.float32)
     mean = film.mean(axis=(2, 3), dtype=np.float64)
     steps = np.abs(np.diff(mean, axis=1))
-    flicker = 1.48 * np.median(steps) / np.sqrt(2) if steps.size else 0.0
+    flicker = 1.48 * np.median(steps) / np.sqrt(2)
     if np.median(film[:, 0]) > LIT:
         film *= (np.median(mean) / mean).astype(np.float32)[:, :, None, None]
     ground = np.median(film[:, 0], axis=0)
     change = np.abs(np.diff(film, axis=1))  # (n, k - 1, h, w)
-    usual = FROM_MEDIAN * float(np.median(change[:, :, ::2, ::2])) if change.size else 0.0
+    usual = FROM_MEDIAN * float(np.median(change[:, :, ::2, ::2]))
     level = max(3 * usual, LEAST_LEVEL)
     fixed = np.zeros(ground.shape, bool)
     if len(film) >= LONG_ENOUGH:
         fixed = fixed_places(film, ground, level)
         film[:, :, fixed] = ground[fixed]
     excess, change = film[:, 0] - ground, change[:, :, ~fixed]
-    each = np.quantile(change, 0.9, axis=2) if change.size else np.zeros((len(film), 1))
-    noise = np.median(each, axis=1)  # of each stretch, whatever single torn frames do
+    noise = np.median(np.quantile(change, 0.9, axis=2), axis=1)  # whatever single torn frames do
     dark_bodies, bright_bodies = (
         moving_light(film[:: 1 + len(film) // N_STRETCHES], ground, level, sign) for sign in (-1, 1)
     )
@@ -174,7 +174,7 @@ def measure_film(sample: np.ndarray, box: Box) -> Measures:
         drift=float(np.median(mean, axis=1).std()),
         rows=_row_flicker(film, ground, float(np.median(noise))),
         wrong_side=0.0,
-        noise=float(np.quantile(change, 0.9)) if change.size else 0.0,
+        noise=float(np.quantile(change, 0.9)),
         uneven_noise=1.0,
         level=level,
         fixed=whole,

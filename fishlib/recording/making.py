@@ -16,7 +16,7 @@ from fishlib.preparation import Preparation
 from fishlib.recording.repairs import (
     COLUMNS,
     Survey,
-    describe_animals,
+    count_animals,
     measure_frames,
     survey,
 )
@@ -25,6 +25,7 @@ from fishlib.spans import USUAL_FPS
 from fishlib.splits import whole
 from fishlib.video import Account, Colour, shrink
 
+ALONE = "only one animal is seen to move: its bursts can be forecast, but none of them is a chase."
 HEADER_BYTES = 128  # of an .npy file with a three-axis shape
 
 
@@ -72,6 +73,10 @@ class PartialRecording:
     def n_frames(self) -> int:
         return int(self.state["n_frames"]) if self.state else 0
 
+    def account(self) -> Account:
+        """What was amiss up to the last block that was finished."""
+        return Account(**json.loads(str(self.state.get("account", "{}"))))
+
     def frames(self) -> np.ndarray:
         """The frames finished so far, as a memory map uint8 (T, h, w)."""
         shape = (self.n_frames, *self.shape)
@@ -105,7 +110,7 @@ class PartialRecording:
             opened.write(bytes(offset - opened.tell()))
             opened.write(np.ascontiguousarray(rows).data)
 
-    def finish(self, facts: dict, **arrays: np.ndarray) -> None:
+    def finish(self, facts: dict, motion: np.ndarray) -> None:
         """Write the header and the other files, and give the folder its final name."""
         header = {"descr": "|u1", "fortran_order": False, "shape": (self.n_frames, *self.shape)}
         with (self.work / "frames.npy").open("r+b") as opened:
@@ -113,18 +118,13 @@ class PartialRecording:
             np.lib.format.write_array_header_1_0(opened, header)
             if opened.tell() != HEADER_BYTES:
                 raise AssertionError(f"an .npy header of {opened.tell()} bytes, not 128")
-        for name, array in arrays.items():
-            np.save(self.work / f"{name}.npy", array)
+        np.save(self.work / "motion.npy", motion)
         (self.work / "recording.json").write_text(json.dumps(facts, indent=1) + "\n")
         for name in ("progress.npz", "measured.bin"):
             (self.work / name).unlink()
         if self.folder.exists():
             shutil.rmtree(self.folder)
         os.replace(self.work, self.folder)
-
-    def discard(self) -> None:
-        """Remove what was made so far."""
-        shutil.rmtree(self.work, ignore_errors=True)
 
 
 def make_recording(
@@ -139,16 +139,16 @@ def make_recording(
     partial = PartialRecording(folder, size)
     check_space(folder.parent, (opened.n_frames - partial.n_frames) * size[0] * size[1])
     preparation = _prepare(partial, opened)
-    account = Account()
+    blocks, account = _remaining(partial, opened, preparation.colour)
     with tqdm(total=opened.n_frames, disable=not progress, unit="frame", desc=opened.name) as bar:
-        for raw in _remaining(partial, opened, account, preparation.colour):
+        for raw in blocks:
             _append(partial, raw, preparation, method, account)
             bar.update(partial.n_frames - bar.n)
     try:
         with explained(partial.work):
             _finish(partial, opened, preparation, method, min_seconds, account)
     except ValueError:
-        partial.discard()
+        shutil.rmtree(partial.work)
         raise
 
 
@@ -163,24 +163,19 @@ def _prepare(partial: PartialRecording, opened: Source) -> Preparation:
 
 
 def _remaining(
-    partial: PartialRecording, opened: Source, account: Account, colour: Colour | None
-) -> Iterator[np.ndarray]:
-    """Yield unprepared blocks after the last finished one, exactly where it ended."""
-    if not partial.state:
-        return opened.blocks(0, account, False, colour)
-    saved = Account(**json.loads(str(partial.state["account"])))
-    done = partial.n_frames
-    if opened.exact_start:
-        account.take(saved)
-        return opened.blocks(done, account, False, colour)
-    if not any(saved.counts.values()) and not saved.borders:  # a smooth clock: seek, and check
-        blocks = opened.blocks(done - int(partial.state["n_last"]), account, True, colour)
+    partial: PartialRecording, opened: Source, colour: Colour | None
+) -> tuple[Iterator[np.ndarray], Account]:
+    """Unprepared blocks after the last finished one, exactly where it ended, and their account."""
+    saved, account = partial.account(), Account()
+    if partial.state and not saved.counts.total() and not saved.borders:  # smooth: seek, and check
+        last = partial.n_frames - int(partial.state["n_last"])
+        blocks = opened.blocks(last, account, True, colour)
         first = next(blocks, None)
         if first is not None and _digest(first) == str(partial.state["digest"]):
-            return blocks
+            return blocks, account
         blocks.close()
-        account.take(Account())
-    return opened.blocks(done, account, False, colour)
+        account = Account()
+    return opened.blocks(partial.n_frames, account, False, colour), account
 
 
 def _digest(raw: np.ndarray) -> str:
@@ -190,15 +185,12 @@ def _digest(raw: np.ndarray) -> str:
 
 def _append(partial: PartialRecording, raw, preparation, method: str, account: Account) -> None:
     """Prepare a block, measure it against the frames before it, and store it."""
-    prepared, n_before = preparation.apply(raw), 0
-    raws, joined = raw, prepared
-    if partial.state:
-        n_before = len(partial.state["last"])
-        joined = np.concatenate([partial.state["last"], prepared])
-        raws = np.concatenate([partial.state["last_raw"], raw])
+    prepared = preparation.apply(raw)
+    last, last_raw = (partial.state.get(name, raw[:0]) for name in ("last", "last_raw"))
+    joined, raws = np.concatenate([last, prepared]), np.concatenate([last_raw, raw])
     partial.append(
         shrink(prepared, partial.shape, method),
-        measure_frames(raws, joined, n_before),
+        measure_frames(raws, joined, len(last)),
         last=joined[-2:],
         last_raw=raws[-2:],
         digest=np.array(_digest(raw)),
@@ -217,7 +209,7 @@ def _finish(
 ) -> None:
     """Mend and check the whole, and give it its final name."""
     if not account.counts and not account.borders:  # a resumed run that had nothing left to read
-        account.take(Account(**json.loads(str(partial.state["account"]))))
+        account = partial.account()
     missing = opened.n_frames - partial.n_frames
     missing -= round(sum(seconds for _, seconds, _ in account.borders) * opened.fps)
     if missing > max(2, 0.005 * opened.n_frames):
@@ -238,21 +230,17 @@ def _finish(
     truth = opened.truth(None)
     if truth is not None:
         truth.save(partial.work / "tracks.npz")
+    alone = count_animals(frames) <= 1
     facts = {
         "fps": opened.fps,
         "method": method,
         "repairs": found.repairs,
-        "remarks": [
-            *opened.remarks,
-            *preparation.remarks,
-            *found.remarks,
-            *describe_animals(frames),
-        ],
+        "remarks": [*opened.remarks, *preparation.remarks, *found.remarks, *[ALONE] * alone],
         "torn": found.torn.tolist(),
         "pieces": found.pieces.to_dict("list"),
     }
     per_thirtieth = opened.fps / USUAL_FPS  # the unit of motion, whatever the rate
-    partial.finish(facts, motion=found.motion * per_thirtieth)
+    partial.finish(facts, found.motion * per_thirtieth)
 
 
 def _check_motion(motion: np.ndarray, opened: Source) -> None:

@@ -7,7 +7,7 @@ from itertools import pairwise
 import cv2
 import numpy as np
 import pandas as pd
-from scipy.ndimage import percentile_filter
+from scipy.ndimage import maximum_filter, percentile_filter
 
 from fishlib.motion import runs_of
 from fishlib.preparation.sample import find_darkness
@@ -186,12 +186,12 @@ def find_pieces(
             why, length = ends.get(stop, ("the film ends", 0))
             rows.append((name, start, stop, seconds, ENDS.get(why, why)))
     table = pd.DataFrame(rows, columns=["film", "start", "stop", "seconds", "ends"])
-    return table, {why: _listed(told) for why, told in where.items()}
-
-
-def _listed(told: list[str], most: int = 6) -> str:
-    more = f" and {len(told) - most} more" if len(told) > most else ""
-    return ", ".join(told[:most]) + more
+    most = 6
+    shortened = {
+        why: told[:most] + [f"and {len(told) - most} more"] * (len(told) > most)
+        for why, told in where.items()
+    }
+    return table, {why: ", ".join(told) for why, told in shortened.items()}
 
 
 def _without_borders(motion: np.ndarray, pieces: pd.DataFrame) -> np.ndarray:
@@ -206,11 +206,8 @@ def _without_borders(motion: np.ndarray, pieces: pd.DataFrame) -> np.ndarray:
 
 def describe_repairs(repairs: dict[str, int], where: dict[str, str] | None = None) -> list[str]:
     """One sentence for each kind of repair that was made, with where it was made."""
-    found = []
-    for kind, count in repairs.items():
-        place = (where or {}).get(kind)
-        found.append(SENTENCES[kind].format(n=count) + (f" ({place})" if place else ""))
-    return found
+    places = {kind: f" ({place})" for kind, place in (where or {}).items()}
+    return [SENTENCES[kind].format(n=n) + places.get(kind, "") for kind, n in repairs.items()]
 
 
 def find_still(same: np.ndarray, fps: float) -> np.ndarray:
@@ -223,7 +220,7 @@ def find_still(same: np.ndarray, fps: float) -> np.ndarray:
     noisy = np.median(same) < 0.95
     still = (same > 0.995) if noisy else (same == 1)
     runs = runs_of(still)
-    lengths = runs[:, 1] - runs[:, 0] + 1 if len(runs) else np.zeros(0, int)
+    lengths = runs[:, 1] - runs[:, 0] + 1
     long = lengths >= LONGEST_STILL * fps
     short = lengths[~long & (lengths > LONGEST_REPEAT)].sum()
     found = np.zeros(len(same), bool)
@@ -304,20 +301,17 @@ def spread_repeats(motion: np.ndarray, repeats: np.ndarray) -> tuple[np.ndarray,
     Returns
     -------
     motion : float64 array (T,)
-        Mended motion; the same array if nothing was mended.
+        Mended motion.
     n_repeats : int
         Repeats mended.
     """
-    edges = np.flatnonzero(np.diff(np.r_[0, repeats.astype(np.int8), 0]))
-    mended, n_repeats = motion, 0
-    for start, stop in edges.reshape(-1, 2):
-        length = stop - start
-        if length > LONGEST_REPEAT or start == 0 or mended[start - 1] == 0:
+    mended, n_repeats = motion.copy(), 0
+    for first, last in runs_of(repeats):
+        length, after = last + 1 - first, last + 1
+        if length > LONGEST_REPEAT or first == 0 or mended[first - 1] == 0:
             continue
-        mended = mended.copy() if mended is motion else mended
-        mended[start:stop] = mended[start - 1]
-        if stop < len(motion):
-            mended[stop] = motion[stop] / (length + 1)
+        mended[first:after] = mended[first - 1]
+        mended[after : after + 1] /= length + 1
         n_repeats += int(length)
     return mended, n_repeats
 
@@ -340,19 +334,12 @@ def find_cuts(motion: np.ndarray, clips: np.ndarray) -> np.ndarray:
     -------
     int array (n_cuts,)
     """
-    reach = 3
-    if len(motion) < 2 * reach + 2:
-        return np.zeros(0, int)
-    windows = np.lib.stride_tricks.sliding_window_view(motion[:-1], 2 * reach + 1).copy()
-    middle = windows[:, reach].copy()
-    windows[:, reach] = 0
-    leaps = np.flatnonzero(middle > CUT_RATIO * windows.max(axis=1)) + reach
-    cuts = [t for t in leaps if _overlap(clips, t) < 0.5 * _overlap_around(clips, t)]
-    return np.array(cuts, dtype=int)
-
-
-def _overlap_around(clips: np.ndarray, t: int) -> float:
-    return min(_overlap(clips, t - 1), _overlap(clips, t + 1))
+    around = [1, 1, 1, 0, 1, 1, 1]
+    largest = maximum_filter(motion[:-1], footprint=around, mode="constant", cval=np.inf)
+    leaps = np.flatnonzero(motion[:-1] > CUT_RATIO * largest)
+    overlaps = ([_overlap(clips, t + lag) for lag in (-1, 0, 1)] for t in leaps)
+    cut = [now < 0.5 * min(before, after) for before, now, after in overlaps]
+    return leaps[np.array(cut, bool)]
 
 
 def _overlap(clips: np.ndarray, t: int) -> float:
@@ -361,12 +348,8 @@ def _overlap(clips: np.ndarray, t: int) -> float:
     return float(np.minimum(a, b).sum() / max(np.maximum(a, b).sum(), 1.0))
 
 
-N_SAMPLED = 48  # frames
-SMALLEST = 0.2  # of the usual size of a blob
-
-
-def count_animals(clips: np.ndarray) -> int:
-    """Count bright blobs that are not there all the time: the median over 48 frames.
+def count_animals(clips: np.ndarray, n_sampled: int = 48, smallest: float = 0.2) -> int:
+    """Count bright blobs that are not there all the time: the median over some frames.
 
     Animals that touch count as one, and so do those that rest throughout the film as none.
 
@@ -374,25 +357,17 @@ def count_animals(clips: np.ndarray) -> int:
     ----------
     clips : uint8 array (T, h, w)
         A prepared film, bright animals on black.
+    n_sampled : int
+        Frames looked at.
+    smallest : float
+        Area of the smallest blob that counts, as a share of the usual one.
     """
-    chosen = np.linspace(0, len(clips) - 1, min(N_SAMPLED, len(clips))).astype(int)
+    chosen = np.linspace(0, len(clips) - 1, min(n_sampled, len(clips))).astype(int)
     sample = clips[chosen].astype(np.int16)
-    moving = np.clip(sample - np.median(sample, axis=0), 0, 255).astype(np.uint8)
+    moving = np.maximum(sample - np.median(sample, axis=0), 0)
     level = max(float(np.quantile(moving, 0.999)) / 4, 4.0)
-    areas = [_blob_areas(frame > level) for frame in moving]
-    usual = np.median(np.concatenate(areas)) if any(a.size for a in areas) else 0.0
-    return int(np.median([(a >= SMALLEST * usual).sum() for a in areas]))
-
-
-def _blob_areas(mask: np.ndarray) -> np.ndarray:
-    _, _, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
-    return stats[1:, cv2.CC_STAT_AREA]
-
-
-def describe_animals(clips: np.ndarray) -> list[str]:
-    """A sentence if a single animal moves in the film, none otherwise."""
-    if count_animals(clips) > 1:
-        return []
-    return [
-        "only one animal is seen to move: its bursts can be forecast, but none of them is a chase."
-    ]
+    masks = (moving > level).astype(np.uint8)
+    areas = [cv2.connectedComponentsWithStats(m)[2][1:, cv2.CC_STAT_AREA] for m in masks]
+    found = np.concatenate(areas)
+    usual = np.median(found) if found.size else 0.0
+    return int(np.median([(of_one >= smallest * usual).sum() for of_one in areas]))

@@ -12,8 +12,7 @@ from fishlib import tank
 from fishlib.files import code_version, fingerprint
 from fishlib.preparation import Preparation, suggest_preparation
 from fishlib.spans import check_rate
-from fishlib.tank.rendering import Painter
-from fishlib.video import FRAME_SIZE, Account, iter_frames, probe, probe_parts
+from fishlib.video import FRAME_SIZE, Account, iter_frames, probe_parts
 
 TANK_FPS, TANK_MINUTES = 30.0, 60.0
 BLOCK = 256  # frames
@@ -43,8 +42,6 @@ class Source:
     truth : callable
         ``truth(saved)`` returns the tracks of a simulated tank, or None for a real film;
         ``saved`` is where they were written before, or None to simulate them.
-    exact_start : bool
-        Whether ``blocks(start)`` is exact and costs nothing, also with ``seek`` off.
     remarks : tuple of str
         What a reader must know of how it is read.
     """
@@ -57,7 +54,6 @@ class Source:
     blocks: Callable[..., Iterator[np.ndarray]]
     prepare: Callable[[], Preparation]
     truth: Callable[[Path | None], tank.Tracks | None]
-    exact_start: bool
     remarks: tuple[str, ...] = ()
 
 
@@ -88,20 +84,14 @@ def _open_tank(seed: int, minutes: float, config: tank.TankConfig) -> Source:
     tracks: list[tank.Tracks] = []
 
     def truth(saved: Path | None = None) -> tank.Tracks:
-        if not tracks:
-            made = (
-                tank.Tracks.load(saved) if saved else tank.simulate_tracks(config, seed, n_frames)
-            )
-            tracks.append(made)
+        if not tracks and saved:
+            tracks.append(tank.Tracks.load(saved))
+        elif not tracks:
+            tracks.append(tank.simulate_tracks(config, seed, n_frames))
         return tracks[0]
 
     def blocks(start: int, account: Account, seek: bool, colour=None) -> Iterator[np.ndarray]:
-        if seek:
-            yield from _draw_from(start, truth(), config, seed)
-            return
-        for number, block in enumerate(tank.render_blocks(truth(), config, seed, block=BLOCK)):
-            if (number + 1) * BLOCK > start:
-                yield block[max(0, start - number * BLOCK) :]
+        return tank.render_blocks(truth(), config, seed, block=BLOCK, start=start)
 
     contents = {
         "config": asdict(config),
@@ -111,24 +101,7 @@ def _open_tank(seed: int, minutes: float, config: tank.TankConfig) -> Source:
     }
     return Source(
         f"simulated-{seed}", "simulated", TANK_FPS, n_frames, contents, blocks, Preparation, truth,
-        exact_start=False,
     )  # fmt: skip
-
-
-def _draw_from(
-    start: int, tracks: tank.Tracks, config: tank.TankConfig, seed: int
-) -> Iterator[np.ndarray]:
-    """Draw the tank from frame `start` on, passing over the sensor noise before it."""
-    painter = Painter(config, seed, FRAME_SIZE)
-    n_points = config.n_fish * painter.light.size + config.n_specks
-    n_noise = -(-n_points // 4) * 4  # a byte a point, drawn in fours
-    for skipped in range(0, start, BLOCK):
-        painter.rng.integers(0, 256, (min(BLOCK, start - skipped), n_noise), np.uint8)
-    for first in range(start, len(tracks), BLOCK):
-        state = tracks.state[first : first + BLOCK]
-        frames = np.zeros((len(state), *FRAME_SIZE), np.uint8)
-        painter.paint(state, frames)
-        yield frames
 
 
 def _open_film(
@@ -138,19 +111,18 @@ def _open_film(
     fps: float | None,
 ) -> Source:
     paths = parts_of(source)
-    path, several = paths[0], len(paths) > 1
-    info = probe_parts(paths, fps) if several else probe(source, fps)
+    path, info = paths[0], probe_parts(paths, fps)
     remarks = [*check_rate(info.rate(), str(path)), *info.remarks()]
     stop = info.n_frames if minutes is None else min(info.n_frames, round(minutes * 60 * info.fps))
     limit = None if minutes is None else stop
-    wanted = preparation if isinstance(preparation, dict) else {}
     chosen = preparation if isinstance(preparation, Preparation) else None
-    roi = info.region(chosen.roi if chosen else wanted.get("roi"))
+    wanted = chosen.settings() if chosen else preparation or {}
+    roi = info.region(wanted.get("roi"))
     contents = {
         "film": "-".join(fingerprint(one) for one in paths),
         "stop": limit,
         "fps": fps,
-        "preparation": chosen.settings() if chosen else wanted,
+        "preparation": wanted,
         "ground": None if chosen is None or chosen.ground is None else _digest(chosen.ground),
     }
 
@@ -159,16 +131,13 @@ def _open_film(
         return iter_frames(info, FRAME_SIZE, BLOCK, start, limit, **options)
 
     def prepare() -> Preparation:
-        if chosen is None:
-            return suggest_preparation(info, **wanted)
-        if chosen.is_identity or chosen.ground is not None:
-            return chosen
-        return suggest_preparation(info, **chosen.settings())
+        fitted = chosen and (chosen.is_identity or chosen.ground is not None)
+        return chosen if fitted else suggest_preparation(info, **wanted)
 
     name = path.name if path.is_dir() else path.stem
     return Source(
         name, str(source), info.fps, stop, contents, blocks, prepare, lambda saved: None,
-        exact_start=path.is_dir(), remarks=tuple(remarks),
+        tuple(remarks),
     )  # fmt: skip
 
 

@@ -93,6 +93,12 @@ class Painter:
         py = (y + sin * forward + cos * aside) * self.scale_y
         return px, py
 
+    def draw_noise(self, n: int) -> np.ndarray:
+        """Sensor noise of the next n frames: a byte for each point."""
+        n_points = self.config.n_fish * self.light.size + self.config.n_specks
+        n_bytes = -(-n_points // 4) * 4  # whole draws of four bytes
+        return self.rng.integers(0, 256, (n, n_bytes), dtype=np.uint8)
+
     def paint(self, state: np.ndarray, out: np.ndarray) -> None:
         """Draw n frames into `out`, zeros (n, H, W), and advance the sensor noise by n frames."""
         for i in range(0, len(state), CHUNK):
@@ -100,10 +106,8 @@ class Painter:
 
     def _paint_chunk(self, state: np.ndarray, out: np.ndarray) -> None:
         """Draw at most CHUNK frames: points, light, noise, sum."""
-        n, n_fish = len(state), state.shape[2]
-        n_points = n_fish * self.light.size
-        n_noise = -(-(n_points + self.config.n_specks) // 4) * 4  # whole draws of four bytes
-        gain = self.gain[self.rng.integers(0, 256, (n, n_noise), dtype=np.uint8)]
+        n = len(state)
+        gain = self.gain[self.draw_noise(n)]
         px, py = (p.reshape(n, -1) for p in self.points(state))
         spot_x, spot_y, spot = self.specks
         shape = (n, spot.size)
@@ -138,6 +142,7 @@ def render_blocks(
     seed: int,
     size: tuple[int, int] = (240, 320),
     block: int = 256,
+    start: int = 0,
 ) -> Iterator[np.ndarray]:
     """Draw a film a block at a time, so that an hour is never in memory.
 
@@ -153,6 +158,8 @@ def render_blocks(
         Height and width of the frames.
     block : int
         Frames in a block; the last one may be shorter. The film does not depend on it.
+    start : int
+        First frame drawn; of those before it only the sensor noise is passed over.
 
     Yields
     ------
@@ -160,8 +167,10 @@ def render_blocks(
         Frames, bright fish on black.
     """
     painter = Painter(config, seed, size)
-    for start in range(0, len(tracks), block):
-        state = tracks.state[start : start + block]
+    for skipped in range(0, start, block):
+        painter.draw_noise(min(block, start - skipped))
+    for first in range(start, len(tracks), block):
+        state = tracks.state[first : first + block]
         frames = np.zeros((len(state), *size), np.uint8)
         painter.paint(state, frames)
         yield frames

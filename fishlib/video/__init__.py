@@ -206,7 +206,7 @@ def probe(path: str | Path, fps: float | None = None) -> FilmInfo:
 
 
 def probe_parts(paths: list[Path], fps: float | None = None) -> FilmInfo:
-    """Look at a film that lies in several files, in this order.
+    """Look at a film that lies in one file, or in several, in this order.
 
     Raises
     ------
@@ -215,6 +215,8 @@ def probe_parts(paths: list[Path], fps: float | None = None) -> FilmInfo:
     """
     parts = [probe(path, fps) for path in paths]
     first = parts[0]
+    if len(parts) == 1:
+        return first
     for part in parts[1:]:
         same_size = part.opened.shape == first.opened.shape
         if not same_size or abs(part.rate() / first.rate() - 1) > 0.02:

@@ -1,7 +1,8 @@
 """Live pictures: a camera of this machine by its number, a network camera by its address."""
 
-from collections.abc import Iterator
-from itertools import chain
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 
 import av
@@ -35,24 +36,21 @@ def open_live(source: str | Path) -> tuple[float, Iterator[np.ndarray]]:
 
 def _open_camera(number: int) -> tuple[float, Iterator[np.ndarray]]:
     capture = cv2.VideoCapture(number)
-    decoded, image = capture.read() if capture.isOpened() else (False, None)
+    decoded, first = capture.read() if capture.isOpened() else (False, None)
     if not decoded:
         raise OSError(f"camera {number} gives no picture: is it connected, and free?")
-    fps = capture.get(cv2.CAP_PROP_FPS)
-    fps = fps if 1 <= fps <= 1000 else USUAL_FPS
-    step = keep_every(fps)
 
-    def frames(image: np.ndarray) -> Iterator[np.ndarray]:
-        decoded, index = True, 0
+    def images() -> Iterator[np.ndarray]:
+        decoded, image = True, first
         while decoded:
-            if index % step == 0:
-                gray = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-                yield fit_frame(gray)
+            yield image
             decoded, image = capture.read()
-            index += 1
         capture.release()
 
-    return fps / step, frames(image)
+    def shape(image: np.ndarray) -> np.ndarray:
+        return fit_frame(image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY))
+
+    return _paced(capture.get(cv2.CAP_PROP_FPS), images(), shape)
 
 
 def _open_stream(address: str) -> tuple[float, Iterator[np.ndarray]]:
@@ -69,20 +67,20 @@ def _open_stream(address: str) -> tuple[float, Iterator[np.ndarray]]:
     if first is None:
         raise OSError(f"{address} answers, but its stream holds no picture: check the address.")
     stream = container.streams.best("video")
-    fps = float(stream.guessed_rate or stream.average_rate or USUAL_FPS)
+    fps = float(stream.guessed_rate or stream.average_rate or 0)
+    stored = Stored(Path(address), 0, fps, (first.height, first.width))
+    shaper = Shaper(stored, FRAME_SIZE, (0, first.height, 0, first.width))
+
+    def images() -> Iterator[av.VideoFrame]:
+        with container, suppress(av.error.FFmpegError, OSError):  # gone: what came before counts
+            yield first
+            yield from pictures
+
+    return _paced(fps, images(), shaper)
+
+
+def _paced(fps: float, images: Iterator, shape: Callable) -> tuple[float, Iterator[np.ndarray]]:
+    """The rate kept of a camera, and every so many of its pictures, shaped."""
     fps = fps if 1 <= fps <= 1000 else USUAL_FPS
-    height, width, step = first.height, first.width, keep_every(fps)
-    stored = Stored(Path(address), 0, fps, (height, width))
-    shaper = Shaper(stored, FRAME_SIZE, (0, height, 0, width))
-
-    def frames() -> Iterator[np.ndarray]:
-        try:
-            for index, picture in enumerate(chain([first], pictures)):
-                if index % step == 0:
-                    yield shaper(picture)
-        except (av.error.FFmpegError, OSError):
-            return  # the camera is gone: what came before it counts
-        finally:
-            container.close()
-
-    return fps / step, frames()
+    step = keep_every(fps)
+    return fps / step, map(shape, islice(images, 0, None, step))

@@ -110,10 +110,6 @@ class Account:
     def __init__(self, counts: dict | None = None, borders: list | None = None) -> None:
         self.counts, self.borders = Counter(counts or {}), list(borders or [])
 
-    def take(self, other: "Account") -> None:
-        """Become a copy of another account."""
-        self.counts, self.borders = Counter(other.counts), list(other.borders)
-
 
 def on_clock(
     timed: Iterator[tuple[Image, float]],

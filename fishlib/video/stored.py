@@ -1,6 +1,5 @@
 """Stored films, decoded by PyAV into small gray frames on a regular clock; and films written."""
 
-import os
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -12,6 +11,7 @@ from pathlib import Path
 import av
 import numpy as np
 
+from fishlib.files import write_atomically
 from fishlib.video.frames import (
     Account,
     Box,
@@ -418,17 +418,13 @@ def write_video(path: str | Path, frames: Iterable[np.ndarray], fps: float = 30.
     if first is None:
         raise ValueError(f"no frame to write into {path}.")
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.absolute().with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
-        _encode(part, first, frames, fps)
-        os.replace(part, path)
+        write_atomically(path.absolute(), lambda part: _encode(part, first, frames, fps))
     except av.error.FFmpegError as error:
         raise OSError(
             f"{path} could not be written ({error.strerror}): is the disk full, or the folder "
             "read-only?"
         ) from error
-    finally:
-        part.unlink(missing_ok=True)
     return path
 
 
