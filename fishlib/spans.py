@@ -57,6 +57,15 @@ def frames_back(moments: Iterable[float], fps: float) -> np.ndarray:
     return np.array([math.ceil(moment * fps / USUAL_FPS - 1e-6) for moment in moments], int)
 
 
+def lags(fps: float) -> np.ndarray:
+    """How many frames ago each of the 119 past values of the motion was, int array (119,).
+
+    At 30 frames a second 1 to 119. At another rate values of the same moments, some of them twice
+    or not at all, so that what was fitted at one rate reads another.
+    """
+    return np.minimum(frames_back(range(1, 120), fps), frames_in("lags", fps))
+
+
 def check_rate(fps: float, name: str) -> list[str]:
     """A remark if a film is too slow for networks; refuse one that is too slow for any forecast.
 

@@ -144,6 +144,8 @@ def test_the_lstm_learns_and_reads_its_own_piece_only(tmp_path):
     assert lstm.scale == pytest.approx((motion[:1400].mean(), motion[:1400].std()))
     whole = lstm.forecast(film)
     assert np.flatnonzero(np.isfinite(whole)).tolist() == list(range(119, 2000))
+    slower = lstm.forecast(SimpleNamespace(motion=motion[:400], fps=25.0))
+    assert np.flatnonzero(np.isfinite(slower))[0] == 99
     film.pieces = pd.DataFrame({"film": "film", "start": [0, 500], "stop": [500, 2000]})
     cut = lstm.forecast(film, slice(400, 700))
     assert np.flatnonzero(np.isfinite(cut)).tolist() == [*range(400, 500), *range(619, 700)]

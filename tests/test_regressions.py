@@ -49,14 +49,30 @@ def test_features_equal_a_loop(film):
 
 
 def test_spans_are_seconds_whatever_the_rate(film):
-    """At 15 frames a second 4 s are 60 frames: half the lags, the same nine windows."""
+    """At 15 frames a second 4 s are 60 frames: every moment twice, the same nine windows."""
     n_lags = frames_in("lags", 15.0)
     features = motion_features(film.motion, fps=15.0)
-    assert features.shape[1] == n_lags + 5 * 9 + 2 and n_lags in (59, 60)
+    assert features.shape[1] == 119 + 5 * 9 + 2 and n_lags in (59, 60)
+    assert np.array_equal(features[700, :6], film.motion[[699, 699, 698, 698, 697, 697]])
     assert np.isnan(features[n_lags - 1]).all() and np.isfinite(features[n_lags]).all()
     slow = SimpleNamespace(motion=film.motion, fps=15.0)
     fitted = PastMotion("logistic").fit(slow, label_bursts(film.motion), PARTS)
     assert np.flatnonzero(np.isfinite(fitted.forecast(slow)))[0] == n_lags
+
+
+@pytest.mark.parametrize("fps", [25.0, 29.97, 44.0])
+def test_what_was_fitted_at_one_rate_reads_another(film, question, fps):
+    """The same motion, sampled more or less often: nearly the same forecast."""
+    smooth = np.convolve(film.motion, np.ones(9) / 9, "same")
+    forecaster = PastMotion("logistic").fit(SimpleNamespace(motion=smooth), question, PARTS)
+    moments = np.arange(int(3900 * fps / 30)) * 30 / fps
+    other = SimpleNamespace(motion=np.interp(moments, np.arange(4000), smooth), fps=fps)
+    expected = np.interp(
+        moments, np.arange(4000), forecaster.forecast(SimpleNamespace(motion=smooth))
+    )
+    both = np.isfinite(expected) & np.isfinite(found := forecaster.forecast(other))
+    assert both.sum() > 3000
+    assert np.corrcoef(expected[both], found[both])[0, 1] > 0.9
 
 
 def test_frames_can_be_asked_for(film, question):

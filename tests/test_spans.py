@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fishlib.spans import SECONDS, WINDOWS, check_rate, embargo, frames_back, frames_in
+from fishlib.spans import SECONDS, WINDOWS, check_rate, embargo, frames_back, frames_in, lags
 
 
 def test_at_thirty_frames_a_second_all_spans_are_the_studys():
@@ -14,6 +14,7 @@ def test_at_thirty_frames_a_second_all_spans_are_the_studys():
     assert embargo(30) == 165
     assert [frames_in(window, 30) for window in WINDOWS] == [3, 5, 10, 20, 30, 45, 60, 90, 119]
     assert frames_back(range(120), 30).tolist() == list(range(120))
+    assert lags(30).tolist() == list(range(1, 120))
 
 
 @pytest.mark.parametrize("fps", [12.0, 24.0, 25.0, 29.97, 30.0, 44.0])
@@ -30,6 +31,7 @@ def test_moments_are_read_at_the_nearest_frame_that_is_not_later(fps):
     back = frames_back(moments, fps)
     late = back / fps - moments / 30
     assert (late > -1e-6).all() and (late < 1 / fps).all()
+    assert len(lags(fps)) == 119 and lags(fps).max() == frames_in("lags", fps)
 
 
 def test_slow_films_are_remarked_or_refused():

@@ -31,7 +31,7 @@ from fishlib.models import (
 )
 from fishlib.motion import behind
 from fishlib.recording import at_size
-from fishlib.spans import frames_in
+from fishlib.spans import USUAL_FPS, frames_in, lags
 from fishlib.splits import edges_of, frames_with_past
 from fishlib.training import annealed_adam, hash_arrays, train
 
@@ -324,10 +324,10 @@ class MotionLSTM:
         motion = np.concatenate([recording.motion[one] for one in told["train"]])
         self.scale = float(np.mean(motion)), float(np.std(motion)) or 1.0
         past = self._past(recording)  # (T, 119)
-        n_lags = past.shape[1]
+        reach = frames_in("lags", rate_of(recording))
 
         def dataset(part: str, **order) -> PastDataset:
-            frames = np.concatenate([np.arange(s.start + n_lags, s.stop) for s in told[part]])
+            frames = np.concatenate([np.arange(s.start + reach, s.stop) for s in told[part]])
             asked = frames[question[frames] >= 0]
             return PastDataset(past, question, asked, seed=self.seed, **order)
 
@@ -336,8 +336,8 @@ class MotionLSTM:
         settings["parts"] = edges_of(parts)
         settings["data"] = hash_arrays(recording.motion, question)
         self.model, self.history = train(
-            partial(build_motion_lstm, n_lags), data, dataset("validation", batch_size=512), folder,
-            self.epochs, annealed_adam(4e-3, self.epochs * len(data)), seed=self.seed,
+            partial(build_motion_lstm, past.shape[1]), data, dataset("validation", batch_size=512),
+            folder, self.epochs, annealed_adam(4e-3, self.epochs * len(data)), seed=self.seed,
             settings=settings, **options,
         )  # fmt: skip
         return self
@@ -346,7 +346,8 @@ class MotionLSTM:
         """Probability at each frame, float64 (T,); see ``fishlib.forecasters``."""
         past = self._past(recording)
         forecast = np.full(len(past), np.nan)
-        asked = frames_with_past(len(past), past.shape[1] + 1, pieces_of(recording), at)
+        reach = frames_in("lags", rate_of(recording))
+        asked = frames_with_past(len(past), reach + 1, pieces_of(recording), at)
         for start in range(0, len(asked), 1024):
             batch = asked[start : start + 1024]
             told = past[batch][..., None].astype(np.float32)  # (B, 119, 1), oldest first
@@ -357,4 +358,6 @@ class MotionLSTM:
         """The standardised motion before each frame, float64 (T, 119)."""
         mean, deviation = self.scale
         scaled = (np.asarray(recording.motion) - mean) / deviation
-        return behind(scaled, frames_in("lags", rate_of(recording)))
+        fps = rate_of(recording)
+        past = behind(scaled, frames_in("lags", fps))
+        return past if fps == USUAL_FPS else past[:, -lags(fps)[::-1]]

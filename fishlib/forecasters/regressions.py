@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from fishlib.forecasters import pieces_of, rate_of, stretches_of
 from fishlib.forecasters.rules import published_baseline, time_since_burst
 from fishlib.motion import behind
-from fishlib.spans import USUAL_FPS, WINDOWS, frames_in
+from fishlib.spans import USUAL_FPS, WINDOWS, frames_in, lags
 from fishlib.splits import by_piece, frames_with_past
 
 KINDS = {"logistic": ("logistic",), "boosting": ("boosting",), "both": ("logistic", "boosting")}
@@ -29,7 +29,7 @@ def motion_features(
     The last 119 values (newest first), and over nine windows of them the mean, minimum, maximum,
     standard deviation and the place of the last value between minimum and maximum; then the
     published baseline and the time since the last burst (at most 600 frames). So many frames at 30
-    a second; in a film of another rate, as many as the same spans of time hold.
+    a second; in a film of another rate, the same moments and spans of time.
 
     Parameters
     ----------
@@ -46,13 +46,14 @@ def motion_features(
     """
     frames = np.arange(len(motion))[slice(None) if at is None else at]
     n_lags, longest = frames_in("lags", fps), frames_in(20.0, fps)
-    past = behind(motion, n_lags)[frames][:, ::-1]  # (n, 119), newest first
+    past = behind(motion, n_lags)[frames][:, ::-1]  # newest first
     widths = (frames_in(window, fps) for window in WINDOWS)
     statistics = [_window_statistics(past[:, :width]) for width in widths]
     elapsed = np.nan_to_num(time_since_burst(motion, fps=fps), nan=longest)
     baseline = published_baseline(motion, frames_in("baseline", fps))
-    known = np.stack([baseline, np.minimum(elapsed, longest)], axis=1)[frames]
-    features = np.concatenate([past, *statistics, known], axis=1)
+    elapsed = np.minimum(elapsed, longest) * USUAL_FPS / fps
+    known = np.stack([baseline, elapsed], axis=1)[frames]
+    features = np.concatenate([past[:, lags(fps) - 1], *statistics, known], axis=1)
     features[frames < n_lags] = np.nan
     return features
 
