@@ -35,7 +35,6 @@ N_FIRST, N_STAMPS = 30, 300  # frames and time stamps at the start that tell how
 GRAY = "gray"
 NEAR = 120  # frames up to which reading on is faster than jumping
 TURNS = {
-    0: [],
     90: [("transpose", "cclock")],
     180: [("hflip", None), ("vflip", None)],
     270: [("transpose", "clock")],
@@ -334,7 +333,7 @@ class Shaper:
         height, width = y1 - y0, x1 - x0
         top, bottom, left, right = content_box(height, width * self.stored.aspect, self.size)
         rows, columns = bottom - top, right - left
-        steps = list(TURNS[self.stored.turned])
+        steps = list(TURNS.get(self.stored.turned, []))
         if (height, width) != self.stored.shape:
             steps.append(("crop", f"{width}:{height}:{x0}:{y0}:exact=1"))
         how = "area" if rows <= height else "bilinear"
