@@ -102,6 +102,14 @@ def fingerprint(path: Path) -> str:
     return digest.hexdigest()
 
 
+def hash_arrays(*arrays: np.ndarray) -> str:
+    """A short hash of arrays: a training is resumed on the same data only."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:16]
+
+
 def check_space(
     folder: Path,
     n_bytes: int,

@@ -19,13 +19,14 @@ from sklearn.metrics import roc_auc_score
 from fishlib.animals.features import MIRROR, SPEED_WINDOWS, STRIDE, Swimming
 from fishlib.animals.places import Linker, Looks, Places, places_of
 from fishlib.facts import Facts
+from fishlib.files import hash_arrays
 from fishlib.forecasters import check_parts, pieces_of
 from fishlib.models import read_network, save_network
 from fishlib.motion import measure_motion
 from fishlib.questions import find_onsets
 from fishlib.spans import USUAL_FPS, frames_in
 from fishlib.splits import frames_with_past, inside
-from fishlib.training import annealed_adam, hash_arrays, train
+from fishlib.training import annealed_adam, train
 
 BINS = (0.0, 0.25, 0.5, 1.0, 1.5)
 """Seconds ahead between which the hazard of the next onset event is learned."""

@@ -18,6 +18,7 @@ from fishlib.clips import (
     time_channels,
 )
 from fishlib.facts import Facts, what_is_seen
+from fishlib.files import hash_arrays
 from fishlib.forecasters import check_parts, pieces_of, rate_of, stretches_of
 from fishlib.models import (
     NETWORKS,
@@ -33,7 +34,7 @@ from fishlib.motion import behind
 from fishlib.recording import at_size
 from fishlib.spans import USUAL_FPS, frames_in, lags
 from fishlib.splits import edges_of, frames_with_past
-from fishlib.training import annealed_adam, hash_arrays, train
+from fishlib.training import annealed_adam, train
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ every file that is read. ``FISHLIB_PUBLISHED`` may name a folder that mirrors th
 relative paths; its files are verified in the same way.
 """
 
-import hashlib
 import os
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -17,7 +16,7 @@ import pandas as pd
 import pooch
 import requests
 
-from fishlib.files import cache_folder, flatten, make_key, nest, only_one, save_arrays
+from fishlib.files import cache_folder, flatten, hash_arrays, make_key, nest, only_one, save_arrays
 from fishlib.questions import label_bursts, label_onsets, median_recent_motion
 from fishlib.splits import by_piece
 
@@ -246,11 +245,11 @@ def fit_study(
     """
     if not study.parts:
         return {}
-    digest = hashlib.sha256()
-    for array in (study.motion, *study.questions.values()):
-        digest.update(np.ascontiguousarray(array).tobytes())
     contents = {"rivals": {name: repr(rival) for name, rival in rivals.items()}}
-    contents |= {"study": digest.hexdigest(), "parts": study.parts}
+    contents |= {
+        "study": hash_arrays(study.motion, *study.questions.values()),
+        "parts": study.parts,
+    }
     contents |= {name: version(name) for name in ("numpy", "scikit-learn", "tensorflow")}
     folder = cache_folder() / make_key("study", contents, FITTING_CODE)
     with only_one(folder):

@@ -1,7 +1,6 @@
 """Training that survives: best and last state on disk after every epoch, resumed after a kill."""
 
 import copy
-import hashlib
 import json
 import re
 import time
@@ -18,7 +17,7 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from fishlib.files import write_atomically, write_text
+from fishlib.files import hash_arrays, write_atomically, write_text
 from fishlib.forecasters import pieces_of, rate_of
 from fishlib.splits import LEAST_MINUTES
 from fishlib.training.side_by_side import side_by_side
@@ -86,14 +85,6 @@ def warmup_cosine(peak: float, n_steps: int, warmup: float = 0.06):
 def annealed_adam(peak: float, n_steps: int, **options) -> Callable[[], keras.optimizers.Optimizer]:
     """What makes an Adam with :func:`warmup_cosine`, and with gradients of a norm up to 1."""
     return lambda: keras.optimizers.Adam(warmup_cosine(peak, n_steps), clipnorm=1.0, **options)
-
-
-def hash_arrays(*arrays: np.ndarray) -> str:
-    """A short hash of arrays: a training is resumed on the same data only."""
-    digest = hashlib.sha256()
-    for array in arrays:
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()[:16]
 
 
 def train(

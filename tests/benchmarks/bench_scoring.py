@@ -1,6 +1,7 @@
-"""Intervals of five forecasts: all blocks left out at once, beside scikit-learn on what is left.
+"""Labels of half an hour, a frame at a time and at once; intervals of five forecasts.
 
-Run: ``python tests/benchmarks/bench_scoring.py``. The whole protocol is timed once, after.
+Run: ``python tests/benchmarks/bench_scoring.py``. The intervals leave all blocks out at once,
+beside scikit-learn on what is left. The whole protocol is timed once, after.
 """
 
 from time import perf_counter, process_time
@@ -12,13 +13,22 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 
 def measure(repetitions: int, frames: int) -> list[Row]:
-    """Row of the intervals; prints the time of the whole protocol."""
+    """Rows of labels and intervals; prints the time of the whole protocol."""
     from fishlib.evaluation import evaluate
     from fishlib.evaluation.intervals import cut_blocks
+    from fishlib.questions import label_bursts
     from fishlib.splits import whole
 
     label, forecasts, motion = _make_film(frames)
     blocks = cut_blocks(np.ones(frames, bool), whole(frames), 300)
+    labels = compare(
+        "labels",
+        f"{frames} frames",
+        lambda: _by_frame(motion),
+        lambda: label_bursts(motion),
+        difference,
+        repetitions,
+    )
     row = compare(
         "scoring",
         f"{len(forecasts)} forecasts, {frames} frames, {blocks.count} blocks",
@@ -35,7 +45,7 @@ def measure(repetitions: int, frames: int) -> list[Row]:
         f"whole protocol, {len(forecasts)} forecasts of {frames} frames: "
         f"{clock:.1f} s, {work:.1f} s of the processor"
     )
-    return [row]
+    return [labels, row]
 
 
 def _make_film(frames: int) -> tuple[np.ndarray, dict[str, np.ndarray], np.ndarray]:
@@ -46,6 +56,16 @@ def _make_film(frames: int) -> tuple[np.ndarray, dict[str, np.ndarray], np.ndarr
     forecasts = {f"noise {k}": expit(hidden + k * rng.normal(size=frames)) for k in range(1, 6)}
     slow = np.convolve(rng.normal(size=frames + 11), np.ones(12) / 4, "valid")
     return label, forecasts, np.abs(1e-3 + 1e-3 * slow)
+
+
+def _by_frame(motion, horizon=45, min_range=1e-3, low_fraction=0.1, history=120) -> np.ndarray:
+    """The definition, a window at a time."""
+    label = np.full(len(motion), -1, np.int8)
+    for t in range(history - 1, len(motion) - 1 - horizon):
+        window = motion[t : t + horizon + 1]
+        low, span = np.min(window), np.max(window) - np.min(window)
+        label[t] = span >= min_range and motion[t] <= low + low_fraction * span
+    return label
 
 
 def _score_apart(label: np.ndarray, forecasts: dict, blocks) -> list[np.ndarray]:

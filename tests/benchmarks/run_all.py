@@ -1,6 +1,6 @@
 """Run every motion benchmark, one after the other, and write ``tests/benchmarks/RESULTS.md``.
 
-Run: ``python tests/benchmarks/run_all.py [--repetitions 5] [--only labels motion]``. Takes about
+Run: ``python tests/benchmarks/run_all.py [--repetitions 5] [--only motion scoring]``. Takes about
 15 minutes on two idle cores. Nothing else should run beside it.
 """
 
@@ -15,7 +15,7 @@ from pathlib import Path
 from compare import HEADER, Row, format_row
 
 FOLDER = Path(__file__).resolve().parent
-BENCHMARKS = ("motion", "labels", "video", "loader", "convlstm", "streaming", "scoring")
+BENCHMARKS = ("motion", "video", "loader", "convlstm", "streaming", "scoring")
 TOP = """# Speed of every station
 
 Written by `python tests/benchmarks/run_all.py`. Each line compares two ways to the same result on
