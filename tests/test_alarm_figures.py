@@ -32,11 +32,9 @@ def test_raster_without_onsets_has_no_legend():
 
 def test_warning_curve_is_closed_at_both_corners():
     curve = pd.DataFrame({"time_in_warning": [0.5, 0.2], "sensitivity": [0.8, 0.4]})
-    point = {"level": {"time_in_warning": 0.5, "sensitivity": 0.8}}
-    line, dot, diagonal = plot_warning_curve({"level": curve}, point).get_lines()
+    line, diagonal = plot_warning_curve({"level": curve}).get_lines()
     np.testing.assert_allclose(line.get_xdata(), [0, 0.2, 0.5, 1])
     np.testing.assert_allclose(line.get_ydata(), [0, 0.4, 0.8, 1])
-    assert (dot.get_xdata()[0], dot.get_ydata()[0]) == (0.5, 0.8)
     assert list(diagonal.get_xdata()) == [0, 1]
 
 

@@ -9,13 +9,11 @@ import pandas as pd
 from sklearn.linear_model import LogisticRegression
 
 from fishlib.evaluation.intervals import (
-    COLUMNS,
     Blocks,
     Estimates,
     NothingToJudge,
     cut_blocks,
     estimate_table,
-    row_of,
     tidy,
 )
 from fishlib.evaluation.scores import comparable_frames, frame_losses, is_probability, log_odds
@@ -200,7 +198,7 @@ def _as_odds(forecast: np.ndarray) -> np.ndarray:
 
 def blocks_of(
     label: np.ndarray,
-    forecasts: Mapping[str, np.ndarray],
+    forecasts: Mapping[object, np.ndarray],
     pieces: pd.DataFrame | None = None,
     block: int = 300,
 ) -> Blocks:
@@ -212,6 +210,15 @@ def blocks_of(
     if (every := -(-int(judged.sum()) // MOST_JUDGED)) > 1:
         judged &= np.arange(len(judged)) % every == 0
     return cut_blocks(judged, whole(len(judged)) if pieces is None else pieces, block)
+
+
+def _estimate_aucs(
+    label: np.ndarray, forecasts: Mapping[object, np.ndarray], *film
+) -> dict[object, dict[str, np.ndarray]]:
+    """The AUC of each forecast on the frames where all are defined, and without each block."""
+    blocks = blocks_of(label, forecasts, *film)
+    y = np.asarray(label)[blocks.frames]
+    return {about: {"auc": blocks.auc(y, p[blocks.frames])} for about, p in forecasts.items()}
 
 
 def equal_level_table(
@@ -282,10 +289,8 @@ def film_table(
     for film, own in pieces.groupby("film", sort=False):
         here = np.where(inside(own, len(label)), label, -1)
         if len(np.unique(here[here >= 0])) == 2:
-            blocks = blocks_of(here, forecasts, own, block)
-            for name, forecast in forecasts.items():
-                auc = blocks.auc(here[blocks.frames], forecast[blocks.frames])
-                estimates[name, film] = {"auc": auc}
+            aucs = _estimate_aucs(here, forecasts, own, block)
+            estimates |= {(name, film): auc for name, auc in aucs.items()}
     if not estimates:
         raise NothingToJudge("No film holds frames of both classes.")
     return estimate_table(estimates, ("name", "film"))
@@ -325,10 +330,7 @@ def lead_table(
         for name, forecast in forecasts.items()
         for lead in leads
     }
-    blocks = blocks_of(label, held, pieces, block)
-    y = np.asarray(label)[blocks.frames]
-    estimates = {about: {"auc": blocks.auc(y, p[blocks.frames])} for about, p in held.items()}
-    return estimate_table(estimates, ("name", "lead"))
+    return estimate_table(_estimate_aucs(label, held, pieces, block), ("name", "lead"))
 
 
 def _hold_back(frames: int, forecast: np.ndarray) -> np.ndarray:
@@ -371,15 +373,14 @@ def block_length_table(
 def difference_table(estimates: Estimates, pairs: Iterable[tuple[str, str]]) -> pd.DataFrame:
     """Paired differences of scores: tidy, named "first − second", with columns ``first``,
     ``second`` and ``different`` (the interval excludes 0)."""
-    rows = []
+    differences: dict[tuple, dict] = {}
     for first, second in pairs:
-        for score in COMPARED:
-            difference = estimates[first].get(score, np.nan) - estimates[second].get(score, np.nan)
-            if np.isfinite(difference).any():
-                value, low, high, blocks = row_of(difference, False)
-                different, name = low > 0 or high < 0, f"{first} − {second}"
-                rows.append((name, score, value, low, high, blocks, first, second, different))
-    return tidy(rows, [*COLUMNS, "first", "second", "different"])
+        one, other = estimates[first], estimates[second]
+        every = {score: one.get(score, np.nan) - other.get(score, np.nan) for score in COMPARED}
+        known = {score: of for score, of in every.items() if np.isfinite(of).any()}
+        differences[f"{first} − {second}", first, second] = known
+    table = estimate_table(differences, ("name", "first", "second"), bounded=())
+    return table.assign(different=(table.low > 0) | (table.high < 0))
 
 
 def share_of_the_way(score: np.ndarray, rival: np.ndarray, oracle: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ Everything counts from the start of its film, in frames of the film and in secon
 """
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -132,13 +133,6 @@ def event_table(events: pd.DataFrame, clock: pd.DataFrame, subject: str = "group
     return pd.concat([table, at[["film"]], own], axis=1)
 
 
-def write_table(path: str | Path, table: pd.DataFrame) -> Path:
-    """Write a table as CSV, which appears under its name when it is whole."""
-    return write_atomically(
-        Path(path), lambda part: table.to_csv(part, index=False, float_format="%.9g")
-    )
-
-
 def write_tables(
     folder: str | Path,
     motion: np.ndarray,
@@ -155,7 +149,8 @@ def write_tables(
     Returns
     -------
     list of Path
-        ``series.csv``, and ``forecasts.csv`` and ``events.csv`` where these are given.
+        ``series.csv``, and ``forecasts.csv`` and ``events.csv`` where these are given; each
+        appears under its name when it is whole.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -165,4 +160,8 @@ def write_tables(
         tables["forecasts"] = forecast_table(forecasts, clock)
     if events is not None:
         tables["events"] = event_table(events, clock)
-    return [write_table(folder / f"{name}.csv", table) for name, table in tables.items()]
+    looks = {"index": False, "float_format": "%.9g"}
+    return [
+        write_atomically(folder / f"{name}.csv", partial(table.to_csv, **looks))
+        for name, table in tables.items()
+    ]

@@ -55,11 +55,7 @@ def plot_alarm_raster(
 
 
 @styled
-def plot_warning_curve(
-    curves: Mapping[str, pd.DataFrame],
-    points: Mapping[str, Mapping[str, float]] | None = None,
-    ax: Axes | None = None,
-) -> Axes:
+def plot_warning_curve(curves: Mapping[str, pd.DataFrame], ax: Axes | None = None) -> Axes:
     """Share of onsets warned of against the share of time spent in warning.
 
     Parameters
@@ -67,9 +63,6 @@ def plot_warning_curve(
     curves : mapping of name -> DataFrame
         Columns ``time_in_warning`` and ``sensitivity``, both in [0, 1], a row a threshold, as
         :func:`fishlib.evaluation.alarms.alarm_curve` returns. Random alarms lie on the diagonal.
-    points : mapping of name -> mapping, optional
-        The same two numbers at the threshold chosen on validation, as
-        :func:`fishlib.evaluation.alarms.alarm_scores` returns.
     """
     for curve in curves.values():
         if curve.empty:
@@ -79,9 +72,6 @@ def plot_warning_curve(
     for name, curve in curves.items():
         inner = curve[columns].sort_values(columns).to_numpy()
         ax.plot(*np.vstack([[0, 0], inner, [1, 1]]).T, label=name, **style.line_style(styles[name]))
-    for name, point in (points or {}).items():
-        look = {"color": styles[name]["color"], "ms": 10, "mec": "white"}
-        ax.plot(*(point[column] for column in columns), styles[name]["marker"], **look)
     ax.plot([0, 1], [0, 1], label="alarms at random", **style.CHANCE)
     style.legend_beside(ax)
     return ax

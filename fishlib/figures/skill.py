@@ -109,31 +109,26 @@ def plot_reliability(label: np.ndarray, forecasts: Mapping[str, np.ndarray]) -> 
     return axes
 
 
-_METRICS = {"loss": "Loss (cross-entropy, nats)", "auc": "ROC-AUC", "accuracy": "Accuracy"}
+_METRICS = {"loss": "Loss (cross-entropy, nats)", "auc": "ROC-AUC"}
 
 
 @styled
-def plot_training_history(
-    history: pd.DataFrame, metrics: Sequence[str] | None = None
-) -> np.ndarray:
+def plot_training_history(history: pd.DataFrame) -> np.ndarray:
     """Training (solid) and validation (dashed) against the epoch, a panel a metric.
 
     Parameters
     ----------
     history : DataFrame
         Columns as keras' CSVLogger writes them: ``epoch`` (from 0), ``loss``, ``val_loss``, ... A
-        column ``name`` draws one pair of lines each.
-    metrics : sequence of str, optional
-        Panels; None draws loss and, if there, auc.
+        column ``name`` draws one pair of lines each. A panel for loss and, if there, for auc.
 
     Returns
     -------
     array of Axes
     """
-    metrics = metrics or [m for m in ("loss", "auc") if m in history]
-    missing = [m for m in metrics if m not in history]
-    if missing or not metrics:
-        raise ValueError(f"The history has no column {missing or 'loss'}, only {list(history)}.")
+    metrics = [metric for metric in _METRICS if metric in history]
+    if not metrics:
+        raise ValueError(f"The history has no column 'loss', only {list(history)}.")
     n = len(metrics)
     shape = (n, 1, 1 + 2.2 * n) if style.is_narrow() else (1, n, 3.6)
     _, axes = style.new_figure(*shape, squeeze=False)
@@ -142,7 +137,7 @@ def plot_training_history(
     for ax, metric in zip(axes.ravel(), metrics, strict=True):
         for name, run in runs:
             _draw_metric(ax, run, metric, name, styles[name]["color"] if name else INK)
-        ax.set(xlabel="Epoch", ylabel=_METRICS.get(metric, metric))
+        ax.set(xlabel="Epoch", ylabel=_METRICS[metric])
         ax.xaxis.get_major_locator().set_params(integer=True)
         ax.grid(True, axis="y")
     style.legend_below(*axes.ravel())
@@ -167,7 +162,6 @@ def _draw_metric(ax: Axes, run: pd.DataFrame, metric: str, name: str, color: str
 def plot_forest(
     table: pd.DataFrame,
     xlabel: str = "ROC-AUC, with its 95 % interval (0.5 = chance, 1 = perfect)",
-    reference: float | None = 0.5,
     highlight: str | None = None,
     ax: Axes | None = None,
 ) -> Axes:
@@ -177,8 +171,6 @@ def plot_forest(
     ----------
     table : DataFrame
         ``name``, ``value``, ``low``, ``high``; the highest value is drawn on top.
-    reference : float, optional
-        Marked by a vertical line (chance).
     highlight : str, optional
         Name of the row whose value is drawn through the whole figure, as the mark to beat.
     """
@@ -187,17 +179,12 @@ def plot_forest(
     ax = _draw_rows(ax, table, [styles[name] for name in table["name"]], ".3f", xlabel)
     for value in table.loc[table["name"] == highlight, "value"]:
         ax.axvline(value, color=styles[highlight]["color"], lw=1, ls=DASHED, zorder=0)
-    if reference is not None:
-        ax.axvline(reference, **CHANCE)
+    ax.axvline(0.5, **CHANCE)
     return ax
 
 
 @styled
-def plot_differences(
-    table: pd.DataFrame,
-    xlabel: str = "Difference of ROC-AUC, with its paired 95 % interval",
-    ax: Axes | None = None,
-) -> Axes:
+def plot_differences(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """Paired differences with their intervals around the line of no difference.
 
     Rows whose interval holds 0 are grey and marked by a cross: no difference was shown.
@@ -209,6 +196,7 @@ def plot_differences(
     """
     held = (table["low"] <= 0) & (table["high"] >= 0)
     looks = [{"color": MUTED, "marker": "x"} if h else {"color": INK, "marker": "o"} for h in held]
+    xlabel = "Difference of ROC-AUC, with its paired 95 % interval"
     ax = _draw_rows(ax, table, looks, "+.3f", xlabel)
     ax.axvline(0, color=INK, lw=1, zorder=1)
     reach = 1.08 * np.abs(ax.get_xlim()).max()
@@ -273,18 +261,26 @@ def plot_block_lengths(verdict, names: Sequence[str], ax: Axes | None = None) ->
     table = block_length_table(verdict, names)
     if table.empty:
         return style.draw_reason(ax, table)
-    ax, styles = new_axes(ax), style.forecaster_styles(names)
-    for i, (name, rows) in enumerate(table.groupby("name", sort=False)):
-        at, look = rows["seconds"] * 1.05 ** (i - (len(names) - 1) / 2), styles[name]
-        ax.vlines(at, rows["low"], rows["high"], color=look["color"], lw=2.5, alpha=0.45)
-        ax.plot(at, rows["value"], marker=look["marker"], label=name, **style.line_style(look))
-    ax.set(xscale="log", xticks=pd.unique(table["seconds"]), xlabel="Length of a block (s)")
-    ax.set(ylabel="ROC-AUC (0.5 = chance)")
-    ax.xaxis.set_major_formatter("{x:g}")
-    ax.minorticks_off()
-    ax.grid(True, axis="y")
+    ax, lengths = new_axes(ax), pd.unique(table["seconds"])
+    table["position"] = np.searchsorted(lengths, table["seconds"])
+    _draw_lines(ax, table, "position", names, 0.08)
+    ax.set(xticks=range(len(lengths)), xticklabels=[f"{length:g}" for length in lengths])
+    ax.set(xlabel="Length of a block (s)", ylabel="ROC-AUC (0.5 = chance)")
     style.legend_beside(ax)
     return ax
+
+
+def _draw_lines(
+    ax: Axes, table: pd.DataFrame, across: str, names: Sequence[str], apart: float
+) -> None:
+    """A line a forecaster against a column of the table, its intervals as bars, side by side."""
+    styles = style.forecaster_styles(names)
+    for i, (name, look) in enumerate(styles.items()):
+        rows = table[table["name"] == name].sort_values(across)
+        x, line = rows[across] + apart * (i - (len(names) - 1) / 2), style.line_style(look)
+        ax.vlines(x, rows["low"], rows["high"], color=look["color"], lw=1.2, alpha=0.6)
+        ax.plot(x, rows["value"], marker=look["marker"], ms=6, label=name, **line)
+    ax.grid(True, axis="y")
 
 
 def _draw_rows(
@@ -333,17 +329,9 @@ def plot_auc_by_lead(
     """
     first = table[table["lead"] == table["lead"].min()].sort_values("value", ascending=False)
     names = list(first["name"][:5]) if names is None else list(names)
-    ax, styles = new_axes(ax, height=3.8), style.forecaster_styles(names)
-    step = 0.008 * float(np.ptp(table["lead"]))
-    for i, name in enumerate(names):
-        rows, look = table[table["name"] == name].sort_values("lead"), styles[name]
-        lead = rows["lead"] + step * (i - (len(names) - 1) / 2)
-        ax.plot(
-            lead, rows["value"], marker=look["marker"], ms=6, label=name, **style.line_style(look)
-        )
-        ax.vlines(lead, rows["low"], rows["high"], color=look["color"], lw=1.2, alpha=0.6)
+    ax, reach = new_axes(ax, height=3.8), float(np.ptp(table["lead"]))
+    _draw_lines(ax, table, "lead", names, 0.008 * reach)
     ax.set(xlabel="Lead of the warning (s)", ylabel="ROC-AUC (0.5 = chance)")
-    ax.grid(True, axis="y")
     _name_lines(ax)
     ax.axhline(0.5, **CHANCE)
     if len(names) < len(first):
