@@ -224,7 +224,7 @@ def swim(fps, seconds=40, delay=0.0):
     """Four discs that swim slowly and dash now and then, seen at any rate; uint8 (T, 240, 320)."""
     rng = np.random.default_rng(5)
     fine = np.arange(int((seconds + 1) * 240)) / 240
-    dashes = rng.uniform(2, seconds, (4, 6))
+    dashes = rng.uniform(2, seconds, (4, 6 * seconds // 40))
     speed = 18 + 250 * sum(np.exp(-(((fine - d[:, None]) / 0.25) ** 2)) for d in dashes.T)
     turn = np.cumsum(rng.normal(0, 0.05, speed.shape), axis=1)
     step = speed / 240 * np.stack([np.sin(turn), np.cos(turn)])
