@@ -47,6 +47,7 @@ def test_the_examples_run_one_after_the_other(film, tmp_path, monkeypatch, capsy
     assert re.search(r"mine +0\.\d+ +0\.\d+ +0\.\d+", capsys.readouterr().out)
 
 
+@pytest.mark.slow
 def test_the_example_of_tables_judges_them(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(0)

@@ -160,7 +160,7 @@ def test_page_loads_whole_in_a_browser(browser, address, page):
     assert [url for url in asked if not url.startswith((address, "data:", "chrome", "blob:"))] == []
 
 
-PAGES = ["index", "reference", "notebooks/glossary", "api/fishlib.questions"]
+PAGES = ["index", "reference", "notebooks/glossary", "api/fishlib", "api/fishlib.questions"]
 PAGES += ["tests/benchmarks/FORECASTERS", *(f"notebooks/{name}" for name in NOTEBOOKS)]
 CUT = """
 const cut = [], wide = document.documentElement.clientWidth;
