@@ -1,7 +1,6 @@
 """Forecasters learned from the past of the motion: logistic regression and boosting."""
 
 from dataclasses import dataclass, field
-from functools import partial
 
 import numpy as np
 from scipy.special import expit, logit
@@ -15,7 +14,7 @@ from fishlib.forecasters import pieces_of, rate_of, stretches_of
 from fishlib.forecasters.rules import published_baseline, time_since_burst
 from fishlib.motion import behind
 from fishlib.spans import USUAL_FPS, WINDOWS, frames_in, lags
-from fishlib.splits import by_piece, frames_with_past
+from fishlib.splits import frames_with_past
 
 KINDS = {"logistic": ("logistic",), "boosting": ("boosting",), "both": ("logistic", "boosting")}
 """Kinds of forecaster, and the classifiers whose log-odds each averages."""
@@ -112,19 +111,22 @@ class PastMotion:
 
     def forecast(self, recording, at: slice | np.ndarray | None = None) -> np.ndarray:
         """Probability at each frame, float64 (T,); see ``fishlib.forecasters``."""
+        return expit(self.log_odds(recording, at).mean(axis=0))
+
+    def log_odds(self, recording, at: slice | np.ndarray | None = None) -> np.ndarray:
+        """What each classifier says, float64 (classifiers, T); NaN where there is no forecast."""
         pieces, fps = pieces_of(recording), rate_of(recording)
         asked = np.zeros(len(recording.motion), bool)
         asked[frames_with_past(len(asked), frames_in("lags", fps) + 1, pieces, at)] = True
-        return by_piece(partial(self._forecast_piece, fps), pieces, recording.motion, asked)
-
-    def _forecast_piece(self, fps: float, motion: np.ndarray, asked: np.ndarray) -> np.ndarray:
-        forecast = np.full(len(motion), np.nan)
-        if asked.any():
-            features = motion_features(motion, np.flatnonzero(asked), fps)
-            with threadpool_limits(1):
-                sure = [c.predict_proba(features)[:, 1] for c in self.classifiers]
-            forecast[asked] = expit(np.mean(logit(np.clip(sure, 1e-6, 1 - 1e-6)), axis=0))
-        return forecast
+        odds = np.full((len(self.classifiers), len(asked)), np.nan)
+        for start, stop in zip(pieces.start, pieces.stop, strict=True):
+            frames = np.flatnonzero(asked[start:stop])
+            if frames.size:
+                features = motion_features(recording.motion[start:stop], frames, fps)
+                with threadpool_limits(1):
+                    sure = [one.predict_proba(features)[:, 1] for one in self.classifiers]
+                odds[:, start + frames] = logit(np.clip(sure, 1e-6, 1 - 1e-6))
+        return odds
 
 
 @dataclass
@@ -132,21 +134,20 @@ class Regressions:
     """All kinds of :class:`PastMotion`, at the cost of one fit of each classifier."""
 
     seed: int = 0
-    members: dict[str, PastMotion] = field(default_factory=dict, repr=False)
+    both: PastMotion | None = field(default=None, repr=False)
 
     def fit(self, recording, question: np.ndarray, parts: dict, folder=None) -> "Regressions":
         """Fit both classifiers; errors as of :meth:`PastMotion.fit`."""
-        both = PastMotion("both", self.seed).fit(recording, question, parts)
-        fitted = dict(zip(KINDS["both"], both.classifiers, strict=True))
-        self.members = {
-            kind: PastMotion(kind, self.seed, classifiers=tuple(fitted[name] for name in names))
-            for kind, names in KINDS.items()
-        }
+        self.both = PastMotion("both", self.seed).fit(recording, question, parts)
         return self
 
     def forecasts(self, recording, at: slice | np.ndarray | None = None) -> dict[str, np.ndarray]:
         """Forecast of each kind, float64 (T,)."""
-        return {kind: one.forecast(recording, at) for kind, one in self.members.items()}
+        odds = dict(zip(KINDS["both"], self.both.log_odds(recording, at), strict=True))
+        return {
+            kind: expit(np.mean([odds[name] for name in names], axis=0))
+            for kind, names in KINDS.items()
+        }
 
 
 def _logistic(seed: int):
