@@ -199,7 +199,7 @@ def cut_blocks(judged: np.ndarray, pieces: pd.DataFrame, block: int = 300) -> Bl
     piece = np.searchsorted(pieces.start.to_numpy(), frames, "right") - 1
     films = np.unique(pd.factorize(pieces.film)[0][piece], return_inverse=True)[1]
     fold = pieces.get("fold", pd.Series(0, pieces.index)).to_numpy()[piece]
-    strata = np.unique(np.stack([films, fold]), axis=1, return_inverse=True)[1]
+    strata = np.unique(films * (fold.max(initial=0) + 2) + fold, return_inverse=True)[1]
     of = films
     if len(np.unique(films)) < FEWEST:
         ends = pd.DataFrame({"piece": piece, "frame": frames}).groupby("piece").frame
