@@ -38,11 +38,11 @@ from fishlib.splits import from_edges
 FORMAT = 3
 """Of a run folder: raised when files change their name or meaning."""
 MADE_BY = {
-    "questions.json": "02_labeling",
+    "labels.json": "02_labeling",
     "motion.npy": "02_labeling",
-    "burst.npy": "02_labeling",
-    "onset.npy": "02_labeling",
-    "alarm.npy": "02_labeling",
+    "bursts.npy": "02_labeling",
+    "onsets.npy": "02_labeling",
+    "alarms.npy": "02_labeling",
     "events.csv": "02_labeling",
     "forecasts.npz": "04_convlstm_training",
     "study_forecasts.npz": "04_convlstm_training",
@@ -201,12 +201,12 @@ class Run:
     @property
     def questions(self) -> dict[str, np.ndarray]:
         """What notebook 02 asked: int8 (T,) by question; 1 yes, 0 no, -1 not asked."""
-        return {name: self.load(f"{name}.npy") for name in ("onset", "burst", "alarm")}
+        return {name: self.load(f"{name}s.npy") for name in ("onset", "burst", "alarm")}
 
     @property
     def folds(self) -> list[dict[str, slice | np.ndarray]]:
         """Training, validation and test frames of each fold; none if the film is too short."""
-        return list(map(from_edges, self.load("questions.json")["folds"]))
+        return list(map(from_edges, self.load("labels.json")["folds"]))
 
     def save_forecasts(self, forecasts: dict[str, dict[str, np.ndarray]], name: str) -> Path:
         """Write forecasts, (T,) or (2, T), by question and forecaster into one ``.npz``."""

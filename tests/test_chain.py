@@ -81,7 +81,7 @@ def test_the_study_is_reproduced(simulated):
 
 
 def test_the_same_seed_gives_the_same_metrics(simulated, tmp_path):
-    for name in ("motion.npy", "burst.npy", "onset.npy", "alarm.npy", "questions.json", "run.json"):
+    for name in ("motion.npy", "bursts.npy", "onsets.npy", "alarms.npy", "labels.json", "run.json"):
         shutil.copy(simulated / name, tmp_path)
     run_notebooks(tmp_path, QUICK, NOTEBOOKS[3:], html=False, progress=False)
     again, first = metrics_of(tmp_path), metrics_of(simulated)
@@ -96,8 +96,8 @@ def test_a_real_film_goes_through_with_a_network_from_elsewhere(simulated, foota
     metrics = metrics_of(run)
     assert metrics["01_problem"]["n_frames"] == 3000
     assert metrics["01_problem"]["fps"] == 25
-    assert 0.02 < np.mean(np.load(run / "burst.npy") == 1) < 0.5
-    folds = json.loads((run / "questions.json").read_text())["folds"]
+    assert 0.02 < np.mean(np.load(run / "bursts.npy") == 1) < 0.5
+    folds = json.loads((run / "labels.json").read_text())["folds"]
     assert [set(fold) for fold in folds] == [{"train", "test"}] * 5  # too short to choose on
     scores = metrics["05_evaluation"]["onset"]["scores"]
     assert scores["given network"]["frames"] == scores["past of the motion: both"]["frames"]

@@ -90,7 +90,7 @@ def test_where_the_study_is_not_shown_one_sentence_stands_in_its_place(tmp_path)
     for cell in cells[1:3]:
         cell.metadata["tags"] = ["study"]
     notebook = nbformat.v4.new_notebook(cells=cells)
-    questions = tmp_path / "questions.json"
+    questions = tmp_path / "labels.json"
     questions.write_text('{"without_study": ""}')
     leave_out_study(notebook, questions)
     assert [cell.source for cell in notebook.cells] == ["before", "a", "b", "after"]

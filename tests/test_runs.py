@@ -54,7 +54,7 @@ def test_a_folder_of_another_format_is_refused(tmp_path):
 
 
 def test_a_missing_file_names_the_notebook_to_run(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"onset.npy is missing.*run 02_labeling"):
+    with pytest.raises(FileNotFoundError, match=r"onsets.npy is missing.*run 02_labeling"):
         assert open_run(tmp_path).questions
 
 
@@ -76,18 +76,18 @@ def test_arrays_forecasts_and_metrics_come_back(tmp_path):
 def test_questions_and_parts_are_those_of_notebook_02(tmp_path):
     run = open_run(tmp_path)
     for name in ("onset", "burst", "alarm"):
-        run.save(f"{name}.npy", np.array([-1, 0, 1], np.int8))
-    run.save("questions.json", {"folds": [{"train": [[0, 2]], "test": [[2, 3]]}]})
+        run.save(f"{name}s.npy", np.array([-1, 0, 1], np.int8))
+    run.save("labels.json", {"folds": [{"train": [[0, 2]], "test": [[2, 3]]}]})
     assert run.questions["onset"].tolist() == [-1, 0, 1]
     assert run.folds == [{"train": slice(0, 2), "test": slice(2, 3)}]
-    run.save("questions.json", {"folds": []})
+    run.save("labels.json", {"folds": []})
     assert run.folds == []
 
 
 def test_what_is_scored_was_sealed_before_and_each_protocol_counts_once(tmp_path):
     run = open_run(tmp_path)
     for name in ("onset", "burst", "alarm"):
-        run.save(f"{name}.npy", np.array([-1, 0, 1], np.int8))
+        run.save(f"{name}s.npy", np.array([-1, 0, 1], np.int8))
     run.save_forecasts({"onset": {"CNN": np.array([np.nan, 0.2, 0.7])}}, "forecasts.npz")
     sealed = run.seal()
     assert run.open_seal(block=300) == run.open_seal(block=300)

@@ -48,7 +48,7 @@ def write_page(path: Path, repository: Path) -> Path:
         cell = nbformat.v4.new_markdown_cell(words.read_text(encoding="utf-8"))
         _write_html(nbformat.v4.new_notebook(cells=[cell]), glossary, repository)
     notebook = without_progress(nbformat.read(path, 4))
-    leave_out_study(notebook, path.with_name("questions.json"))
+    leave_out_study(notebook, path.with_name("labels.json"))
     show_on_phones(notebook, path.parent / "figures")
     return _write_html(notebook, path.with_suffix(".html"), repository)
 
