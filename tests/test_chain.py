@@ -146,7 +146,8 @@ def test_a_notebook_without_its_predecessor_names_it(tmp_path):
 
 
 def test_a_misspelt_parameter_fails_at_once_and_names_the_known_ones(tmp_path):
-    with pytest.raises(ValueError, match=r"no_such.* The parameters are: .*epochs.*seed, show_study, source"):
+    known = r"no_such.* The parameters are: .*epochs.*seed, show_study, source"
+    with pytest.raises(ValueError, match=known):
         run_notebooks(tmp_path, {"no_such": 1})
     notebook = notebook_folder() / "02_labeling.ipynb"
     command = [sys.executable, "-m", "papermill", str(notebook), str(tmp_path / "out.ipynb")]
