@@ -69,11 +69,14 @@ def test_the_links_of_the_readme_lead_somewhere():
         assert not anchor or anchor in slugs, anchor
 
 
-def test_the_readme_says_what_the_notebook_found():
-    readme = (Path(notebook_folder()).parent / "README.md").read_text(encoding="utf-8")
+def test_the_readme_says_what_the_notebook_and_the_benchmarks_found():
+    top = Path(notebook_folder()).parent
+    readme = (top / "README.md").read_text(encoding="utf-8")
     verdict = nbformat.read(notebook_folder() / "05_evaluation.ipynb", 4)
     outputs = [output for cell in verdict.cells for output in cell.get("outputs", [])]
     shown = "\n".join(output.get("data", {}).get("text/markdown", "") for output in outputs)
+    for page in (top / "tests" / "benchmarks").glob("*.md"):
+        shown += page.read_text(encoding="utf-8").replace("+", "")
     numbers = re.findall(r"\d\.\d{3} \[\d\.\d{3}, \d\.\d{3}\]", readme)
     assert len(numbers) > 6
     assert [number for number in numbers if number not in shown] == []
