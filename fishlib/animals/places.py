@@ -432,7 +432,7 @@ def join_places(members: Sequence[Places], index: Sequence[np.ndarray]) -> Place
 def prepared_blocks(recording, stop: int | None = None) -> Iterator[np.ndarray]:
     """The frames of a recording as they were prepared, uint8 (n, 240, 320), block by block."""
     n_frames, start, last = min(stop or len(recording.motion), len(recording.motion)), 0, None
-    blocks = recording.opened.blocks(0, Account(), False)
+    blocks = recording.opened.blocks(0, Account(), False, recording.preparation.colour)
     while start < n_frames and (raw := next(blocks, None)) is not None:
         frames = recording.preparation.apply(raw[: n_frames - start])
         for t in recording.torn[(recording.torn >= start) & (recording.torn < start + len(frames))]:
