@@ -258,6 +258,18 @@ MEDIANS = 0.8
 EMPTY = 0.03  # of the film's strongest motion: less is a picture without animals
 
 
+def choose_min_range(recording, training: slice | np.ndarray) -> float:
+    """c of a recording: the study's on the tank, which was fitted to its film; else suggested.
+
+    Parameters
+    ----------
+    recording : Recording
+    training : slice or index array
+        Frames whose motion is read, see :func:`fishlib.splits.training_frames`.
+    """
+    return 1e-3 if recording.truth is not None else suggest_min_range(recording.motion[training])
+
+
 def suggest_min_range(motion: np.ndarray) -> float:
     """Suggest the smallest range of motion that counts as a burst, from the motion itself.
 
@@ -396,3 +408,24 @@ def _centred_mean(motion: np.ndarray, width: int) -> np.ndarray:
     windows = np.lib.stride_tricks.sliding_window_view(motion, width)
     mean[width // 2 : len(motion) - width // 2] = windows.mean(axis=1)
     return mean
+
+
+def remark_own_rise(
+    motion: np.ndarray, folds: list[dict], onsets: np.ndarray, **clock
+) -> list[str]:
+    """How many labels would change if each fold had a c of its own; nothing for one split.
+
+    Parameters
+    ----------
+    motion : float64 array (T,)
+    folds : list of dict
+        From :func:`fishlib.splits.split_film`.
+    onsets : int array (T,)
+        From :func:`label_onsets`, which ``clock`` is for.
+    """
+    if len(folds) < 2:
+        return []
+    own = [suggest_min_range(motion[fold["train"]]) for fold in folds]
+    labels = [label_onsets(motion, min_rise=c, **clock)[onsets >= 0] for c in own]
+    changed = np.mean([label != onsets[onsets >= 0] for label in labels])
+    return [f"with a c of its own, each fold would change {changed:.1%} of the labels"]

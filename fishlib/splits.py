@@ -318,6 +318,18 @@ def remark_split(
     return remarks
 
 
+def training_frames(folds: list[dict], pieces: pd.DataFrame, n_frames: int) -> slice | np.ndarray:
+    """Frames on which a question may be fixed: the training part of one split, else all frames."""
+    return folds[0]["train"] if len(folds) == 1 else inside(pieces, n_frames)
+
+
+def name_parts(folds: list[dict]) -> dict[str, slice | np.ndarray]:
+    """The parts of one split by name, or what each fold judges."""
+    if len(folds) == 1:
+        return folds[0]
+    return {f"fold {k + 1}": fold["test"] for k, fold in enumerate(folds)}
+
+
 def describe_split(folds: list[dict]) -> dict[str, str]:
     """What was trained, chosen and judged on, in words."""
     if len(folds) < 2:

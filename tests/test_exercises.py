@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from fishlib import label_bursts, open_film
+from fishlib.exercises import check
 from fishlib.forecasters.rules import level
 from fishlib.pipeline import NOTEBOOKS, notebook_folder
 
@@ -80,3 +81,21 @@ def test_each_check_knows_right_from_wrong(name, context, capsys):
 def test_an_exercise_waits_in_the_committed_notebook(name):
     for _, stub, _ in exercises(name):
         assert [output.text for output in stub.outputs] == ["not yet\n"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "right", "told"),
+    [
+        (None, 1, "not yet"),
+        (1, 1, "right"),
+        (1.2, 1, "look again: why"),
+        ([0, 1], [0, 1], "right"),
+        ([0, 1, 1], [0, 1], "look again: why"),
+        ([3, 1, 1], {1, 3}, "right"),
+        ("rises,falls", "rises falls", "right"),
+        (5, "five", "look again: why"),
+    ],
+)
+def test_an_answer_is_compared_by_its_kind(answer, right, told, capsys):
+    check(answer, right, "why")
+    assert capsys.readouterr().out == told + "\n"

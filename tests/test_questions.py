@@ -9,7 +9,10 @@ from fishlib.questions import (
     label_bursts,
     label_onsets,
     median_recent_motion,
+    remark_own_rise,
+    suggest_min_range,
 )
+from fishlib.splits import make_folds, whole
 
 
 def slow_bursts(motion, horizon, min_range, low_fraction, history):
@@ -111,3 +114,13 @@ def test_an_alarm_is_asked_of_every_frame_and_counts_what_begins_after_it():
     assert (cut[24:33] == -1).all() and cut[33] == 0
     with pytest.raises(ValueError, match="same frame"):
         label_alarms(40, events)
+
+
+def test_a_c_of_ones_own_counts_what_it_would_change(motion):
+    folds = make_folds(whole(len(motion)), 3, embargo=0)
+    onsets = label_onsets(motion, min_rise=1e-3)
+    (told,) = remark_own_rise(motion, folds, onsets)
+    own = [label_onsets(motion, min_rise=suggest_min_range(motion[f["train"]])) for f in folds]
+    changed = np.mean([(label != onsets)[onsets >= 0].mean() for label in own])
+    assert f"{changed:.1%}" in told
+    assert remark_own_rise(motion, folds[:1], onsets) == []

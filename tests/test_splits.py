@@ -8,8 +8,10 @@ from fishlib.splits import (
     edges_of,
     from_edges,
     make_folds,
+    name_parts,
     split_film,
     split_frames,
+    training_frames,
     whole,
 )
 
@@ -105,3 +107,13 @@ def test_nothing_reaches_across_a_border_of_pieces():
     sums = by_piece(np.cumsum, pieces, np.arange(10.0))
     np.testing.assert_array_equal(sums, [0, 1, 3, 6, np.nan, np.nan, 6, 13, 21, np.nan])
     np.testing.assert_array_equal(by_piece(np.cumsum, whole(3), np.ones(3)), [1, 2, 3])
+
+
+def test_a_question_is_fixed_on_the_training_part_or_on_all_pieces():
+    pieces = whole(3000).assign(stop=2900)
+    one, folds = [split_frames(20_000)], make_folds(pieces, 5)
+    assert training_frames(one, pieces, 20_000) == one[0]["train"]
+    assert training_frames(folds, pieces, 3000).sum() == 2900
+    assert training_frames([], pieces, 3000).sum() == 2900
+    assert name_parts(one) == one[0]
+    np.testing.assert_array_equal(name_parts(folds)["fold 2"], folds[1]["test"])

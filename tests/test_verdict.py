@@ -378,3 +378,30 @@ def test_films_are_told_apart_and_another_base_rate_does_not_help():
     for k, film in enumerate("abcd"):
         at = slice(k * 3000, (k + 1) * 3000)
         assert rows[film] == pytest.approx(roc_auc_score(label[at], of_film[at]))
+
+
+def test_the_limit_is_asked_where_the_oracle_is(film, verdict):
+    forecasts, label, _ = film
+    few = np.where(np.arange(9160) % 7, np.nan, forecasts["oracle"])
+    limit = verdict.limited_by({"oracle": few, "oracle, later": few}, ["network"])
+    assert list(limit.forecasts) == ["network", "past", "oracle"]
+    asked = np.flatnonzero(np.isfinite(few[6000:]) & (label[6000:] >= 0)) + 6000
+    expected = roc_auc_score(label[asked], forecasts["network"][asked])
+    auc = limit.scores.query("score == 'auc'").set_index("name").value
+    assert auc["network"] == pytest.approx(expected)
+    way = limit.share_of_the_way.query("score == 'auc'").set_index("name").value
+    assert way["past"] == 0 and 0 < way["network"] < way["oracle"] == 1
+    without = verdict.limited_by({}, ["network"])
+    assert without.scores.empty and "No oracle" in without.scores.attrs["reason"]
+
+
+def test_what_is_shown_is_never_empty(film, verdict):
+    forecasts, label, _ = film
+    assert verdict.shown(["network"]) == ["network", "past"]
+    short = evaluate({"level": forecasts["level"]}, label, None, **QUICK)
+    assert short.shown([]) == ["level"]
+    assert short.opening == 0
+    assert verdict.opening == verdict.test_events.onset[0] - 120
+    assert len(verdict.compare("network", [None, "coin"])) == len(
+        verdict.compare("network", "coin")
+    )

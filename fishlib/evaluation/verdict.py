@@ -1,7 +1,7 @@
 """The verdict: forecasts of one question judged from arrays alone."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from functools import cached_property, wraps
 from itertools import combinations
 
@@ -291,7 +291,8 @@ class Verdict:
     ) -> pd.DataFrame:
         """Differences of each of some forecasts from each of others, by :func:`difference_table`.
 
-        Empty with a reason if nothing could be scored; ``seconds`` None is the best rival.
+        Empty with a reason if nothing could be scored; ``seconds`` None is the best rival, and a
+        None among them (a best rival that there is not) is passed over.
 
         Raises
         ------
@@ -301,10 +302,10 @@ class Verdict:
         if not self.folds:
             return self.scores
         firsts, seconds = ([n] if isinstance(n, str) else n for n in (firsts, seconds))
-        self._require_names({*firsts, *(seconds or ())})
+        self._require_names({*firsts, *(seconds or ())} - {None})
         try:
             seconds = [self._require_rival()] if seconds is None else seconds
-            pairs = [(a, b) for a in firsts for b in seconds if a != b]
+            pairs = [(a, b) for a in firsts for b in seconds if b not in (a, None)]
             return difference_table(self._estimates, pairs)
         except NothingToJudge as reason:
             return no_table(reason)
@@ -379,6 +380,38 @@ class Verdict:
         if self.oracle is None:
             raise NothingToJudge("No oracle is known: only a simulated film has a known limit.")
         return share_table(self._estimates, self._require_rival(), self.oracle)
+
+    def shown(self, names: Sequence[str]) -> list[str]:
+        """Some forecasts and the best rival; without either, the first forecast."""
+        return [n for n in (*names, self.best_rival) if n] or list(self.forecasts)[:1]
+
+    def limited_by(self, oracle: Mapping[str, np.ndarray], names: Sequence[str]) -> "Verdict":
+        """The verdict on some forecasts, the best rival and the oracle, where that was asked.
+
+        Parameters
+        ----------
+        oracle : mapping of "oracle", first, -> float array (T,)
+            From :func:`fishlib.tank.oracle_of`; empty gives an empty verdict.
+        names : sequence of str
+        """
+        contest = {name: self.forecasts[name] for name in self.shown(names)}
+        return replace(
+            self,
+            forecasts=contest | {name: oracle[name] for name in list(oracle)[:1]},
+            folds=self.folds if oracle else None,
+            reason=self.reason or "No oracle is known: only a simulated film has a known limit.",
+            oracle="oracle" if oracle else None,
+            rivals=[n for n in (self.best_rival,) if n],
+            motion=None,
+            events=None,
+            choosing=None,
+        )
+
+    @property
+    def opening(self) -> int:
+        """A frame to begin a picture at: four seconds before the first event that is judged."""
+        events, judged = self.test_events.onset.to_numpy(int), self.frames
+        return max(0, int([*(events - round(4 * self.fps)), *judged, 0][0]))
 
     @_table
     def thresholds(self) -> pd.DataFrame:

@@ -177,7 +177,7 @@ class Study:
         return self.reason or f"the study's {len(self.motion):,d} frames, verified"
 
 
-def study(show: bool = True) -> Study:
+def study(show: str = "yes", recording=None) -> Study:
     """Join the published series, and ask both questions of them.
 
     Where the files can be reached neither in a mirror nor over the network, the study is empty
@@ -185,10 +185,13 @@ def study(show: bool = True) -> Study:
 
     Parameters
     ----------
-    show : bool
-        False leaves the study empty, as beside a film of one's own.
+    show : {"yes", "no", "auto"}
+        "no" leaves the study empty, "auto" does so beside a film of one's own.
+    recording : Recording, optional
+        That film, or the tank.
     """
-    if not show:
+    own_film = recording is not None and recording.truth is None
+    if show == "no" or (show == "auto" and own_film):
         return _empty(
             "The study is left out beside a film of one's own: show_study = yes shows it."
         )

@@ -1,0 +1,31 @@
+"""The notebooks' exercises: a check that knows a right answer from a wrong one."""
+
+import numpy as np
+
+
+def check(answer: object, right: object, hint: str, within: float = 1e-8) -> None:
+    """Print "not yet" without an answer, "right", or else the hint.
+
+    Parameters
+    ----------
+    answer : what a reader wrote, or None
+        Compared with ``right`` as a set of numbers, as text, or number by number.
+    right : set, str, number or sequence of numbers
+    hint : str
+        Where to look again.
+    within : float
+        Largest error of a number, relative or absolute.
+    """
+    if answer is None:
+        print("not yet")
+    else:
+        print("right" if _agree(answer, right, within) else f"look again: {hint}")
+
+
+def _agree(answer: object, right: object, within: float) -> bool:
+    if isinstance(right, str):
+        return isinstance(answer, str) and answer.replace(",", " ").split() == right.split()
+    if isinstance(right, set):
+        return set(np.ravel(answer).tolist()) == right
+    given, wanted = np.ravel(answer), np.ravel(right)
+    return len(given) == len(wanted) and np.allclose(given, wanted, rtol=within, atol=within)
