@@ -1,11 +1,11 @@
 """Clips: the past frames a network sees when it makes the forecast of one frame."""
 
+import math
 from dataclasses import dataclass, replace
 
 import cv2
 import keras
 import numpy as np
-import pandas as pd
 
 from fishlib.spans import frames_back
 from fishlib.splits import frames_with_past
@@ -50,9 +50,7 @@ class ClipLayout:
         """Number of slices, number of channels."""
         return len(self.offsets), len(self.mix or self.offsets[0])
 
-    def gather(
-        self, frames: np.ndarray, at: np.ndarray, flips: np.ndarray | None = None
-    ) -> np.ndarray:
+    def gather(self, frames: np.ndarray, at: np.ndarray, flips=None) -> np.ndarray:
         """The clips at the frames ``at`` of a film.
 
         Parameters
@@ -97,10 +95,9 @@ class ClipLayout:
 
 def _aligned(shape: tuple[int, ...]) -> np.ndarray:
     """An empty float32 array whose first byte lies on a multiple of :data:`ALIGNMENT`."""
-    n_bytes = 4 * int(np.prod(shape))
-    store = np.empty(n_bytes + ALIGNMENT, np.uint8)
-    start = -store.ctypes.data % ALIGNMENT
-    return store[start : start + n_bytes].view(np.float32).reshape(shape)
+    store = np.empty(math.prod(shape) + ALIGNMENT // 4, np.float32)
+    start = -store.ctypes.data % ALIGNMENT // 4
+    return store[start : start + math.prod(shape)].reshape(shape)
 
 
 def time_channels(n_slices: int = 30, channels: int = 4) -> ClipLayout:
@@ -108,9 +105,8 @@ def time_channels(n_slices: int = 30, channels: int = 4) -> ClipLayout:
 
     Channel k of slice i is frame ``t - channels * n_slices + 1 + channels * i + k``.
     """
-    first = 1 - n_slices * channels
-    frames = np.arange(first, 1).reshape(n_slices, channels)
-    return ClipLayout(tuple(tuple(row) for row in frames.tolist()))
+    frames = np.arange(1 - n_slices * channels, 1).reshape(n_slices, channels)
+    return ClipLayout(tuple(map(tuple, frames.tolist())))
 
 
 def single_channel(length: int = 90) -> ClipLayout:
@@ -133,11 +129,10 @@ def motion_channels(
         Factor on everything; animals fill few pixels, so plain frames are nearly black.
     """
     back = (*sorted(lags, reverse=True), 0)  # frames of a moment, oldest first
+    *before, frame = np.eye(len(back))
+    rows = gain * np.array([frame, *(3 * (frame - one) for one in reversed(before))])
     offsets = tuple(tuple(s - lag for lag in back) for s in steps)
-    unit = np.eye(len(back))
-    frame = unit[-1]
-    rows = gain * np.array([frame, *(3 * (frame - unit[back.index(lag)]) for lag in sorted(lags))])
-    return ClipLayout(offsets, tuple(tuple(row) for row in rows.tolist()))
+    return ClipLayout(offsets, tuple(map(tuple, rows.tolist())))
 
 
 def clip_at(frames: np.ndarray, t: int, layout: ClipLayout | None = None) -> np.ndarray:
@@ -199,9 +194,8 @@ class Samples(keras.utils.PyDataset):
 
     def set_epoch(self, epoch: int) -> None:
         """Mix the codes for an epoch."""
-        self.epoch, order = epoch, self.codes
-        if self.shuffle:
-            order = np.random.default_rng([self.seed, epoch]).permutation(order)
+        self.epoch, self.rng = epoch, np.random.default_rng([self.seed, epoch])
+        order = self.rng.permutation(self.codes) if self.shuffle else self.codes
         self.order = order[: self.max_samples]
 
     def on_epoch_end(self):
@@ -240,21 +234,13 @@ class ClipDataset(Samples):
     """
 
     def __init__(
-        self,
-        frames: np.ndarray,
-        labels: np.ndarray,
-        at: slice | np.ndarray | None = None,
-        layout: ClipLayout | None = None,
-        batch_size: int = 32,
-        flips: int = 1,
-        weights: dict[int, float] | None = None,
-        pieces: pd.DataFrame | None = None,
-        **order,
-    ):
+        self, frames, labels, at=None, layout=None, batch_size=32, flips=1, weights=None,
+        pieces=None, **order,
+    ):  # fmt: skip
         if len(frames) != len(labels):
             raise ValueError(f"{len(frames)} frames but {len(labels)} labels: they must match.")
         self.frames, self.labels, self.weights = frames, np.asarray(labels), weights
-        self.layout = time_channels() if layout is None else layout
+        self.layout = layout or time_channels()
         chosen = frames_with_past(len(frames), self.layout.past, pieces, at)
         chosen = chosen[self.labels[chosen] >= 0]
         if len(chosen) == 0:

@@ -19,6 +19,7 @@ from fishlib.files import write_atomically
 from fishlib.published import fetch
 from fishlib.spans import USUAL_FPS, frames_back
 
+Shape = tuple[int, int, int, int]
 STUDY_SHAPE = (30, 120, 160, 4)
 """Slices, height, width, channels of the study's clips."""
 OUR_SHAPE = (3, 60, 80, 3)
@@ -35,9 +36,7 @@ def old_hard_sigmoid(x):
     return ops.clip(0.2 * x + 0.5, 0.0, 1.0)
 
 
-def build_upbeat_snowflake(
-    clip_shape: tuple[int, int, int, int] = STUDY_SHAPE, filters: int = 16
-) -> keras.Model:
+def build_upbeat_snowflake(clip_shape: Shape = STUDY_SHAPE, filters: int = 16) -> keras.Model:
     """The network of every published result: one ConvLSTM, 11 569 parameters.
 
     Parameters
@@ -67,41 +66,28 @@ def build_upbeat_snowflake(
     return keras.Sequential(stack, name="upbeat_snowflake")
 
 
-def build_visionary_serenity(
-    clip_shape: tuple[int, int, int, int] = STUDY_SHAPE, filters: int = 16
-) -> keras.Model:
-    """Two ConvLSTMs of ``filters`` and twice as many, 66 881 parameters.
+def build_visionary_serenity(clip_shape: Shape = STUDY_SHAPE) -> keras.Model:
+    """Two ConvLSTMs of 16 and 32 filters, 66 881 parameters.
 
-    Arguments, result and errors as in :func:`build_upbeat_snowflake`.
+    Argument, result and errors as in :func:`build_upbeat_snowflake`.
     """
     stack = [
-        *_two_conv_lstms(clip_shape, filters),  # (B, 2 filters)
+        *_two_conv_lstms(clip_shape, 16),  # (B, 32)
         layers.Dense(1, activation="sigmoid", name="probability"),  # (B, 1)
     ]
     return keras.Sequential(stack, name="visionary_serenity")
 
 
-def build_fast_snow(
-    clip_shape: tuple[int, int, int, int] = STUDY_SHAPE,
-    filters: int = 32,
-    dense: tuple[int, int] = (32, 16),
-) -> keras.Model:
+def build_fast_snow(clip_shape: Shape = STUDY_SHAPE) -> keras.Model:
     """Two ConvLSTMs of twice visionary-serenity's filters, then three dense layers.
 
     The study describes this network in words and published no file of it; the widths of the two
     hidden dense layers are this project's choice. Otherwise as :func:`build_upbeat_snowflake`.
-
-    Parameters
-    ----------
-    clip_shape : (slices, height, width, channels)
-    filters : int
-        Of the first ConvLSTM; the second has twice as many.
-    dense : pair of int
-        Units of the hidden dense layers.
     """
     stack = [
-        *_two_conv_lstms(clip_shape, filters),  # (B, 2 filters)
-        *(layers.Dense(units, activation="relu") for units in dense),  # (B, 32), (B, 16)
+        *_two_conv_lstms(clip_shape, 32),  # (B, 64)
+        layers.Dense(32, activation="relu"),  # (B, 32)
+        layers.Dense(16, activation="relu"),  # (B, 16)
         layers.Dense(1, activation="sigmoid", name="probability"),  # (B, 1)
     ]
     return keras.Sequential(stack, name="fast_snow")
@@ -120,16 +106,15 @@ def _two_conv_lstms(clip_shape, filters: int) -> list:
 
 
 def _conv_lstm(filters: int, **options) -> keras.Layer:
-    return layers.ConvLSTM2D(
-        filters, 3, recurrent_activation=old_hard_sigmoid, use_bias=False, **options
-    )
+    gates = {"recurrent_activation": old_hard_sigmoid, "use_bias": False}
+    return layers.ConvLSTM2D(filters, 3, **gates, **options)
 
 
 def _normalise(name: str) -> keras.Layer:
     return layers.BatchNormalization(center=False, scale=False, epsilon=1e-3, name=name)
 
 
-def _check(clip_shape: tuple[int, int, int, int], smallest: int) -> None:
+def _check(clip_shape: Shape, smallest: int) -> None:
     if len(clip_shape) != 4:
         raise ValueError(
             f"clip_shape is (slices, height, width, channels), four numbers; got {clip_shape}."
@@ -141,7 +126,7 @@ def _check(clip_shape: tuple[int, int, int, int], smallest: int) -> None:
         )
 
 
-def build_motion_convlstm(clip_shape: tuple[int, int, int, int] = OUR_SHAPE) -> keras.Model:
+def build_motion_convlstm(clip_shape: Shape = OUR_SHAPE) -> keras.Model:
     """ConvLSTM over a few moments, with a wider look at the last one.
 
     Parameters
@@ -161,7 +146,7 @@ def build_motion_convlstm(clip_shape: tuple[int, int, int, int] = OUR_SHAPE) -> 
     return keras.Model(clip, _judge(clip, joined), name="motion_convlstm")
 
 
-def build_motion_cnn(clip_shape: tuple[int, int, int, int] = OUR_SHAPE) -> keras.Model:
+def build_motion_cnn(clip_shape: Shape = OUR_SHAPE) -> keras.Model:
     """The rival without recurrence: all moments side by side, as channels, through one stem.
 
     Argument and result as of :func:`build_motion_convlstm`.
@@ -184,10 +169,9 @@ def _judge(clip, joined):
 
 
 def _convolution(filters: int, size: int, stride: int = 1, dilation: int = 1) -> list:
+    how = {"padding": "same", "dilation_rate": dilation, "use_bias": False}
     return [
-        layers.Conv2D(
-            filters, size, stride, padding="same", dilation_rate=dilation, use_bias=False
-        ),  # (B, H/stride, W/stride, filters)
+        layers.Conv2D(filters, size, stride, **how),  # (B, H/stride, W/stride, filters)
         layers.BatchNormalization(momentum=0.95),
         layers.ReLU(),
     ]
@@ -241,21 +225,12 @@ PUBLISHED = {
 """Published networks, and the folder of each in the study's repository."""
 
 _KEYS = {  # in the order of the rebuilt model's weights
-    "upbeat-snowflake-91": (
-        "trainable_variables/0",
-        "trainable_variables/1",
-        "layer_with_weights-1/moving_mean",
-        "layer_with_weights-1/moving_variance",
-        "layer_with_weights-2/kernel",
-        "layer_with_weights-2/bias",
-    ),
-    "visionary-serenity": (
-        *(f"variables/{i}" for i in range(6)),
-        "layer_with_weights-3/kernel",
-        "layer_with_weights-3/bias",
-    ),
+    "upbeat-snowflake-91": "trainable_variables/0 trainable_variables/1 "
+    "layer_with_weights-1/moving_mean layer_with_weights-1/moving_variance "
+    "layer_with_weights-2/kernel layer_with_weights-2/bias",
+    "visionary-serenity": "variables/0 variables/1 variables/2 variables/3 variables/4 variables/5 "
+    "layer_with_weights-3/kernel layer_with_weights-3/bias",
 }
-
 
 PUBLISHED_FACTS = {
     name: Facts(
@@ -272,10 +247,8 @@ PUBLISHED_FACTS = {
     for name in PUBLISHED
 }
 
-UNSAFE = frozenset(
-    {"Lambda", "StringLookup", "IntegerLookup", "TextVectorization", "TFSMLayer"}
-    | {"TorchModuleWrapper", "JaxLayer", "FlaxLayer"}
-)
+UNSAFE = {"Lambda", "StringLookup", "IntegerLookup", "TextVectorization", "TFSMLayer"}
+UNSAFE |= {"TorchModuleWrapper", "JaxLayer", "FlaxLayer"}
 """Layers of Keras that run code or read files named in a saved network."""
 
 
@@ -312,9 +285,7 @@ def load_network(name: str | Path, facts: str | Path | None = None) -> keras.Mod
 def read_network(name: str | Path, facts: str | Path | None = None) -> keras.Model:
     """Any network that carries facts, whatever it reads; otherwise as :func:`load_network`."""
     if str(name) in PUBLISHED:
-        model = _load_published(str(name))
-        model.facts = PUBLISHED_FACTS[str(name)]
-        return model
+        return _load_published(str(name))
     path = Path(name).expanduser()
     _check_file(path)
     known = read_facts(facts or path)
@@ -374,7 +345,7 @@ def check_network(name: str | Path, model: keras.Model) -> None:
     if facts.of_animals:
         raise ValueError(f"{name} reads places of animals, not clips: see forecasters.animals.")
     shapes = model.input_shape, model.output_shape
-    layout = layout_of(model, facts=facts)
+    layout = layout_of(model)
     reads = (None, layout.shape[0], *facts.size, layout.shape[1])
     probability = getattr(model.layers[-1], "activation", None) is keras.activations.sigmoid
     if shapes != (reads, (None, 1)) or not probability:
@@ -389,14 +360,14 @@ def _load_published(name: str) -> keras.Model:
     index = fetch(f"{PUBLISHED[name]}/variables/variables.index")
     fetch(f"{PUBLISHED[name]}/variables/variables.data-00000-of-00001")
     reader = tf.train.load_checkpoint(str(index.with_suffix("")))
-    values = [reader.get_tensor(f"{key}/.ATTRIBUTES/VARIABLE_VALUE") for key in _KEYS[name]]
-    build = build_upbeat_snowflake if name.startswith("upbeat") else build_visionary_serenity
-    model = build()
-    model.set_weights(values)
+    keys = (f"{key}/.ATTRIBUTES/VARIABLE_VALUE" for key in _KEYS[name].split())
+    model = build_upbeat_snowflake() if name.startswith("upbeat") else build_visionary_serenity()
+    model.set_weights([reader.get_tensor(key) for key in keys])
+    model.facts = PUBLISHED_FACTS[name]
     return model
 
 
-def layout_of(model: keras.Model, fps: float = USUAL_FPS, facts: Facts | None = None) -> ClipLayout:
+def layout_of(model: keras.Model, fps: float = USUAL_FPS) -> ClipLayout:
     """The clips a network reads in a film of a rate, by its facts.
 
     Raises
@@ -404,7 +375,7 @@ def layout_of(model: keras.Model, fps: float = USUAL_FPS, facts: Facts | None = 
     ValueError
         If it has no facts.
     """
-    known = facts or getattr(model, "facts", None)
+    known = getattr(model, "facts", None)
     if known is None:
         raise ValueError(f"{model.name!r} has no facts: say what clips it reads, as layout.")
     frames = [[round(moment * USUAL_FPS, 3) for moment in one] for one in known.moments]

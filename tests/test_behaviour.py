@@ -8,12 +8,12 @@ from fishlib.tank.fish import (
     CHASE,
     FLEE,
     REST,
+    TankConfig,
     attack_probability,
     attack_rates,
     change_behaviour,
     pair_geometry,
 )
-from fishlib.tank.state import TankConfig
 
 CONFIG = TankConfig()
 

@@ -114,7 +114,7 @@ def test_a_network_cut_short_is_refused(path):
 
 def test_published_networks_have_their_facts_in_the_package():
     for facts in models.PUBLISHED_FACTS.values():
-        assert layout_of(None, facts=facts) == time_channels()
+        assert layout_of(SimpleNamespace(facts=facts)) == time_channels()
         assert facts.question["min_range"] == 1e-3 and not facts.weights_taken_out
 
 

@@ -14,6 +14,7 @@ from fishlib.questions import (
     label_onsets,
 )
 from fishlib.tank import simulate_film
+from fishlib.tank.fish import TankConfig, Tracks, calm_shoal
 from fishlib.tank.oracle import (
     LEADS,
     oracle_forecast,
@@ -22,7 +23,6 @@ from fishlib.tank.oracle import (
     rollout_motion,
     size_correction,
 )
-from fishlib.tank.state import TankConfig, Tracks, calm_shoal
 
 CONFIG = TankConfig()
 

@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from fishlib.tank.fish import VARIABLES, TankConfig, Tracks
 from fishlib.tank.rendering import UNIT, Painter, body_points, render_blocks
-from fishlib.tank.state import VARIABLES, TankConfig, Tracks
 
 BARE = TankConfig(n_fish=1, noise=0.0, n_specks=0, size_spread=0.0)
 

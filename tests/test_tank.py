@@ -5,9 +5,17 @@ from sklearn.metrics import roc_auc_score
 from fishlib.motion import measure_motion
 from fishlib.questions import label_onsets
 from fishlib.tank import simulate_film
-from fishlib.tank.fish import APPROACH, CHASE, FLEE, REST, simulate_tanks, simulate_tracks
+from fishlib.tank.fish import (
+    APPROACH,
+    CHASE,
+    FLEE,
+    REST,
+    TankConfig,
+    calm_shoal,
+    simulate_tanks,
+    simulate_tracks,
+)
 from fishlib.tank.rendering import render_blocks
-from fishlib.tank.state import TankConfig, calm_shoal
 
 CONFIG = TankConfig()
 

@@ -10,9 +10,8 @@ import pandas as pd
 
 from fishlib.motion import recent_motion
 from fishlib.questions import CALM_WIDTH, find_onsets, is_burst, is_rise
-from fishlib.tank.fish import N_NORMAL, N_UNIFORM, simulate_tanks, step
+from fishlib.tank.fish import N_NORMAL, N_UNIFORM, TankConfig, Tracks, simulate_tanks, step
 from fishlib.tank.rendering import Painter
-from fishlib.tank.state import TankConfig, Tracks
 
 SIZE = (120, 160)  # futures are drawn small; their motion is scaled to FULL_SIZE
 FULL_SIZE = (240, 320)
@@ -22,13 +21,7 @@ LEADS = (0.0, 0.25, 0.5, 1.0)
 PAST = 120  # frames before a future that say whether a rise is under way already
 
 
-def roll_on(
-    tracks: Tracks,
-    config: TankConfig,
-    frames: np.ndarray,
-    n_steps: int,
-    rng: np.random.Generator,
-) -> np.ndarray:
+def roll_on(tracks: Tracks, config: TankConfig, frames, n_steps: int, rng) -> np.ndarray:
     """Futures of a tank: one from each of the given frames, from its true state.
 
     Parameters
@@ -68,9 +61,8 @@ def drawn_motion(states: np.ndarray, painter: Painter) -> np.ndarray:
     """
     height, width = painter.size
     motions = np.empty((states.shape[2], len(states) - 1))
-    film = np.empty((len(states), height, width), np.uint8)
     for k in range(states.shape[2]):
-        film[:] = 0
+        film = np.zeros((len(states), height, width), np.uint8)
         painter.paint(np.ascontiguousarray(states[:, :, k]), film)
         motions[k] = [cv2.norm(before, after, cv2.NORM_L1) for before, after in pairwise(film)]
     return motions / (255 * height * width)
@@ -97,12 +89,7 @@ def size_correction(config: TankConfig, seed: int) -> tuple[float, float]:
 
 
 def rollout_motion(
-    tracks: Tracks,
-    config: TankConfig,
-    frames: np.ndarray,
-    n_rollouts: int,
-    n_steps: int,
-    seed: int,
+    tracks: Tracks, config: TankConfig, frames, n_rollouts: int, n_steps: int, seed: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Speeds of the futures of a tank, a batch of frames at a time.
 
@@ -136,16 +123,9 @@ def rollout_motion(
 
 
 def oracle_forecast(
-    tracks: Tracks,
-    config: TankConfig,
-    frames: np.ndarray,
-    motion: np.ndarray,
-    question: str = "onset",
-    n_rollouts: int = 30,
-    seed: int = 0,
-    horizon: int = 45,
-    min_rise: float = 1e-3,
-) -> np.ndarray:
+    tracks, config, frames, motion, question="onset", n_rollouts=30, seed=0, horizon=45,
+    min_rise=1e-3,
+) -> np.ndarray:  # fmt: skip
     """Share of the futures of the true state in which the answer is yes.
 
     No forecaster can rank the frames better on average than this probability does, up to the
@@ -224,14 +204,7 @@ def _events_begin(motion, batch, futures, horizon: int, min_rise: float) -> np.n
 
 
 def oracle_of(
-    recording,
-    question: np.ndarray,
-    parts: dict[str, slice] | None,
-    settings: dict,
-    n_frames: int = 400,
-    n_rollouts: int = 30,
-    seed: int = 0,
-    name: str = "onset",
+    recording, question, parts, settings, n_frames=400, n_rollouts=30, seed=0, name="onset"
 ) -> dict[str, np.ndarray]:
     """The oracle's forecast at some frames of the test part of a tank.
 
@@ -264,9 +237,8 @@ def oracle_of(
     asked = np.arange(len(question))[part]
     asked = asked[question[asked] >= 0]
     chosen = asked[np.linspace(0, len(asked) - 1, min(n_frames, len(asked))).astype(int)]
-    forecasts = oracle_forecast(
-        recording.truth, TankConfig(), chosen, recording.motion, name, n_rollouts, seed,
-        settings["horizon"], settings["min_range"],
-    )  # fmt: skip
+    asked_for = name, n_rollouts, seed, settings["horizon"], settings["min_range"]
+    tank = recording.truth, TankConfig()
+    forecasts = oracle_forecast(*tank, chosen, recording.motion, *asked_for)
     names = ["oracle"] + [f"oracle, {lead:g} s ahead" for lead in LEADS[1:]]
     return dict(zip(names, np.atleast_2d(forecasts), strict=False))

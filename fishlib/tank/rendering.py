@@ -1,10 +1,11 @@
 """The film of a simulated tank: the points of each fish summed into pixels."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
-from fishlib.tank.state import VARIABLES, TankConfig, Tracks
+from fishlib.tank.fish import VARIABLES, TankConfig, Tracks, simulate_tracks
 
 CHUNK = 16  # frames drawn at once: small enough for the processor's cache
 UNIT_BITS = 8  # light is counted in 1/256 grey value, so that sums do not depend on their order
@@ -39,13 +40,6 @@ def body_points(config: TankConfig, n_along: int, n_across: int) -> tuple[np.nda
     return tuple(a.astype(np.float32) for a in (np.repeat(along, n_across), across.ravel(), light))
 
 
-def _midline(along: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Sideways reach (body lengths) of the bend and of the tail, float32, along the body."""
-    front = (along - 0.4) * np.abs(along - 0.4) * 1.5
-    back = np.maximum(along - 0.5, 0) ** 2 * 2.0
-    return front.astype(np.float32), back.astype(np.float32)
-
-
 def _specks(config: TankConfig, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Place (px) and light (grey value) of the motionless specks of a tank."""
     rng = np.random.default_rng([seed, 11])
@@ -69,7 +63,8 @@ class Painter:
         length = np.float32(config.body_length)
         self.forward = (np.float32(0.45) - along) * length
         self.across = across
-        self.front, self.back = (length * part for part in _midline(along))
+        self.front = length * ((along - 0.4) * np.abs(along - 0.4) * 1.5)  # sideways reach of the
+        self.back = length * (np.maximum(along - 0.5, 0) ** 2 * 2.0)  # bend, and of the tail
         self.light = light * np.float32(UNIT)
         n = config.n_fish
         spread = config.size_spread * (2 * np.arange(n) + 1 - n) / max(n - 1, 1)
@@ -174,3 +169,57 @@ def render_blocks(
         frames = np.zeros((len(state), *size), np.uint8)
         painter.paint(state, frames)
         yield frames
+
+
+@dataclass(frozen=True)
+class Film:
+    """A simulated film with its truth.
+
+    Attributes
+    ----------
+    frames : ndarray, uint8 (T, H, W)
+        Bright fish on black.
+    tracks : Tracks
+        Position, heading, motion, behaviour, chases and hazard, and all it takes to go on.
+    config : TankConfig
+        The tank.
+    seed : int
+        The seed it was made with.
+    """
+
+    frames: np.ndarray
+    tracks: Tracks
+    config: TankConfig
+    seed: int
+
+
+def simulate_film(
+    config: TankConfig, seed: int, n_frames: int, size: tuple[int, int] = (240, 320)
+) -> Film:
+    """Simulate a tank and film it.
+
+    Parameters
+    ----------
+    config : TankConfig
+        The tank.
+    seed : int
+        Seed of all random numbers; the same seed gives the same film.
+    n_frames : int
+        Number of frames, 30 of them a second; all are kept in memory (`render_blocks` does not).
+    size : tuple of int
+        Height and width of the frames.
+
+    Returns
+    -------
+    Film
+        Frames and truth.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two frames.
+    """
+    tracks = simulate_tracks(config, seed, n_frames)
+    frames = np.zeros((n_frames, *size), np.uint8)
+    Painter(config, seed, size).paint(tracks.state, frames)
+    return Film(frames, tracks, config, seed)

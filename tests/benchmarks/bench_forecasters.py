@@ -162,8 +162,8 @@ def _verdict(label, forecasts) -> dict:
 def _limit(test, label, forecasts, best, n_frames) -> dict:
     """The oracle on evenly spread frames, and the way to it from the best model of the past."""
     from fishlib.evaluation import evaluate
+    from fishlib.tank.fish import TankConfig
     from fishlib.tank.oracle import oracle_forecast
-    from fishlib.tank.state import TankConfig
 
     asked = np.flatnonzero(label >= 0)
     chosen = asked[np.linspace(0, len(asked) - 1, min(n_frames, len(asked))).astype(int)]

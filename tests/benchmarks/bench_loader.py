@@ -22,7 +22,7 @@ def measure(repetitions: int) -> list[Row]:
     one_thread()
     from fishlib.clips import ClipDataset
     from fishlib.tank import simulate_film
-    from fishlib.tank.state import TankConfig
+    from fishlib.tank.fish import TankConfig
 
     with tempfile.TemporaryDirectory() as folder:
         film = simulate_film(TankConfig(), 0, FILM).frames

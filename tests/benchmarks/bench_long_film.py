@@ -29,7 +29,7 @@ print(time.perf_counter() - start, peak, len(recording.frames), recording.folder
 def make_film(path: Path, n_frames: int) -> None:
     """Write a 1080p film: half a minute of the tank, enlarged, over and over."""
     from fishlib.tank import simulate_film
-    from fishlib.tank.state import TankConfig
+    from fishlib.tank.fish import TankConfig
 
     tank = simulate_film(TankConfig(), 0, min(900, n_frames)).frames
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), 30, (1920, 1080))

@@ -18,7 +18,7 @@ def measure(repetitions: int, frames: int) -> list[Row]:
     one_thread()
     from fishlib.motion import measure_motion
     from fishlib.tank import simulate_film
-    from fishlib.tank.state import TankConfig
+    from fishlib.tank.fish import TankConfig
     from fishlib.video import read_frames
 
     film = simulate_film(TankConfig(), 0, frames).frames

@@ -24,9 +24,8 @@ from fishlib.forecasters.regressions import Regressions
 from fishlib.motion import recent_motion
 from fishlib.questions import label_bursts, label_onsets
 from fishlib.tank import oracle as rollouts
-from fishlib.tank.fish import simulate_tanks
+from fishlib.tank.fish import TankConfig, simulate_tanks
 from fishlib.tank.oracle import oracle_forecast
-from fishlib.tank.state import TankConfig
 
 FRAMES_ASKED = 100  # oracle forecasts a tank
 N_ROLLOUTS = 30

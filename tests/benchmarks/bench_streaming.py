@@ -30,7 +30,7 @@ def measure(repetitions: int, frames: int, every: int) -> list[Row]:
     from fishlib.models import load_network
     from fishlib.streaming.live import LiveForecaster
     from fishlib.tank import simulate_film
-    from fishlib.tank.state import TankConfig
+    from fishlib.tank.fish import TankConfig
 
     film = simulate_film(TankConfig(), 0, frames, (120, 160)).frames
     rows = []

@@ -15,9 +15,8 @@ from tank_figures import measure_animals
 from fishlib.motion import autocorrelation, measure_motion, runs_of
 from fishlib.published import load_frames, load_series
 from fishlib.questions import label_bursts
-from fishlib.tank.fish import simulate_tanks, simulate_tracks
+from fishlib.tank.fish import TankConfig, simulate_tanks, simulate_tracks
 from fishlib.tank.rendering import render_blocks
-from fishlib.tank.state import TankConfig
 
 SIZES = ((240, 320), (120, 160), (60, 80))
 PERCENTILES = (5, 25, 50, 75, 95, 99)

@@ -22,7 +22,7 @@ FOOTAGE = Path(__file__).resolve().parents[3] / "shared" / "footage"
 def measure(repetitions: int, frames: int) -> list[Row]:
     """Rows of decoding, and of decoding while each block is worked on."""
     from fishlib.tank import simulate_film
-    from fishlib.tank.state import TankConfig
+    from fishlib.tank.fish import TankConfig
     from fishlib.video import write_video
 
     film = simulate_film(TankConfig(), 0, frames).frames

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from fishlib.tank.fish import pair_geometry
-from fishlib.tank.state import Tracks
+from fishlib.tank.fish import Tracks, pair_geometry
 
 CLOSEST = 6  # pairs described, in three orders
 FAR = 1e3  # distance (px) given to a fish from itself, to sort it last

@@ -16,7 +16,7 @@ from fishlib.figures.style import MOTION_SCALE, legend_beside, new_axes, new_fig
 from fishlib.motion import measure_motion
 from fishlib.published import load_frames, load_series
 from fishlib.tank import Film, simulate_film
-from fishlib.tank.state import TankConfig
+from fishlib.tank.fish import TankConfig
 
 COLORS = (style.MOTION_COLOR, style.PAST_COLOR, style.FUTURE_COLOR, style.BURST_COLOR)
 
