@@ -197,16 +197,27 @@ def label_alarms(
         If an event lies outside the film.
     """
     onset = events.onset.to_numpy()
-    if onset.size and not 0 <= onset.min() <= onset.max() < n_frames:
-        raise ValueError(
-            f"The events run from frame {onset.min()} to {onset.max()} and the film has {n_frames} "
-            "frames: count both from the same frame."
-        )
+    require_within(onset, n_frames, "The events", "the film")
     happens = np.zeros(n_frames, bool)
     happens[onset] = True
     so_far = np.cumsum(np.append(happens, np.zeros(horizon, bool)))
     begins = so_far[horizon:] > so_far[lead : n_frames + lead]
     return _mark_unlabelled(begins, horizon, past, pieces)
+
+
+def require_within(frames: np.ndarray, n_frames: int, what: str, where: str) -> None:
+    """Refuse frame numbers (n,) that do not lie in a series; in a sentence about what and where.
+
+    Raises
+    ------
+    ValueError
+        If one is below 0, or not below ``n_frames``.
+    """
+    if len(frames) and not 0 <= np.min(frames) <= np.max(frames) < n_frames:
+        raise ValueError(
+            f"{what} run from frame {np.min(frames)} to {np.max(frames)} and {where} has "
+            f"{n_frames} frames: count both from the same frame."
+        )
 
 
 def median_recent_motion(

@@ -10,6 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from fishlib.evaluation.beyond import (
+    LEADS,
     equal_level_table,
     lead_table,
     share_of_the_way,
@@ -19,6 +20,7 @@ from fishlib.evaluation.beyond import (
 )
 from fishlib.motion import behind
 from fishlib.questions import label_bursts
+from fishlib.splits import whole
 
 
 def two_causes(n_frames=4000, second=1.0, seed=0):
@@ -121,9 +123,9 @@ def test_a_lead_scores_an_earlier_forecast():
     rng = np.random.default_rng(0)
     label = (rng.random(900) < 0.3).astype(np.int8)
     forecast = np.r_[label[3:], 0, 0, 0] + rng.normal(size=900)  # knows the label 3 frames ahead
-    table = lead_table(label, {"p": forecast}, (0.0, 0.1, 0.2), block=100)
-    expected = [roc_auc_score(label[6:], forecast[6 - k : 900 - k]) for k in (0, 3, 6)]
-    assert table.value.tolist() == pytest.approx(expected)
+    table = lead_table(label, {"p": forecast}, whole(900), block=100)
+    late = [roc_auc_score(label[45:], forecast[45 - round(30 * s) :][:855]) for s in LEADS]
+    assert table.value.tolist() == pytest.approx(late)
     assert table.lead[table.value.argmax()] == 0.1
     assert table.low[1] > 0.6
     assert table.low[0] < 0.5 < table.high[0]
@@ -134,7 +136,7 @@ def test_published_forecasts_fade_with_the_lead(published):
     series = published.load_series("test")
     forecasts = {"convlstm": series["convlstm"], "level": np.append(np.nan, -series["motion"][:-1])}
     label = label_bursts(series["motion"])
-    table = lead_table(label, forecasts).set_index(["name", "lead"]).value
+    table = lead_table(label, forecasts, whole(len(label))).set_index(["name", "lead"]).value
     assert table["convlstm", 0.0] == pytest.approx(0.83, abs=0.01)
     for name in forecasts:
         assert table[name, 0.5] < 0.66
@@ -146,9 +148,11 @@ def test_no_forecast_is_held_back_across_a_border_of_pieces():
     label = rng.integers(0, 2, 900)
     forecast = rng.random(900)
     pieces = pd.DataFrame({"film": ["a", "a"], "start": [0, 450], "stop": [450, 900]})
-    found = lead_table(label, {"p": forecast}, (0.2,), pieces=pieces, block=100)
-    met = np.r_[6:450, 456:900]
-    assert found.value[0] == pytest.approx(roc_auc_score(label[met], forecast[met - 6]))
+    found = lead_table(label, {"p": forecast}, pieces, block=100).set_index("lead")
+    met = np.r_[45:450, 495:900]
+    for lead in (0, 0.1, 1.5):
+        expected = roc_auc_score(label[met], forecast[met - round(30 * lead)])
+        assert found.value[lead] == pytest.approx(expected)
 
 
 def test_shares_without_a_way_have_no_interval():
@@ -168,8 +172,8 @@ def smooth_noise(rng, n_frames, memory=0.9):
     return lfilter([1], [1, -memory], noise)[200:]
 
 
-def shifted(label, forecast, *options):
-    table = shift_table(label, {"p": forecast}, *options).set_index("score")
+def shifted(label, forecast, n_shifts=999, min_shift=300, seed=0):
+    table = shift_table(label, {"p": forecast}, n_shifts, min_shift, seed).set_index("score")
     return table.value, table.loc["auc_by_chance"]
 
 

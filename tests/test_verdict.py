@@ -9,7 +9,7 @@ from scipy.special import expit, logit
 from sklearn.metrics import log_loss, roc_auc_score
 
 from fishlib.evaluation import choose_thresholds, evaluate
-from fishlib.evaluation.choices import BEST
+from fishlib.evaluation.scores import BEST
 from fishlib.evaluation.verdict import PARTS
 from fishlib.questions import find_onsets, label_bursts
 from fishlib.splits import make_folds, whole

@@ -6,16 +6,16 @@ A frame is watched if a forecast was defined on all ``horizon`` frames before it
 are counted over watched frames.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
-from scipy.ndimage import minimum_filter1d
 
 from fishlib.evaluation.intervals import Blocks, NothingToJudge, cut_blocks, estimate_table
-from fishlib.splits import by_piece, whole
+from fishlib.questions import require_within
+from fishlib.splits import inside, whole
 
 
 def raise_alarms(
@@ -52,14 +52,12 @@ def watched_frames(
 
     With ``pieces`` (``film``, ``start``, ``stop``) of the same piece.
     """
-
-    def watched(defined: np.ndarray) -> np.ndarray:
-        origin = (horizon - 1) // 2  # over [t - horizon + 1 .. t]
-        before = minimum_filter1d(defined, horizon, mode="constant", cval=0, origin=origin)
-        return np.append(0, before[:-1])
-
-    pieces = whole(len(forecast)) if pieces is None else pieces
-    return by_piece(watched, pieces, np.isfinite(forecast).astype(np.int8)) == 1
+    frames = np.arange(len(forecast))
+    pieces = whole(len(frames)) if pieces is None else pieces
+    begins = np.append(True, ~np.isfinite(forecast[:-1]))
+    begins[pieces.start] = True
+    since = np.maximum.accumulate(np.where(begins, frames, 0))
+    return inside(pieces, len(frames)) & (frames - since >= horizon)
 
 
 @dataclass(frozen=True)
@@ -75,17 +73,6 @@ class Watch:
     def passed(self) -> np.ndarray:
         """Watched frames before each frame, int (T + 1,)."""
         return np.append(0, np.cumsum(self.watched))
-
-    @cached_property
-    def one_block(self) -> Blocks:
-        """The watched frames in one block."""
-        watched = np.flatnonzero(self.watched)
-        return replace(Blocks.one(len(watched)), frames=watched)
-
-    @property
-    def minutes(self) -> float:
-        """Time watched."""
-        return float(self.passed[-1] / self.fps / 60)
 
 
 def watch(
@@ -118,11 +105,7 @@ def watch(
     """
     watched = watched_frames(forecast, horizon, pieces)
     onsets = np.asarray(onsets, dtype=int)
-    if onsets.size and (onsets.min() < 0 or onsets.max() >= len(watched)):
-        raise ValueError(
-            f"The onsets run from frame {onsets.min()} to {onsets.max()} and the forecast has "
-            f"{len(watched)} frames: count both from the same frame."
-        )
+    require_within(onsets, len(watched), "The onsets", "the forecast")
     onsets = onsets[watched[onsets]]
     if not onsets.size:
         raise NothingToJudge(
@@ -174,7 +157,7 @@ def alarm_scores(
         without an interval.
     """
     alarms = raise_alarms(forecast, threshold, seen.horizon)
-    scores = _score(alarms, seen, min_lead, blocks or seen.one_block)
+    scores = _score(alarms, seen, min_lead, blocks or Blocks.one(np.flatnonzero(seen.watched)))
     return scores if blocks else {k: float(np.atleast_1d(v)[0]) for k, v in scores.items()}
 
 
@@ -182,7 +165,8 @@ def _score(
     alarms: np.ndarray, seen: Watch, min_lead: float, blocks: Blocks
 ) -> dict[str, np.ndarray | float]:
     caught, in_warning = _cover(alarms, seen, min_lead)
-    frames, leads = blocks.sizes, warning_leads(alarms, seen.onsets[caught], seen)
+    frames, of = blocks.sizes, seen.onsets[caught]
+    leads = (of - alarms[np.searchsorted(alarms, of - seen.horizon)]) / seen.fps
     with np.errstate(invalid="ignore", divide="ignore"):
         sensitivity = blocks.totals(caught, seen.onsets) / blocks.totals(1.0, seen.onsets)
         warned = blocks.totals(in_warning, alarms) / frames
@@ -211,18 +195,11 @@ def _cover(alarms: np.ndarray, seen: Watch, min_lead: float) -> tuple[np.ndarray
     return caught, np.maximum(last - start, 0)
 
 
-def warning_leads(alarms: np.ndarray, caught: np.ndarray, seen: Watch) -> np.ndarray:
-    """Seconds from the alarm to each onset it covers, float (n,)."""
-    return (caught - alarms[np.searchsorted(alarms, caught - seen.horizon)]) / seen.fps
-
-
 LEADS = (0.0, 0.25, 0.5, 1.0)
 """Minimum leads asked of a warning, in seconds."""
 
 
-def alarm_curve(
-    forecast: np.ndarray, seen: Watch, min_lead: float = 0.0, n_thresholds: int = 40
-) -> pd.DataFrame:
+def alarm_curve(forecast: np.ndarray, seen: Watch, min_lead: float = 0.0) -> pd.DataFrame:
     """Alarm scores over thresholds: sensitivity against time in warning (Molchan's curve).
 
     Source: Molchan, *Physics of the Earth and Planetary Interiors* 61 (1990) 84, whose curve shows
@@ -234,16 +211,16 @@ def alarm_curve(
         ``threshold`` and the scores of :func:`alarm_scores`, by falling
         threshold.
     """
-    thresholds = curve_thresholds(forecast, n_thresholds)
-    rows = [{"threshold": t, **alarm_scores(forecast, t, seen, min_lead)} for t in thresholds]
-    return pd.DataFrame(rows)
+    return pd.DataFrame(
+        {"threshold": t, **alarm_scores(forecast, t, seen, min_lead)}
+        for t in curve_thresholds(forecast)
+    )
 
 
-def curve_thresholds(forecast: np.ndarray, n_thresholds: int = 40) -> np.ndarray:
-    """Quantiles of a forecast, highest first, without repetition; denser at the top."""
+def curve_thresholds(forecast: np.ndarray) -> np.ndarray:
+    """40 quantiles of a forecast, highest first, without repetition; denser at the top."""
     defined = np.asarray(forecast, dtype=float)[np.isfinite(forecast)]
-    shares = 1 - np.linspace(0, 1, n_thresholds) ** 2
-    return np.unique(np.quantile(defined, shares))[::-1]
+    return np.unique(np.quantile(defined, 1 - np.linspace(0, 1, 40) ** 2))[::-1]
 
 
 def curve_area(time_in_warning: np.ndarray, sensitivity: np.ndarray) -> np.ndarray:
@@ -261,9 +238,9 @@ def curve_area(time_in_warning: np.ndarray, sensitivity: np.ndarray) -> np.ndarr
     float64 array () or (B,)
     """
     order = np.lexsort((sensitivity, time_in_warning), axis=-1)
-    ends = np.zeros((*order.shape[:-1], 1)), np.ones((*order.shape[:-1], 1))
+    ends = [(0, 0)] * (order.ndim - 1) + [(1, 1)]
     x, y = (
-        np.concatenate([ends[0], np.take_along_axis(np.asarray(v, float), order, -1), ends[1]], -1)
+        np.pad(np.take_along_axis(np.asarray(v, float), order, -1), ends, constant_values=(0, 1))
         for v in (time_in_warning, sensitivity)
     )
     return np.trapezoid(y, x, axis=-1)
@@ -276,7 +253,6 @@ def alarm_table(
     *,
     horizon: int = 45,
     fps: float = 30.0,
-    min_leads: Sequence[float] = LEADS,
     pieces: pd.DataFrame | None = None,
     block: int = 300,
 ) -> pd.DataFrame:
@@ -292,16 +268,14 @@ def alarm_table(
         At which each forecast raises its alarms; one without is scored by its area alone.
     horizon, fps, pieces
         As in :func:`watch`.
-    min_leads : sequence of float
-        Shortest warnings that count, in seconds.
     block : int
         As in :func:`fishlib.evaluation.intervals.cut_blocks`.
 
     Returns
     -------
     DataFrame
-        Tidy, by ``name`` and ``min_lead_s``. The scores are those of :func:`alarm_scores` but the
-        counts, and ``area`` (see :func:`curve_area`).
+        Tidy, by ``name`` and ``min_lead_s``, each of :data:`LEADS`. The scores are those of
+        :func:`alarm_scores` but the counts, and ``area`` (see :func:`curve_area`).
     """
     seen = watch(sum(forecasts.values()), onsets, horizon, fps, pieces)
     pieces = whole(len(seen.watched)) if pieces is None else pieces
@@ -310,7 +284,7 @@ def alarm_table(
     for name, forecast in forecasts.items():
         tried = [raise_alarms(forecast, t, horizon) for t in curve_thresholds(forecast)]
         raised = raise_alarms(forecast, thresholds[name], horizon) if name in thresholds else None
-        for lead in min_leads:
+        for lead in LEADS:
             scores = {} if raised is None else _score(raised, seen, lead, blocks)
             curve = [_score(alarms, seen, lead, blocks) for alarms in tried]
             x, y = (

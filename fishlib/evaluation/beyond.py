@@ -1,6 +1,6 @@
 """Does a forecast know more than chance, than another, than the present level of motion?"""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -8,25 +8,14 @@ import numpy as np
 import pandas as pd
 from sklearn.linear_model import LogisticRegression
 
-from fishlib.evaluation.intervals import (
-    Blocks,
-    Estimates,
-    NothingToJudge,
-    cut_blocks,
-    estimate_table,
-    tidy,
-)
-from fishlib.evaluation.scores import comparable_frames, frame_losses, is_probability, log_odds
+from fishlib.evaluation import scores
+from fishlib.evaluation.intervals import Blocks, NothingToJudge, cut_blocks, estimate_table, tidy
 from fishlib.splits import by_piece, inside, whole
 
 COMPARED = (
-    "auc",
-    "average_precision",
-    "brier_skill",
-    "log_loss",
-    "calibrated_brier_skill",
+    "auc", "average_precision", "brier_skill", "log_loss", "calibrated_brier_skill",
     "calibrated_log_loss",
-)
+)  # fmt: skip
 """Scores of which differences are reported."""
 MOST_FRAMES = 20_000
 """Frames above which stacks are fitted on, and shifts tested on, about so many, evenly spread."""
@@ -37,11 +26,7 @@ LEADS = (0.0, 0.1, 0.25, 0.5, 1.0, 1.5)
 
 
 def shift_table(
-    label: np.ndarray,
-    forecasts: Mapping[str, np.ndarray],
-    n_shifts: int = 999,
-    min_shift: int = 300,
-    seed: int = 0,
+    label: np.ndarray, forecasts: scores.Forecasts, n_shifts: int, min_shift: int, seed: int = 0
 ) -> pd.DataFrame:
     """Is the AUC more than chance? Circular shifts of each forecast against the labels.
 
@@ -75,12 +60,12 @@ def shift_table(
     """
     rows = []
     for name, forecast in forecasts.items():
-        judged = np.flatnonzero(comparable_frames(label, {name: forecast}))
+        judged = np.flatnonzero(scores.comparable_frames(label, {name: forecast}))
         span = slice(judged[0], judged[-1] + 1)
         every = -(-(span.stop - span.start) // MOST_FRAMES)
         y, p = np.asarray(label)[span][::every], np.asarray(forecast)[span][::every]
-        where, least = np.flatnonzero(np.isfinite(p)), -(-min_shift // every)
-        possible = np.arange(least, len(y) - least + 1)
+        where, first = np.flatnonzero(np.isfinite(p)), -(-min_shift // every)
+        possible = np.arange(first, len(y) - first + 1)
         if len(possible) < 19:
             raise NothingToJudge(
                 f"A stretch of {len(y)} frames is too short to be shifted by {min_shift} frames or "
@@ -95,7 +80,7 @@ def shift_table(
         low, middle, high = np.quantile(null, [0.025, 0.5, 0.975])
         alone = {"auc": observed, "p_value": p_value, "shifts": len(null)}
         rows += [(name, score, value, np.nan, np.nan, None) for score, value in alone.items()]
-        rows.append((name, "auc_by_chance", middle, low, high, None))
+        rows += [(name, "auc_by_chance", middle, low, high, None)]
     return tidy(rows)
 
 
@@ -123,13 +108,7 @@ def _shifted_auc(
 
 
 def stacking_table(
-    label: np.ndarray,
-    rival: np.ndarray,
-    added: Mapping[str, np.ndarray],
-    *,
-    embargo: int = 165,
-    pieces: pd.DataFrame | None = None,
-    block: int = 300,
+    label: np.ndarray, rival: np.ndarray, added: scores.Forecasts, embargo: int = 165, **film
 ) -> pd.DataFrame:
     """Log-loss gained by stacking each of some forecasts on a rival.
 
@@ -162,7 +141,7 @@ def stacking_table(
     """
     estimates = {}
     for name, forecast in added.items():
-        blocks = blocks_of(label, {"rival": rival, "added": forecast}, pieces, block)
+        blocks = blocks_of(label, {"rival": rival, "added": forecast}, **film)
         y = np.asarray(label)[blocks.frames]
         x = np.column_stack([_as_odds(p[blocks.frames]) for p in (rival, forecast)])
         without, both = map(blocks.mean, _stacked_losses(y, x, blocks.frames, embargo))
@@ -186,19 +165,19 @@ def _stacked_losses(y: np.ndarray, x: np.ndarray, frames: np.ndarray, embargo: i
         for used in (1, 2):
             model = LogisticRegression(C=1e6).fit(x[learned, :used], y[learned])
             p = model.predict_proba(x[test, :used])[:, 1]
-            losses[used - 1, test] = frame_losses(y[test], p)[1]
+            losses[used - 1, test] = scores.frame_losses(y[test], p)[1]
     return losses
 
 
 def _as_odds(forecast: np.ndarray) -> np.ndarray:
-    if is_probability(forecast):
-        return log_odds(forecast)
+    if scores.is_probability(forecast):
+        return scores.log_odds(forecast)
     return (forecast - forecast.mean()) / (forecast.std() or 1.0)
 
 
 def blocks_of(
     label: np.ndarray,
-    forecasts: Mapping[object, np.ndarray],
+    forecasts: scores.Forecasts,
     pieces: pd.DataFrame | None = None,
     block: int = 300,
 ) -> Blocks:
@@ -206,28 +185,21 @@ def blocks_of(
 
     Of more than :data:`MOST_JUDGED` every so many are taken.
     """
-    judged = comparable_frames(label, forecasts)
+    judged = scores.comparable_frames(label, forecasts)
     if (every := -(-int(judged.sum()) // MOST_JUDGED)) > 1:
         judged &= np.arange(len(judged)) % every == 0
     return cut_blocks(judged, whole(len(judged)) if pieces is None else pieces, block)
 
 
-def _estimate_aucs(
-    label: np.ndarray, forecasts: Mapping[object, np.ndarray], *film
-) -> dict[object, dict[str, np.ndarray]]:
+def _estimate_aucs(label: np.ndarray, forecasts: scores.Forecasts, **film) -> dict:
     """The AUC of each forecast on the frames where all are defined, and without each block."""
-    blocks = blocks_of(label, forecasts, *film)
+    blocks = blocks_of(label, forecasts, **film)
     y = np.asarray(label)[blocks.frames]
     return {about: {"auc": blocks.auc(y, p[blocks.frames])} for about, p in forecasts.items()}
 
 
 def equal_level_table(
-    label: np.ndarray,
-    forecasts: Mapping[str, np.ndarray],
-    level: np.ndarray,
-    n_bins: int = 20,
-    pieces: pd.DataFrame | None = None,
-    block: int = 300,
+    label: np.ndarray, forecasts: scores.Forecasts, level: np.ndarray, n_bins: int = 20, **film
 ) -> pd.DataFrame:
     """AUC among frames of about the same level: what a forecast knows beyond it.
 
@@ -250,7 +222,7 @@ def equal_level_table(
     DataFrame
         Tidy; the score is ``auc``.
     """
-    blocks = blocks_of(label, {**forecasts, "the level": level}, pieces, block)
+    blocks = blocks_of(label, {**forecasts, "the level": level}, **film)
     levels, y = level[blocks.frames], np.asarray(label)[blocks.frames]
     edges = np.quantile(levels, np.linspace(0, 1, n_bins + 1)[1:-1])
     strata = blocks.strata * n_bins + np.searchsorted(edges, levels, "right")
@@ -259,10 +231,7 @@ def equal_level_table(
 
 
 def film_table(
-    label: np.ndarray,
-    forecasts: Mapping[str, np.ndarray],
-    pieces: pd.DataFrame,
-    block: int = 300,
+    label: np.ndarray, forecasts: scores.Forecasts, pieces: pd.DataFrame, block: int = 300
 ) -> pd.DataFrame:
     """AUC within each film: does it hold for the next animal?
 
@@ -289,7 +258,7 @@ def film_table(
     for film, own in pieces.groupby("film", sort=False):
         here = np.where(inside(own, len(label)), label, -1)
         if len(np.unique(here[here >= 0])) == 2:
-            aucs = _estimate_aucs(here, forecasts, own, block)
+            aucs = _estimate_aucs(here, forecasts, pieces=own, block=block)
             estimates |= {(name, film): auc for name, auc in aucs.items()}
     if not estimates:
         raise NothingToJudge("No film holds frames of both classes.")
@@ -298,10 +267,9 @@ def film_table(
 
 def lead_table(
     label: np.ndarray,
-    forecasts: Mapping[str, np.ndarray],
-    leads: Sequence[float] = LEADS,
+    forecasts: scores.Forecasts,
+    pieces: pd.DataFrame,
     fps: float = 30.0,
-    pieces: pd.DataFrame | None = None,
     block: int = 300,
 ) -> pd.DataFrame:
     """AUC of forecasts made some time before the frame whose label they meet.
@@ -312,68 +280,58 @@ def lead_table(
         1, 0, or -1 where not labelled.
     forecasts : mapping of name -> float array (T,)
         All leads are scored on the same frames.
-    leads : sequence of float
-        Seconds; label[t] meets forecast[t - lead], of the same piece.
-    fps : float
-        Frames a second.
     pieces, block
         As in :func:`fishlib.evaluation.intervals.cut_blocks`.
+    fps : float
+        Frames a second.
 
     Returns
     -------
     DataFrame
-        Tidy, by ``name`` and ``lead`` (seconds); the score is ``auc``.
+        Tidy, by ``name`` and ``lead``, each of :data:`LEADS` (seconds): label[t] meets
+        forecast[t - lead], of the same piece. The score is ``auc``.
     """
-    pieces = whole(len(label)) if pieces is None else pieces
     held = {
         (name, lead): by_piece(partial(_hold_back, round(lead * fps)), pieces, forecast)
         for name, forecast in forecasts.items()
-        for lead in leads
+        for lead in LEADS
     }
-    return estimate_table(_estimate_aucs(label, held, pieces, block), ("name", "lead"))
+    aucs = _estimate_aucs(label, held, pieces=pieces, block=block)
+    return estimate_table(aucs, ("name", "lead"))
 
 
 def _hold_back(frames: int, forecast: np.ndarray) -> np.ndarray:
     return np.append(np.full(frames, np.nan), forecast)[: len(forecast)]
 
 
-BLOCK_LENGTHS = (30, 60, 150, 300, 600)
-"""Frames a block, of which intervals are compared."""
-
-
-def block_length_table(
-    verdict, names: Sequence[str], score: str = "auc", lengths: Sequence[int] = BLOCK_LENGTHS
-) -> pd.DataFrame:
-    """Do intervals depend on the length of the blocks?
+def block_length_table(verdict, names: Sequence[str]) -> pd.DataFrame:
+    """Do the intervals of the AUC depend on the length of the blocks?
 
     Parameters
     ----------
     verdict : Verdict
+        From six films on a film is the block, whatever its length.
     names : sequence of str
         Its forecasts to show.
-    score : str
-    lengths : sequence of int
-        Frames a block. From six films on a film is the block, whatever its length.
 
     Returns
     -------
     DataFrame
         Tidy, with ``seconds``, the length of the blocks; of an empty verdict its reason.
     """
+    if verdict.scores.empty:
+        return verdict.scores
     tables = []
-    for length in lengths:
-        table = replace(verdict, block=length).scores
-        if table.empty:
-            return table
-        shown = table[(table.score == score) & table.name.isin(names)]
-        tables.append(shown.assign(seconds=length / verdict.fps))
+    for length in (30, 60, 150, 300, 600):
+        table = replace(verdict, block=length).scores.query("score == 'auc' and name in @names")
+        tables.append(table.assign(seconds=length / verdict.fps))
     return pd.concat(tables, ignore_index=True)
 
 
-def difference_table(estimates: Estimates, pairs: Iterable[tuple[str, str]]) -> pd.DataFrame:
+def difference_table(estimates: dict, pairs: Iterable[tuple[str, str]]) -> pd.DataFrame:
     """Paired differences of scores: tidy, named "first − second", with columns ``first``,
     ``second`` and ``different`` (the interval excludes 0)."""
-    differences: dict[tuple, dict] = {}
+    differences = {}
     for first, second in pairs:
         one, other = estimates[first], estimates[second]
         every = {score: one.get(score, np.nan) - other.get(score, np.nan) for score in COMPARED}
@@ -394,7 +352,7 @@ def share_of_the_way(score: np.ndarray, rival: np.ndarray, oracle: np.ndarray) -
         return np.where(way > 0, (np.asarray(score, dtype=float) - rival) / way, np.nan)
 
 
-def share_table(estimates: Estimates, rival: str, oracle: str) -> pd.DataFrame:
+def share_table(estimates: dict, rival: str, oracle: str) -> pd.DataFrame:
     """Share of the way from ``rival`` to ``oracle``, tidy.
 
     No interval where the oracle is not told from the rival on every block's absence: a share of

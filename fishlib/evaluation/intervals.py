@@ -5,9 +5,9 @@ first block, without the second, and so on. Differences, ratios and shares of es
 estimates again, and paired, because all share their blocks.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, wraps
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,8 @@ COLUMNS = ["name", "score", "value", "low", "high", "blocks"]
 """Columns every table of a verdict has; what a row is about further stands before or after."""
 FURTHER = ["film", "min_lead_s", "lead", "first", "second"]
 """Columns that only some tables have, and an empty one too: it can be asked as they are."""
+LEVEL = 0.95
+"""Share of intervals that are to hold the truth."""
 FEWEST = 6
 """Blocks, or films, below which no interval is given."""
 MOST_RANKED = 40_000_000
@@ -42,6 +44,19 @@ def no_table(reason: object) -> pd.DataFrame:
     return table
 
 
+def or_reason(make: Callable) -> Callable:
+    """Decorator: where there is nothing to judge, an empty table with the reason is returned."""
+
+    @wraps(make)
+    def made(*args) -> pd.DataFrame:
+        try:
+            return make(*args)
+        except NothingToJudge as reason:
+            return no_table(reason)
+
+    return made
+
+
 @dataclass(frozen=True)
 class Blocks:
     """The judged frames, and the block and the stratum each lies in.
@@ -56,9 +71,9 @@ class Blocks:
     count: int
 
     @classmethod
-    def one(cls, n: int) -> "Blocks":
-        """All of n frames in one block: estimates without an interval."""
-        return cls(np.arange(n), np.zeros(n, int), np.zeros(n, int), 1)
+    def one(cls, frames: np.ndarray) -> "Blocks":
+        """All judged frames, int (n,), in one block: estimates without an interval."""
+        return cls(frames, np.zeros(len(frames), int), np.zeros(len(frames), int), 1)
 
     def only(self, kept: np.ndarray) -> "Blocks":
         """The blocks of some of the judged frames, bool (n,); those left without any are gone."""
@@ -78,13 +93,10 @@ class Blocks:
         sums = np.bincount(of, np.broadcast_to(values, of.shape), self.count)
         return np.append(sums.sum(), sums.sum() - sums)
 
-    def mean(self, values: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+    def mean(self, values: np.ndarray, weights: np.ndarray | float = 1.0) -> np.ndarray:
         """Estimate of the mean of values (n,) at the judged frames."""
-        weighted = (values, self.sizes)
-        if weights is not None:
-            weighted = (values * weights, self.totals(weights))
         with np.errstate(invalid="ignore", divide="ignore"):
-            return self.totals(weighted[0]) / weighted[1]
+            return self.totals(values * weights) / self.totals(weights)
 
     def auc(
         self, label: np.ndarray, forecast: np.ndarray, strata: np.ndarray | None = None
@@ -112,11 +124,10 @@ class Blocks:
         )
         size = (strata.max() + 1, self.count)
         cells = np.ravel_multi_index((strata, self.of), size)
-        here = [np.bincount(cells[y], minlength=size[0] * size[1]) for y in (positive, ~positive)]
-        here = [counts.reshape(size) for counts in here]
-        left = [counts.sum(axis=1, keepdims=True) - counts for counts in here]
-        pairs = [np.prod([counts.sum(axis=1) for counts in here], axis=0).sum()]
-        pairs = np.append(pairs, np.sum(left[0] * left[1], axis=0))
+        here = [np.bincount(cells[y], minlength=np.prod(size)) for y in (positive, ~positive)]
+        here = np.reshape(here, (2, *size))  # frames of both classes
+        every = here.sum(axis=2, keepdims=True)
+        pairs = np.append(np.prod(every, axis=0).sum(), np.prod(every - here, axis=0).sum(axis=0))
         with np.errstate(invalid="ignore", divide="ignore"):
             return right / pairs
 
@@ -210,10 +221,8 @@ def cut_blocks(judged: np.ndarray, pieces: pd.DataFrame, block: int = 300) -> Bl
     return Blocks(frames, of, strata, int(of.max()) + 1)
 
 
-def interval(
-    estimate: np.ndarray, bounded: bool = False, level: float = 0.95
-) -> tuple[float, float]:
-    """Interval of an estimate: delete-one-block jackknife with Student's t, K - 1 degrees.
+def interval(estimate: np.ndarray, bounded: bool = False) -> tuple[float, float]:
+    """95 % interval of an estimate: delete-one-block jackknife with Student's t, K - 1 degrees.
 
     Coverage in simulation: ``tests/benchmarks/COVERAGE.md``.
 
@@ -222,7 +231,6 @@ def interval(
     estimate : float array (1 + K,)
     bounded : bool
         The score lies in (0, 1): the interval is made on the logit scale.
-    level : float
 
     Returns
     -------
@@ -236,7 +244,7 @@ def interval(
     on_logit = bounded and estimate.min() > 0 and estimate.max() < 1
     scaled = logit(estimate) if on_logit else estimate
     spread = np.sqrt((count - 1) * np.var(scaled[1:]))
-    ends = scaled[0] + student.ppf([(1 - level) / 2, (1 + level) / 2], count - 1) * spread
+    ends = scaled[0] + student.ppf([(1 - LEVEL) / 2, (1 + LEVEL) / 2], count - 1) * spread
     if bounded:
         ends = expit(ends) if on_logit else np.clip(ends, 0, 1)
     return float(ends[0]), float(ends[1])
@@ -249,12 +257,8 @@ def row_of(estimate: np.ndarray, bounded: bool) -> tuple[float, float, float, in
     return float(estimate[0]), low, high, len(estimate) - 1 or None
 
 
-Estimates = Mapping[object, Mapping[str, np.ndarray]]
-"""An estimate, or a bare number, by what it is about (a name, or several keys) and score."""
-
-
 def estimate_table(
-    estimates: Estimates, keys: tuple[str, ...] = ("name",), bounded: tuple[str, ...] = BOUNDED
+    estimates: Mapping, keys: tuple[str, ...] = ("name",), bounded: tuple[str, ...] = BOUNDED
 ) -> pd.DataFrame:
     """Estimates as a tidy table: the keys, ``score``, ``value``, ``low``, ``high``, ``blocks``."""
     rows = [

@@ -5,20 +5,24 @@ Scores use the labelled frames on which every compared forecast is defined. A fo
 values all lie in [0, 1] is a probability; any other is a score, and only its order counts.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
+from sklearn.metrics import roc_curve
 
 from fishlib.evaluation.intervals import Blocks, NothingToJudge, row_of, tidy
 
+Forecasts = Mapping[object, np.ndarray]
+"""Float arrays (T,) by what they are about: the forecaster's name, or several keys."""
 
-def comparable_frames(label: np.ndarray, forecasts: Mapping[str, np.ndarray]) -> np.ndarray:
+
+def comparable_frames(label: np.ndarray, forecasts: Forecasts) -> np.ndarray:
     """Frames that are labelled and on which all forecasts are defined.
 
     Parameters
@@ -42,11 +46,21 @@ def comparable_frames(label: np.ndarray, forecasts: Mapping[str, np.ndarray]) ->
     require_aligned(label, forecasts)
     label = np.asarray(label)
     frames = (label >= 0) & np.isfinite(sum(np.asarray(p, float) for p in forecasts.values()))
-    _require_both_classes(label[frames], " and ".join(map(repr, forecasts)))
+    asked, names = label[frames], " and ".join(map(repr, forecasts))
+    if not asked.size:
+        raise NothingToJudge(
+            f"No labelled frame has a forecast of {names}: the forecast is NaN, or the label -1, "
+            "on every frame."
+        )
+    if asked.min() == asked.max():
+        raise NothingToJudge(
+            f"All {asked.size} frames on which {names} can be scored are labelled {asked[0]}: no "
+            "score tells classes apart where there is one. Use a longer stretch of film."
+        )
     return frames
 
 
-def require_aligned(label: np.ndarray, forecasts: Mapping[str, np.ndarray]) -> None:
+def require_aligned(label: np.ndarray, forecasts: Forecasts) -> None:
     """Refuse what is no label of 1, 0 and -1, or no forecast of its length without infinities.
 
     Raises
@@ -77,21 +91,6 @@ def is_probability(forecast: np.ndarray) -> bool:
     """Whether all defined values lie in [0, 1]."""
     defined = forecast[np.isfinite(forecast)]
     return bool(defined.size and defined.min() >= 0 and defined.max() <= 1)
-
-
-def rank_scores(label: np.ndarray, forecast: np.ndarray) -> dict[str, float]:
-    """ROC-AUC and average precision of a forecast without gaps (scikit-learn).
-
-    Parameters
-    ----------
-    label : int array (n,)
-        1 or 0.
-    forecast : float array (n,)
-    """
-    return {
-        "auc": float(roc_auc_score(label, forecast)),
-        "average_precision": float(average_precision_score(label, forecast)),
-    }
 
 
 def frame_losses(label: np.ndarray, probability: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -130,7 +129,7 @@ def confusion_rates(label: np.ndarray, forecast: np.ndarray, threshold: float) -
     dict
         ``threshold``, ``accuracy``, ``youden`` = TPR - FPR, ``tpr``, ``fpr``.
     """
-    rates = _call_rates(label, forecast, threshold, Blocks.one(len(label)))
+    rates = _call_rates(label, forecast, threshold, Blocks.one(np.arange(len(label))))
     return {"threshold": threshold} | {rate: float(of[0]) for rate, of in rates.items()}
 
 
@@ -175,19 +174,6 @@ def choose_thresholds(label: np.ndarray, forecast: np.ndarray) -> dict[str, floa
         "max_accuracy": float(thresholds[np.argmax(accuracy)]),
         "max_youden": float(thresholds[np.argmax(tpr - fpr)]),
     }
-
-
-def _require_both_classes(label: np.ndarray, names: str) -> None:
-    if label.size == 0:
-        raise NothingToJudge(
-            f"No labelled frame has a forecast of {names}: the forecast is NaN, or the label -1, "
-            "on every frame."
-        )
-    if label.min() == label.max():
-        raise NothingToJudge(
-            f"All {label.size} frames on which {names} can be scored are labelled {label[0]}: no "
-            "score tells classes apart where there is one. Use a longer stretch of film."
-        )
 
 
 @dataclass(frozen=True)
@@ -295,7 +281,7 @@ def reliability_curve(
         ``lowest`` and ``highest`` forecast, and number of ``frames``; in rising order.
     """
     frames = np.flatnonzero(comparable_frames(label, {"to calibrate": forecast}))
-    blocks = blocks or replace(Blocks.one(len(frames)), frames=frames)
+    blocks = blocks or Blocks.one(frames)
     y, p = (np.asarray(one, float)[blocks.frames] for one in (label, forecast))
     frequency = _recalibrate(y, p)
     rows = []
@@ -335,8 +321,7 @@ def score_forecast(label: np.ndarray, forecast: np.ndarray, **chosen) -> dict[st
         If lengths differ, no frame is both labelled and forecast, or they hold one class only.
     """
     frames = np.flatnonzero(comparable_frames(label, {"to score": forecast}))
-    one = Blocks.one(len(frames))
-    estimates = estimate_scores(label, forecast, replace(one, frames=frames), **chosen)
+    estimates = estimate_scores(label, forecast, Blocks.one(frames), **chosen)
     return {score: float(np.atleast_1d(estimate)[0]) for score, estimate in estimates.items()}
 
 
@@ -407,3 +392,127 @@ def estimate_scores(
         scores[f"chosen_{rule}_threshold"] = float(np.mean(_at(threshold, blocks)))
         scores |= {f"chosen_{rule}_{rate}": estimate for rate, estimate in rates.items()}
     return scores
+
+
+BEST = "best of the motion"
+"""Name of the rival that is chosen anew in each fold."""
+RULES = ("max_accuracy", "max_youden")
+
+
+@dataclass(frozen=True)
+class Choices:
+    """All that is chosen on the validation part of each fold, for its test part.
+
+    Parameters
+    ----------
+    forecasts : dict of name -> float array (T,)
+        By which a frame is judged.
+    choosing : dict of name -> float array (T,)
+        By which a fold is chosen: on the validation part of a fold the forecast of its models.
+    question : int8 array (T,)
+        1, 0, or -1 where a frame is not asked.
+    folds : sequence of dict
+        Frames of ``train``, ``validation`` and ``test``.
+    rivals : names
+    """
+
+    forecasts: dict[str, np.ndarray]
+    choosing: dict[str, np.ndarray]
+    question: np.ndarray
+    folds: Sequence[Mapping]
+    rivals: tuple[str, ...] = ()
+
+    def with_best(self) -> "Choices":
+        """With folds, the best rival of each as one forecast more, in the same dicts."""
+        if len(self.folds) > 1 and len(self.rivals) > 1:
+            best = [self._best_of(fold) for fold in self.folds]
+            if None not in best:
+                for told, part in ((self.forecasts, "test"), (self.choosing, "validation")):
+                    own = [told[name] for name in best]
+                    told[BEST] = self.join(own, part)
+        return self
+
+    def join(self, of_folds: Sequence, part: str = "test") -> float | np.ndarray:
+        """What each fold says, a number or (T,): the only one's, or (T,) on a part of each."""
+        if len(of_folds) == 1:
+            return of_folds[0]
+        joined = np.full(len(self.question), np.nan)
+        for fold, told in zip(self.folds, of_folds, strict=True):
+            joined[fold[part]] = told[fold[part]] if np.ndim(told) else told
+        return joined
+
+    @cached_property
+    def judging(self) -> np.ndarray:
+        """Whether a frame is in the test part of a fold, bool (T,)."""
+        found = np.zeros(len(self.question), bool)
+        for fold in self.folds:
+            found[fold["test"]] = True
+        return found
+
+    @cached_property
+    def base_rate(self) -> float | np.ndarray | None:
+        """Share of positive training frames, with folds (T,); None if in one none is labelled."""
+        asked = [self.question[fold["train"]] for fold in self.folds if "train" in fold]
+        known = [one[one >= 0] for one in asked]
+        if not known or len(known) < len(self.folds) or not all(one.size for one in known):
+            return None
+        return self.join([float(one.mean()) for one in known])
+
+    def _on_validation(self, fold: Mapping) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """The question on a fold's validation part (n,), and what is forecast there."""
+        frames = fold.get("validation", slice(0))
+        return self.question[frames], {n: p[frames] for n, p in self.choosing.items()}
+
+    @cached_property
+    def _learned(self) -> list[dict[str, tuple[dict[str, float], Calibration]]]:
+        """Thresholds and calibration of each fold, by forecast."""
+        return [
+            {
+                name: (choose_thresholds(asked, p), calibrate(asked, p))
+                for name, p in told.items()
+                if len(np.unique(asked[np.isfinite(p) & (asked >= 0)])) == 2
+            }
+            for asked, told in map(self._on_validation, self.folds)
+        ]
+
+    @cached_property
+    def thresholds(self) -> dict[str, dict[str, float | np.ndarray]]:
+        """Those of the forecasts that can be judged on every validation part; with folds (T,)."""
+        return {
+            name: {rule: self.join([of[name][0][rule] for of in self._learned]) for rule in RULES}
+            for name in self.forecasts
+            if self.folds and all(name in of for of in self._learned)
+        }
+
+    @cached_property
+    def calibrated(self) -> dict[str, np.ndarray]:
+        """The same forecasts, made probabilities."""
+        return {
+            name: self.join([of[name][1](self.forecasts[name]) for of in self._learned])
+            for name in self.thresholds
+        }
+
+    def _best_of(self, fold: Mapping) -> str | None:
+        """The rival of lowest log-loss on a fold's validation part."""
+        asked, told = self._on_validation(fold)
+        known = {name: told[name] for name in self.rivals}
+        frames = (asked >= 0) & np.isfinite(np.sum([*known.values()], axis=0))
+        if not frames.any():
+            return None
+        both, losses = len(np.unique(asked[frames])) == 2, {}
+        for name, p in known.items():
+            if not is_probability(self.choosing[name]):
+                p = calibrate(asked, p)(p) if both else None
+            losses[name] = np.inf if p is None else frame_losses(asked[frames], p[frames])[1].mean()
+        return min(losses, key=losses.get)
+
+    @cached_property
+    def best_rival(self) -> str | None:
+        """The best on validation, with folds :data:`BEST`; where nothing is chosen the last."""
+        if not self.rivals or not self.folds:
+            return None
+        if len(self.rivals) == 1 or "validation" not in self.folds[0]:
+            return self.rivals[-1]
+        if len(self.folds) > 1:
+            return BEST if BEST in self.forecasts else None
+        return self._best_of(self.folds[0])

@@ -2,68 +2,40 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
-from functools import cached_property, wraps
+from functools import cached_property
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
+from fishlib.evaluation import beyond
 from fishlib.evaluation.alarms import add_warnings, alarm_curve, alarm_table, raise_alarms, watch
-from fishlib.evaluation.beyond import (
-    blocks_of,
-    difference_table,
-    equal_level_table,
-    film_table,
-    lead_table,
-    share_table,
-    shift_table,
-    stacking_table,
-)
-from fishlib.evaluation.choices import Choices
-from fishlib.evaluation.intervals import (
-    Blocks,
-    Estimates,
-    NothingToJudge,
-    estimate_table,
-    nest,
-    no_table,
-)
+from fishlib.evaluation.intervals import Blocks, NothingToJudge, estimate_table, nest, or_reason
 from fishlib.evaluation.scores import (
+    Choices,
     choose_thresholds,
     estimate_scores,
     reliability_curve,
     require_aligned,
 )
+from fishlib.motion import behind
+from fishlib.questions import require_within
 from fishlib.splits import by_piece, cut_at_folds, whole
 
 PARTS = (
-    "scores",
-    "differences",
-    "chance",
-    "leads",
-    "alarms",
-    "stacking",
-    "equal_level",
+    "scores", "differences", "chance", "leads", "alarms", "stacking", "equal_level",
     "share_of_the_way",
-)
+)  # fmt: skip
 """The tables of a verdict that go into ``metrics.json``."""
 
 
 def _table(make: Callable) -> cached_property:
     """A table made once; an empty one with its reason where there is nothing to judge."""
-
-    @wraps(make)
-    def made(verdict: "Verdict") -> pd.DataFrame:
-        try:
-            return make(verdict)
-        except NothingToJudge as reason:
-            return no_table(reason)
-
-    return cached_property(made)
+    return cached_property(or_reason(make))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Verdict:
     """Forecasts of one question: all choices made on validation, all judgement on test.
 
@@ -135,8 +107,8 @@ class Verdict:
 
     def __post_init__(self):
         told = {name: np.atleast_2d(np.asarray(p, float)) for name, p in self.forecasts.items()}
-        forecasts = {name: p[0] for name, p in told.items()}
-        require_aligned(self.question, forecasts)
+        self.forecasts = {name: p[0] for name, p in told.items()}
+        require_aligned(self.question, self.forecasts)
         self._require_names({*self.rivals, self.oracle} - {None})
         n_frames = len(self.question)
         if self.motion is not None and np.shape(self.motion) != (n_frames,):
@@ -144,26 +116,18 @@ class Verdict:
                 f"The motion has shape {np.shape(self.motion)} and the question has {n_frames} "
                 "frames: give one value a frame."
             )
-        if self.events is not None and not self.events.onset.between(0, n_frames - 1).all():
-            raise ValueError(
-                f"The events run from frame {self.events.onset.min()} to "
-                f"{self.events.onset.max()} and the question has {n_frames} frames: count both "
-                "from the same frame."
-            )
-        pieces = whole(n_frames) if self.pieces is None else self.pieces
-        folds = [self.folds] if isinstance(self.folds, Mapping) else list(self.folds or [])
-        folds = [fold for fold in folds if fold]
-        choosing = self.choosing or {name: p[-1] for name, p in told.items()}
-        for field, value in {
-            "forecasts": forecasts,
-            "choosing": choosing,
-            "pieces": cut_at_folds(pieces, folds) if len(folds) > 1 else pieces,
-            "question": np.asarray(self.question, np.int8),
-            "folds": folds,
-        }.items():
-            object.__setattr__(self, field, value)
-        choices = Choices(self.forecasts, choosing, self.question, folds, tuple(self.rivals))
-        object.__setattr__(self, "_choices", choices.with_best())
+        if self.events is not None:
+            require_within(self.events.onset, n_frames, "The events", "the question")
+        folds = [self.folds] if isinstance(self.folds, Mapping) else self.folds or []
+        self.folds = [fold for fold in folds if fold]
+        self.question = np.asarray(self.question, np.int8)
+        self.pieces = whole(n_frames) if self.pieces is None else self.pieces
+        if len(self.folds) > 1:
+            self.pieces = cut_at_folds(self.pieces, self.folds)
+        self.choosing = self.choosing or {name: p[-1] for name, p in told.items()}
+        self._choices = Choices(
+            self.forecasts, self.choosing, self.question, self.folds, tuple(self.rivals)
+        ).with_best()
 
     def _require_names(self, names: set[str]) -> None:
         unknown = sorted(map(repr, names - set(self.forecasts)))
@@ -206,7 +170,7 @@ class Verdict:
     @cached_property
     def _blocks(self) -> Blocks:
         """The test frames on which every forecast is defined, in blocks."""
-        return blocks_of(self._asked, self.forecasts, **self._film)
+        return beyond.blocks_of(self._asked, self.forecasts, **self._film)
 
     @cached_property
     def _judged(self) -> np.ndarray:
@@ -261,7 +225,7 @@ class Verdict:
         return {name: of_one["max_youden"] for name, of_one in rules.items()}
 
     @cached_property
-    def _estimates(self) -> Estimates:
+    def _estimates(self) -> dict[str, dict[str, np.ndarray]]:
         """Every score of every forecast, with and without each block."""
         return {
             name: estimate_scores(
@@ -284,12 +248,14 @@ class Verdict:
     @_table
     def differences(self) -> pd.DataFrame:
         """Differences of all pairs, as from :meth:`compare`."""
-        return difference_table(self._estimates, combinations(self.forecasts, 2))
+        return beyond.difference_table(self._estimates, combinations(self.forecasts, 2))
 
+    @or_reason
     def compare(
         self, firsts: str | Sequence[str], seconds: str | Sequence[str] | None
     ) -> pd.DataFrame:
-        """Differences of each of some forecasts from each of others, by :func:`difference_table`.
+        """Differences of each of some forecasts from each of others, by
+        :func:`fishlib.evaluation.beyond.difference_table`.
 
         Empty with a reason if nothing could be scored; ``seconds`` None is the best rival, and a
         None among them (a best rival that there is not) is passed over.
@@ -299,27 +265,23 @@ class Verdict:
         ValueError
             If a forecast is unknown.
         """
-        if not self.folds:
-            return self.scores
+        self._require_folds()
         firsts, seconds = ([n] if isinstance(n, str) else n for n in (firsts, seconds))
         self._require_names({*firsts, *(seconds or ())} - {None})
-        try:
-            seconds = [self._require_rival()] if seconds is None else seconds
-            pairs = [(a, b) for a in firsts for b in seconds if b not in (a, None)]
-            return difference_table(self._estimates, pairs)
-        except NothingToJudge as reason:
-            return no_table(reason)
+        seconds = [self._require_rival()] if seconds is None else seconds
+        pairs = [(a, b) for a in firsts for b in seconds if b not in (a, None)]
+        return beyond.difference_table(self._estimates, pairs)
 
     @_table
     def chance(self) -> pd.DataFrame:
         """``auc``, ``p_value``, ``shifts`` and ``auc_by_chance`` by circular shifts."""
         least = round(10 * self.fps)
-        return shift_table(self._judged, self._test, self.n_shifts, least, self.seed)
+        return beyond.shift_table(self._judged, self._test, self.n_shifts, least, self.seed)
 
     @_table
     def leads(self) -> pd.DataFrame:
         """``auc`` of forecasts held back by ``lead`` seconds."""
-        return lead_table(self._judged, self._test, fps=self.fps, **self._film)
+        return beyond.lead_table(self._judged, self._test, fps=self.fps, **self._film)
 
     @_table
     def equal_level(self) -> pd.DataFrame:
@@ -327,8 +289,8 @@ class Verdict:
         judged = self._judged
         if self.motion is None:
             raise NothingToJudge("No motion was given to compare frames of equal level.")
-        level = by_piece(lambda series: np.append(np.nan, series[:-1]), self.pieces, self.motion)
-        return equal_level_table(judged, self._test, level, **self._film)
+        level = by_piece(lambda motion: behind(motion, 1)[:, 0], self.pieces, self.motion)
+        return beyond.equal_level_table(judged, self._test, level, **self._film)
 
     @_table
     def alarms(self) -> pd.DataFrame:
@@ -358,28 +320,26 @@ class Verdict:
         """:attr:`test_events` with the ``alarm`` that preceded each, and its ``lead_s``."""
         return add_warnings(self.test_events, self.raised(name), self.horizon, self.fps)
 
+    @or_reason
     def warning_curve(self, name: str) -> pd.DataFrame:
         """Alarm scores over thresholds, see :func:`fishlib.evaluation.alarms.alarm_curve`."""
-        try:
-            forecast, onsets = self._test[name], self._require_onsets()
-            seen = watch(forecast, onsets, self.horizon, self.fps, self.pieces)
-            return alarm_curve(forecast, seen)
-        except NothingToJudge as reason:
-            return no_table(reason)
+        forecast, onsets = self._test[name], self._require_onsets()
+        seen = watch(forecast, onsets, self.horizon, self.fps, self.pieces)
+        return alarm_curve(forecast, seen)
 
     @_table
     def stacking(self) -> pd.DataFrame:
         """``gain`` in log-loss of stacking each forecast on the best rival."""
         judged, best = self._judged, self._require_rival()
         added = {n: p for n, p in self._test.items() if n not in (best, self.oracle)}
-        return stacking_table(judged, self._test[best], added, **self._film)
+        return beyond.stacking_table(judged, self._test[best], added, **self._film)
 
     @_table
     def share_of_the_way(self) -> pd.DataFrame:
         """How far each forecast is on the way from the best rival to the oracle."""
         if self.oracle is None:
             raise NothingToJudge("No oracle is known: only a simulated film has a known limit.")
-        return share_table(self._estimates, self._require_rival(), self.oracle)
+        return beyond.share_table(self._estimates, self._require_rival(), self.oracle)
 
     def shown(self, names: Sequence[str]) -> list[str]:
         """Some forecasts and the best rival; without either, the first forecast."""
@@ -424,7 +384,7 @@ class Verdict:
     @_table
     def by_film(self) -> pd.DataFrame:
         """``auc`` of each forecast on each film, with the column ``film``."""
-        return film_table(self._judged, self.forecasts, **self._film)
+        return beyond.film_table(self._judged, self.forecasts, **self._film)
 
     @_table
     def reliability(self) -> pd.DataFrame:
@@ -444,15 +404,11 @@ class Verdict:
         -------
         dict of name -> (false positive rates, lowest, highest true positive rate), each (k,)
         """
-        try:
-            blocks = self._blocks
-        except NothingToJudge:
+        if self.scores.empty:
             return {}
-        y, bands = self.question[blocks.frames], {}
-        for name in names:
-            band = blocks.roc_band(y, self.forecasts[name][blocks.frames])
-            bands |= {name: band} if np.isfinite(band).all() else {}
-        return bands
+        y, at = self.question[self._blocks.frames], self._blocks.frames
+        bands = {name: self._blocks.roc_band(y, self.forecasts[name][at]) for name in names}
+        return {name: band for name, band in bands.items() if np.isfinite(band).all()}
 
     @property
     def left_out(self) -> dict[str, str]:
@@ -468,8 +424,7 @@ class Verdict:
         numbers = {name: nest(getattr(self, name)) for name in PARTS if name not in self.left_out}
         if len(self.by_film):
             numbers["by_film"] = nest(self.by_film)
-        setting = {"n_shifts": self.n_shifts, "best_rival": self.best_rival}
-        setting |= {"block": self.block, "seed": self.seed}
+        setting = {key: getattr(self, key) for key in ("n_shifts", "best_rival", "block", "seed")}
         setting["folds"] = len(self.folds)
         setting["base_rate"] = None if self.base_rate is None else np.nanmean(self.base_rate)
         return {**numbers, "setting": setting, "left_out": self.left_out}
