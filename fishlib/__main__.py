@@ -127,8 +127,6 @@ def _add_judge(commands) -> None:
     judge.add_argument("--horizon", type=float, default=1.5, help="seconds ahead (default: 1.5)")
     judge.add_argument("--threshold", type=float, help="raise alarms at it")
     judge.add_argument("--event", help="the behaviour, where the table holds several")
-    judge.add_argument("--unit", choices=("seconds", "frames"), default="seconds",
-                       help="what a column named start or onset counts")  # fmt: skip
     judge.add_argument("--time", help="the forecasts' column of time, if it has no usual name")
     judge.set_defaults(call=_judge)
 

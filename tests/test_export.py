@@ -65,15 +65,15 @@ def test_events_are_written_for_spreadsheets_and_boris(tmp_path, found):
 
 
 def test_everything_counts_from_the_start_of_its_film(tmp_path, found):
-    """Film b begins at frame 200 of the series, of which every second frame was kept."""
-    series, forecasts, events = write(tmp_path, found, pieces=PIECES, every=2)
+    """Film b begins at frame 200 of the series."""
+    series, forecasts, events = write(tmp_path, found, pieces=PIECES)
     event = found[3].iloc[0]
     assert events.film.tolist() == ["b"]
-    assert events.onset[0] == 2 * (event.onset - 200)
-    assert events.alarm[0] == 2 * 5
+    assert events.onset[0] == event.onset - 200
+    assert events.alarm[0] == 5
     assert events.time[0] == events.onset_s[0] == pytest.approx((event.onset - 200) / 25)
     assert series.groupby("film").frame.min().tolist() == [0, 0]
-    assert series.frame[145] == 2 * 145  # after a cut time runs on from the film's start
+    assert series.frame[145] == 145  # after a cut time runs on from the film's start
     assert series.motion.isna().to_numpy().nonzero()[0].tolist() == [139, 199, 299]
     assert forecasts[forecasts.film == "b"].frame.min() == 0
 

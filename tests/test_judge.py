@@ -9,8 +9,8 @@ from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_s
 
 from fishlib.__main__ import main
 from fishlib.evaluation import judge as judging
+from fishlib.evaluation.export import read_sheet
 from fishlib.evaluation.judge import judge, question_of, read_case, read_events
-from fishlib.evaluation.sheets import read_sheet
 from fishlib.evaluation.verdict import Verdict
 
 FPS, HORIZON, N_FRAMES = 25, 2.0, 3000  # 50 frames ahead

@@ -9,20 +9,12 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
+from fishlib.evaluation import export
 from fishlib.evaluation.alarms import alarm_curve, alarm_table, watch
-from fishlib.evaluation.intervals import NothingToJudge, nest, no_table
+from fishlib.evaluation.export import Sheet, read_sheet
+from fishlib.evaluation.intervals import nest, or_reason
 from fishlib.evaluation.report import render
 from fishlib.evaluation.scores import is_probability
-from fishlib.evaluation.sheets import (
-    CODES,
-    FILMS,
-    FRAMES,
-    SECONDS,
-    STATUS,
-    Sheet,
-    film_name,
-    read_sheet,
-)
 from fishlib.evaluation.verdict import Verdict
 from fishlib.files import plain, write_text
 from fishlib.motion import behind
@@ -121,7 +113,6 @@ def read_case(
     motion: str | Path | None = None,
     fps: float | None = None,
     event: str | None = None,
-    unit: str = "seconds",
     time: str | None = None,
 ) -> Case:
     """Read and align the tables.
@@ -139,8 +130,6 @@ def read_case(
         Frames a second; None takes it from the column of seconds.
     event : str, optional
         Behaviour to judge, where the table of events holds several.
-    unit : {"seconds", "frames"}
-        What a column named start or onset counts.
     time : str, optional
         Name of the forecasts' column of time, where it goes by no usual name.
 
@@ -169,7 +158,7 @@ def read_case(
             name = sheet.path.stem if lone else column
             name = f"{sheet.path.stem}: {column}" if name in series else name
             series[name] = _join(sheet.numbers(column), place, films)
-    onsets, notes = _read_onsets(read_sheet(events), films, fps, event, unit)
+    onsets, notes = _read_onsets(read_sheet(events), films, fps, event)
     moved = None
     if motion is not None:
         sheet = read_sheet(motion)
@@ -182,12 +171,12 @@ def read_case(
 
 def _clock(sheet: Sheet, time: str | None = None) -> pd.DataFrame:
     """``film``, ``seconds`` and ``frame`` of each row, NaN where there is no such column."""
-    columns = {"seconds": sheet.find(SECONDS), "frame": sheet.find(FRAMES)}
+    columns = {"seconds": sheet.find(export.SECONDS), "frame": sheet.find(export.FRAMES)}
     if time:
-        columns = {"frame" if "frame" in time.lower() else "seconds": sheet.require(time)}
+        columns = {"frame" if "frame" in time.lower() else "seconds": sheet.find([time])}
     read = {key: sheet.numbers(column) for key, column in columns.items() if column}
-    film = sheet.find(FILMS)
-    names = sheet.table[film].map(film_name).to_numpy() if film else "film"
+    film = sheet.find(export.FILMS)
+    names = sheet.table[film].map(export.film_name).to_numpy() if film else "film"
     blank = {"film": names, "seconds": np.nan, "frame": np.nan}
     return pd.DataFrame(blank | read, index=range(len(sheet.table)))
 
@@ -224,7 +213,8 @@ def _require_times(sheet: Sheet, frame: pd.Series, asked: np.ndarray | bool = Tr
 
 def _value_columns(sheet: Sheet, time: str | None = None) -> list[str]:
     """The columns that hold forecasts: all that are no time, frame or film."""
-    known = {sheet.find([name]) for name in (*SECONDS, *FRAMES, *FILMS)} | {time}
+    usual = (*export.SECONDS, *export.FRAMES, *export.FILMS, time or "")
+    known = {sheet.find([name]) for name in usual}
     columns = [column for column in sheet.table if column not in known]
     if not columns:
         raise ValueError(f"{sheet.path.name} has no column of forecasts beside the time.")
@@ -258,22 +248,20 @@ def read_events(path: str | Path, pieces: pd.DataFrame, fps: float) -> pd.DataFr
         ``onset`` (frame) and ``onset_s`` (seconds), in the order of time.
     """
     films = pieces.groupby("film", sort=False).agg(start=("start", "min"), stop=("stop", "max"))
-    onsets, _ = _read_onsets(read_sheet(path), films, fps, None, "seconds")
+    onsets, _ = _read_onsets(read_sheet(path), films, fps)
     return pd.DataFrame({"onset": onsets, "onset_s": onsets / fps})
 
 
 def _read_onsets(
-    sheet: Sheet, films: pd.DataFrame, fps: float, event: str | None, unit: str
+    sheet: Sheet, films: pd.DataFrame, fps: float, event: str | None = None
 ) -> tuple[np.ndarray, list[str]]:
     """Frames of the joined series at which events begin, and what was left aside."""
     clock, kept = _clock(sheet), _beginnings(sheet, event)
-    if unit == "frames" and clock.frame.isna().all():
-        clock = clock.rename(columns={"seconds": "frame", "frame": "seconds"})
     frame = clock.frame.where(clock.seconds.isna(), clock.seconds * fps).round()
     _require_times(sheet, frame, kept)
     if len(films) == 1:
         clock["film"] = films.index[0]
-    elif sheet.find(FILMS) is None:
+    elif sheet.find(export.FILMS) is None:
         raise ValueError(
             f"{sheet.path.name} names no film, and the forecasts are of {len(films)}: add a "
             "column film."
@@ -288,7 +276,9 @@ def _read_onsets(
 def _beginnings(sheet: Sheet, event: str | None) -> np.ndarray:
     """Rows at which an event of the one kind asked for begins, bool (n,)."""
     blank = pd.Series("", sheet.table.index)
-    status, code = (sheet.table.get(sheet.find(names), blank) for names in (STATUS, CODES))
+    status, code = (
+        sheet.table.get(sheet.find(names), blank) for names in (export.STATUS, export.CODES)
+    )
     kept = status.str.upper().ne("STOP")
     if event is not None and event not in set(code):
         raise ValueError(
@@ -377,8 +367,11 @@ def judge_case(
         "events": len(case.onsets),
         "base_rate": float(asked.mean()) if asked.size else None,
         "threshold": threshold,
-        "notes": [*case.notes, *_too_few(case)],
+        "notes": case.notes,
     }
+    if len(case.onsets) < FEW_EVENTS:
+        few = f"{len(case.onsets)} events are too few to conclude: it takes {FEW_EVENTS} or more."
+        facts["notes"] = [*case.notes, few]
     rivals, folds, missing = rivals_of(case), ALL, {}
     rivals["base rate"] += facts["base_rate"] or 0
     best = SINCE
@@ -405,35 +398,17 @@ def judge_case(
         "equal_level": verdict.equal_level,
         "reliability": verdict.reliability,
     }
-    at = {} if threshold is None else dict.fromkeys(mine, threshold)
-    tables["alarms"], curves = _alarms(case, verdict.forecasts, at, horizon=ahead, **film)
-    blocks = scores.blocks.max() if len(scores) else None
+    at, curves = {} if threshold is None else dict.fromkeys(mine, threshold), {}
+    every = verdict.forecasts
+    tables["alarms"] = or_reason(alarm_table)(every, case.onsets, at, horizon=ahead, **film)
+    if len(tables["alarms"]):
+        seen = watch(sum(every.values()), case.onsets, ahead, case.fps, case.pieces)
+        curves = {name: alarm_curve(forecast, seen) for name, forecast in every.items()}
     return {
         "facts": facts,
         "tables": tables,
         "curves": curves,
         "missing": missing,
-        "blocks": blocks,
         "folds": len(folds),
-        "films_are_blocks": len(case.pieces) == blocks,
-        "few": scores.attrs.get("note"),
         "probabilities": [name for name, p in case.forecasts.items() if is_probability(p)],
     }
-
-
-def _too_few(case: Case) -> list[str]:
-    if len(case.onsets) >= FEW_EVENTS:
-        return []
-    return [f"{len(case.onsets)} events are too few to conclude: it takes {FEW_EVENTS} or more."]
-
-
-def _alarms(
-    case: Case, forecasts: Mapping[str, np.ndarray], thresholds: Mapping[str, float], **film
-) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
-    """Area under each warning curve, scores at the threshold if there is one; the curves."""
-    try:
-        seen = watch(sum(forecasts.values()), case.onsets, film["horizon"], case.fps, case.pieces)
-    except NothingToJudge as reason:
-        return no_table(reason), {}
-    curves = {name: alarm_curve(forecast, seen) for name, forecast in forecasts.items()}
-    return alarm_table(forecasts, case.onsets, thresholds, **film), curves

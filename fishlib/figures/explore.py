@@ -12,10 +12,10 @@ from IPython import get_ipython
 from IPython.display import Image, display
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from sklearn.metrics import roc_curve
+from sklearn.metrics import roc_auc_score, roc_curve
 
 from fishlib.evaluation.alarms import raise_alarms
-from fishlib.evaluation.scores import confusion_rates, rank_scores
+from fishlib.evaluation.scores import confusion_rates
 from fishlib.figures import series, style
 from fishlib.figures.frames import ForecastPainter
 from fishlib.figures.skill import defined_frames
@@ -132,7 +132,7 @@ def _label_summary(label: np.ndarray, motion: np.ndarray, fps: float) -> str:
     if not 0 < share < 1:
         return f"{share:.0%} of frames positive: there is nothing to tell apart"
     kept, scored = defined_frames(label, {"level": np.append(np.nan, -motion[:-1])})
-    auc, length = rank_scores(kept, scored["level"])["auc"], np.median(np.diff(runs) + 1) / fps
+    auc, length = roc_auc_score(kept, scored["level"]), np.median(np.diff(runs) + 1) / fps
     text = f"{share:.1%} of frames positive in {len(runs)} runs (median {length:.2f} s)"
     return f"{text}\nAUC of −ỹ[t − 1]: {auc:.3f}"
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
-from sklearn.metrics import roc_curve
+from sklearn.metrics import roc_auc_score, roc_curve
 
 from fishlib.evaluation import scores
 from fishlib.evaluation.beyond import block_length_table
@@ -49,7 +49,7 @@ def plot_roc(
     for name, (rate, low, high) in (bands or {}).items():
         ax.fill_between(rate, low, high, color=styles[name]["color"], alpha=0.15, lw=0)
     for name, p in forecasts.items():
-        text = f"{name}  ({scores.rank_scores(kept, p)['auc']:.3f})"
+        text = f"{name}  ({roc_auc_score(kept, p):.3f})"
         ax.plot(*roc_curve(kept, p)[:2], label=text, **style.line_style(styles[name]))
     ax.plot([0, 1], [0, 1], label="chance  (0.500)", **CHANCE)
     legend_beside(ax, title="Forecaster (AUC)", alignment="left")
