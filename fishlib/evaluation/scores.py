@@ -6,7 +6,7 @@ values all lie in [0, 1] is a probability; any other is a score, and only its or
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
 
 import numpy as np
@@ -399,7 +399,7 @@ BEST = "best of the motion"
 RULES = ("max_accuracy", "max_youden")
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Choices:
     """All that is chosen on the validation part of each fold, for its test part.
 
@@ -407,32 +407,31 @@ class Choices:
     ----------
     forecasts : dict of name -> float array (T,)
         By which a frame is judged.
-    choosing : dict of name -> float array (T,)
-        By which a fold is chosen: on the validation part of a fold the forecast of its models.
     question : int8 array (T,)
         1, 0, or -1 where a frame is not asked.
     folds : sequence of dict
         Frames of ``train``, ``validation`` and ``test``.
     rivals : names
+    choosing : dict of name -> float array (T,)
+        By which a fold is chosen: on the validation part of a fold the forecast of its models.
     """
 
-    forecasts: dict[str, np.ndarray]
-    choosing: dict[str, np.ndarray]
+    forecasts: Forecasts
     question: np.ndarray
-    folds: Sequence[Mapping]
-    rivals: tuple[str, ...] = ()
+    folds: Sequence[Mapping] | Mapping | None
+    _: KW_ONLY
+    rivals: Sequence[str] = ()
+    choosing: Forecasts | None = None
 
-    def with_best(self) -> "Choices":
-        """With folds, the best rival of each as one forecast more, in the same dicts."""
+    def _add_best(self) -> None:
+        """With folds, the best rival of each as one forecast more."""
         if len(self.folds) > 1 and len(self.rivals) > 1:
             best = [self._best_of(fold) for fold in self.folds]
             if None not in best:
                 for told, part in ((self.forecasts, "test"), (self.choosing, "validation")):
-                    own = [told[name] for name in best]
-                    told[BEST] = self.join(own, part)
-        return self
+                    told[BEST] = self._join([told[name] for name in best], part)
 
-    def join(self, of_folds: Sequence, part: str = "test") -> float | np.ndarray:
+    def _join(self, of_folds: Sequence, part: str = "test") -> float | np.ndarray:
         """What each fold says, a number or (T,): the only one's, or (T,) on a part of each."""
         if len(of_folds) == 1:
             return of_folds[0]
@@ -452,11 +451,11 @@ class Choices:
     @cached_property
     def base_rate(self) -> float | np.ndarray | None:
         """Share of positive training frames, with folds (T,); None if in one none is labelled."""
-        asked = [self.question[fold["train"]] for fold in self.folds if "train" in fold]
+        asked = [self.question[fold.get("train", slice(0))] for fold in self.folds]
         known = [one[one >= 0] for one in asked]
-        if not known or len(known) < len(self.folds) or not all(one.size for one in known):
+        if not known or not all(one.size for one in known):
             return None
-        return self.join([float(one.mean()) for one in known])
+        return self._join([float(one.mean()) for one in known])
 
     def _on_validation(self, fold: Mapping) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """The question on a fold's validation part (n,), and what is forecast there."""
@@ -476,10 +475,11 @@ class Choices:
         ]
 
     @cached_property
-    def thresholds(self) -> dict[str, dict[str, float | np.ndarray]]:
-        """Those of the forecasts that can be judged on every validation part; with folds (T,)."""
+    def chosen(self) -> dict[str, dict[str, float | np.ndarray]]:
+        """Thresholds of the forecasts that can be judged on every validation part, by rule; with
+        folds each (T,)."""
         return {
-            name: {rule: self.join([of[name][0][rule] for of in self._learned]) for rule in RULES}
+            name: {rule: self._join([of[name][0][rule] for of in self._learned]) for rule in RULES}
             for name in self.forecasts
             if self.folds and all(name in of for of in self._learned)
         }
@@ -488,8 +488,8 @@ class Choices:
     def calibrated(self) -> dict[str, np.ndarray]:
         """The same forecasts, made probabilities."""
         return {
-            name: self.join([of[name][1](self.forecasts[name]) for of in self._learned])
-            for name in self.thresholds
+            name: self._join([of[name][1](self.forecasts[name]) for of in self._learned])
+            for name in self.chosen
         }
 
     def _best_of(self, fold: Mapping) -> str | None:
@@ -508,7 +508,8 @@ class Choices:
 
     @cached_property
     def best_rival(self) -> str | None:
-        """The best on validation, with folds :data:`BEST`; where nothing is chosen the last."""
+        """The rival of lowest log-loss on validation, with folds :data:`BEST`; where nothing is
+        chosen the last; None without rivals to choose from."""
         if not self.rivals or not self.folds:
             return None
         if len(self.rivals) == 1 or "validation" not in self.folds[0]:

@@ -36,7 +36,7 @@ def _table(make: Callable) -> cached_property:
 
 
 @dataclass(eq=False)
-class Verdict:
+class Verdict(Choices):
     """Forecasts of one question: all choices made on validation, all judgement on test.
 
     Every table has the columns ``name``, ``score``, ``value``, ``low``, ``high``, ``blocks``; one
@@ -88,11 +88,7 @@ class Verdict:
         is short, quiet or of one class raises nothing.
     """
 
-    forecasts: Mapping[str, np.ndarray]
-    question: np.ndarray
-    folds: Mapping | Sequence[Mapping] | None
     _: KW_ONLY
-    rivals: Sequence[str] = ()
     motion: np.ndarray | None = None
     events: pd.DataFrame | None = None
     oracle: str | None = None
@@ -100,7 +96,6 @@ class Verdict:
     horizon: int = 45
     pieces: pd.DataFrame | None = None
     reason: str = ""
-    choosing: Mapping[str, np.ndarray] | None = None
     n_shifts: int = 999
     block: int = 300
     seed: int = 0
@@ -120,14 +115,12 @@ class Verdict:
             require_within(self.events.onset, n_frames, "The events", "the question")
         folds = [self.folds] if isinstance(self.folds, Mapping) else self.folds or []
         self.folds = [fold for fold in folds if fold]
-        self.question = np.asarray(self.question, np.int8)
+        self.question, self.rivals = np.asarray(self.question, np.int8), list(self.rivals)
         self.pieces = whole(n_frames) if self.pieces is None else self.pieces
         if len(self.folds) > 1:
             self.pieces = cut_at_folds(self.pieces, self.folds)
         self.choosing = self.choosing or {name: p[-1] for name, p in told.items()}
-        self._choices = Choices(
-            self.forecasts, self.choosing, self.question, self.folds, tuple(self.rivals)
-        ).with_best()
+        self._add_best()
 
     def _require_names(self, names: set[str]) -> None:
         unknown = sorted(map(repr, names - set(self.forecasts)))
@@ -141,17 +134,17 @@ class Verdict:
 
     def on(self) -> dict[str, np.ndarray]:
         """The forecasts of the frames judged, float (n,); empty where the film was not split."""
-        return {name: forecast[self._choices.judging] for name, forecast in self.forecasts.items()}
+        return {name: forecast[self.judging] for name, forecast in self.forecasts.items()}
 
     @property
     def frames(self) -> np.ndarray:
         """The frames judged, int (n,)."""
-        return np.flatnonzero(self._choices.judging)
+        return np.flatnonzero(self.judging)
 
     @property
     def label(self) -> np.ndarray:
         """The question on the same frames, int8 (n,)."""
-        return self.question[self._choices.judging]
+        return self.question[self.judging]
 
     def _require_folds(self) -> None:
         if not self.folds:
@@ -162,15 +155,11 @@ class Verdict:
             )
 
     @cached_property
-    def _asked(self) -> np.ndarray:
-        """The question on the test part, -1 elsewhere, int8 (T,)."""
-        self._require_folds()
-        return np.where(self._choices.judging, self.question, -1).astype(np.int8)
-
-    @cached_property
     def _blocks(self) -> Blocks:
         """The test frames on which every forecast is defined, in blocks."""
-        return beyond.blocks_of(self._asked, self.forecasts, **self._film)
+        self._require_folds()
+        asked = np.where(self.judging, self.question, -1)
+        return beyond.blocks_of(asked, self.forecasts, **self._film)
 
     @cached_property
     def _judged(self) -> np.ndarray:
@@ -183,19 +172,7 @@ class Verdict:
     def _test(self) -> dict[str, np.ndarray]:
         """The forecasts on the test part, NaN elsewhere, float64 (T,)."""
         self._require_folds()
-        return {
-            name: np.where(self._choices.judging, p, np.nan) for name, p in self.forecasts.items()
-        }
-
-    @property
-    def base_rate(self) -> float | np.ndarray | None:
-        """Share of positive training frames, with folds (T,); None if in one none is labelled."""
-        return self._choices.base_rate
-
-    @property
-    def best_rival(self) -> str | None:
-        """The rival of lowest log-loss on validation; None without rivals to choose from."""
-        return self._choices.best_rival
+        return {name: np.where(self.judging, p, np.nan) for name, p in self.forecasts.items()}
 
     def _require_rival(self) -> str:
         self._require_folds()
@@ -218,7 +195,7 @@ class Verdict:
 
     @cached_property
     def _cuts(self) -> dict[str, float | np.ndarray]:
-        rules = self._choices.thresholds
+        rules = self.chosen
         if len(self.folds) == 1 and len(self.scores):
             here = {n: p for n, p in self.forecasts.items() if n not in rules}
             rules = rules | {n: choose_thresholds(self._judged, p) for n, p in here.items()}
@@ -233,8 +210,8 @@ class Verdict:
                 forecast,
                 self._blocks,
                 base_rate=self.base_rate,
-                thresholds=self._choices.thresholds.get(name),
-                calibrated=self._choices.calibrated.get(name),
+                thresholds=self.chosen.get(name),
+                calibrated=self.calibrated.get(name),
             )
             for name, forecast in self.forecasts.items()
         }
@@ -303,7 +280,7 @@ class Verdict:
     def test_events(self) -> pd.DataFrame:
         """The events whose onset lies in the test part, in frames of the series."""
         events = pd.DataFrame(columns=["onset"]) if self.events is None else self.events
-        return events[self._choices.judging[events.onset.to_numpy(int)]].reset_index(drop=True)
+        return events[self.judging[events.onset.to_numpy(int)]].reset_index(drop=True)
 
     def _require_onsets(self) -> np.ndarray:
         if self.events is None:
@@ -376,7 +353,7 @@ class Verdict:
     @_table
     def thresholds(self) -> pd.DataFrame:
         """Thresholds of highest accuracy and Youden's J chosen on validation."""
-        if not (chosen := self._choices.thresholds):
+        if not (chosen := self.chosen):
             raise NothingToJudge("No forecast has validation frames of both classes.")
         mean = {name: {k: np.nanmean(v) for k, v in of.items()} for name, of in chosen.items()}
         return estimate_table(mean)
