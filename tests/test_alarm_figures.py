@@ -5,7 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fishlib.figures.alarms import plot_alarm_raster, plot_study_comparison, plot_warning_curve
+from fishlib.figures.series import plot_alarm_raster, plot_study_comparison
+from fishlib.figures.skill import plot_warning_curve
 from fishlib.figures.style import page
 
 MOTION = 1e-3 + 1e-4 * np.random.default_rng(0).random(600)
@@ -46,8 +47,8 @@ def test_squares_stand_above_the_called_frames_only(width):
     label = (forecast > 0.5).astype(int)
     data = MOTION, label, {"CNN": forecast}, {"CNN": 0.5}
     with page(width):
-        axes = plot_study_comparison(*data, fps=1, stop=500, zoom=(300, 400))
+        axes = plot_study_comparison(*data)
     assert axes.shape == (1, 2)
     whole, part = ([line for line in ax.get_lines() if line.get_marker() == "s"] for ax in axes[0])
-    np.testing.assert_allclose(whole[0].get_xdata(), [10, 11, 350])
-    np.testing.assert_allclose(part[0].get_xdata(), [350])
+    np.testing.assert_allclose(30 * whole[0].get_xdata(), [10, 11, 350])
+    np.testing.assert_allclose(30 * part[0].get_xdata(), [350])

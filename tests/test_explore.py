@@ -134,8 +134,9 @@ def test_still_where_nobody_reads(kind, displayed):
     assert picture.alt
 
 
-def test_live_slider_redraws_in_place(kind, displayed):
-    explored = make(kind, live=True)
+def test_live_slider_redraws_in_place(kind, displayed, monkeypatch):
+    monkeypatch.setattr(explorer, "is_live", lambda: True)
+    explored = make(kind)
     explored._ipython_display_()
     assert len(displayed) == 2
     control = next(iter(explored.controls.values()))

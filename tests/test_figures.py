@@ -167,7 +167,7 @@ def test_what_cannot_be_drawn_is_said(name):
 
 
 def test_a_figure_can_be_drawn_again_for_a_phone():
-    wide = figures.plot_study_comparison(*CALLS["plot_study_comparison"], stop=300)
+    wide = figures.plot_study_comparison(*CALLS["plot_study_comparison"])
     narrow = redraw(wide)
     assert figure_of(narrow).get_figwidth() == PHONE
     assert figure_of(wide).get_figwidth() == DESK

@@ -43,8 +43,6 @@ class Explorer:
         ipywidgets with a ``value``.
     alt : str
         What the picture shows, for readers who cannot see it.
-    live : bool, optional
-        Show the controls; None asks the front end.
     players : tuple of widgets
         Play buttons, linked to a control.
     """
@@ -52,7 +50,6 @@ class Explorer:
     draw: Callable[..., bytes]
     controls: Mapping[str, ipywidgets.Widget]
     alt: str
-    live: bool | None = None
     players: tuple[ipywidgets.Play, ...] = ()
 
     def picture(self) -> Image:
@@ -61,9 +58,8 @@ class Explorer:
         return Image(self.draw(**values), format="png", alt=self.alt)
 
     def _ipython_display_(self) -> None:
-        live = is_live() if self.live is None else self.live
         shown = display(self.picture(), display_id=True)
-        if live:
+        if is_live():
             for control in self.controls.values():
                 control.observe(lambda change: shown.update(self.picture()), names="value")
             display(ipywidgets.VBox([*self.controls.values(), *self.players]))
@@ -87,7 +83,6 @@ def explore_labels(
     fps: float = 30.0,
     start: int = 0,
     pieces: pd.DataFrame | None = None,
-    **options,
 ) -> Explorer:
     """Sliders on the three numbers of the label: b, c and h.
 
@@ -123,7 +118,7 @@ def explore_labels(
         "horizon": _slider("h, frames ahead", 45, 5, 120, 5),
     }
     alt = "Motion against time with the positive frames of the label as dots."
-    return Explorer(draw, controls, alt, **options)
+    return Explorer(draw, controls, alt)
 
 
 def _label_summary(label: np.ndarray, motion: np.ndarray, fps: float) -> str:
@@ -148,7 +143,6 @@ def explore_threshold(
     horizon: int = 45,
     threshold: float | None = None,
     onsets: np.ndarray | None = None,
-    **options,
 ) -> Explorer:
     """A slider on the threshold: a point moves on the ROC, alarms come and go under the motion.
 
@@ -201,7 +195,7 @@ def explore_threshold(
     low, high = np.quantile(np.append(p, first), [0.001, 0.999])
     slider = _slider("threshold", first, low, high, (high - low) / 200, readout_format=".3g")
     alt = "Left: ROC curve with the point of the threshold. Right: motion with the alarms below."
-    return Explorer(draw, {"threshold": slider}, alt, **options)
+    return Explorer(draw, {"threshold": slider}, alt)
 
 
 class _AlarmMarks:
@@ -246,7 +240,6 @@ def explore_film(
     fps: float = 30.0,
     threshold: float = 0.5,
     name: str = "forecast",
-    **options,
 ) -> Explorer:
     """A slider and a play button over the frames of a film with its forecast drawn below.
 
@@ -267,7 +260,7 @@ def explore_film(
     play = ipywidgets.Play(value=first, max=len(frames) - 1, interval=100)
     ipywidgets.jslink((play, "value"), (slider, "value"))
     alt = "A frame of the film; below it the motion so far, the forecast as a bar, an alarm light."
-    return Explorer(draw, {"frame": slider}, alt, players=(play,), **options)
+    return Explorer(draw, {"frame": slider}, alt, players=(play,))
 
 
 def _slider(text: str, value: float, low: float, high: float, step: float, **format) -> object:

@@ -290,15 +290,13 @@ def plot_flips(frame: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    frame : array (H, W)
-        uint8 in 0..255 or float in [0, 1].
+    frame : uint8 array (H, W)
 
     Returns
     -------
     array of four Axes
     """
-    grey = np.asarray(frame) if np.asarray(frame).dtype == np.uint8 else 255 * np.asarray(frame)
-    flips = [grey, grey[:, ::-1], grey[::-1], grey[::-1, ::-1]]
+    flips = [frame, frame[:, ::-1], frame[::-1], frame[::-1, ::-1]]
     return plot_frames(flips, ["as filmed", "left–right", "up–down", "both"], columns=4)
 
 

@@ -1,4 +1,4 @@
-"""The motion ỹ against time with its label, the parts of a film, and how the motion varies."""
+"""The motion ỹ against time: with its label, the parts of a film, forecasts and their alarms."""
 
 from collections.abc import Mapping
 
@@ -12,7 +12,8 @@ from fishlib.evaluation.scores import NothingToJudge
 from fishlib.figures import style
 from fishlib.figures.style import BURST_COLOR, INK, MOTION_SCALE, PAST_COLOR, new_axes, styled
 from fishlib.motion import autocorrelation, runs_of
-from fishlib.questions import is_burst, is_rise
+from fishlib.questions import CALM_WIDTH, is_burst, is_rise
+from fishlib.spans import USUAL_FPS, frames_in
 from fishlib.splits import edges_of
 
 PAST_SHOWN = 60
@@ -238,14 +239,13 @@ def plot_onset_anatomy(
     calm_level: float,
     horizon: int = 45,
     min_rise: float = 1e-3,
-    width: int = 5,
     fps: float = 30.0,
     ax: Axes | None = None,
 ) -> Axes:
     """Why frame t counts as an onset from calm, or not, or is not asked at all.
 
-    Drawn: the recent motion s (mean of the ``width`` frames before t), the calm level it must not
-    exceed, and the highest ``width``-frame mean ahead, which must stand ``min_rise`` above s.
+    Drawn: the recent motion s (mean of the five frames before t), the calm level it must not
+    exceed, and the highest five-frame mean ahead, which must stand ``min_rise`` above s.
 
     Parameters
     ----------
@@ -253,6 +253,7 @@ def plot_onset_anatomy(
     calm_level : float
         In the unit of ``motion``; see :func:`fishlib.questions.label_onsets`.
     """
+    width = CALM_WIDTH
     if t < width:
         raise ValueError(f"Frame {t} has no {width} frames before it: choose t from {width} on.")
     ax, ahead = _draw_around(ax, motion, t, horizon, fps)
@@ -270,7 +271,7 @@ def plot_onset_anatomy(
         ax.annotate(text, (1.04 * end, y), (7, down), color=color, va="center", **_NOTE)
     left = ax.get_xlim()[0]
     ax.annotate("calm level", (left, level), (2, 4), color=PAST_COLOR, **_NOTE)
-    asked, rises = recent <= level, int(is_rise(ahead, recent, c, width))
+    asked, rises = recent <= level, int(is_rise(ahead, recent, c))
     verdict = f"onset label {rises}" if asked else "not asked: the fish are not calm"
     color = BURST_COLOR if asked and rises else INK
     ax.set_title(f"{verdict}   (rise {peak - recent:.2f}, c = {c:.2f})", color=color)
@@ -315,7 +316,7 @@ def _group_colors(groups: Mapping[str, np.ndarray]) -> list[str]:
 
 @styled
 def plot_autocorrelation(
-    groups: Mapping[str, np.ndarray], fps: float = 30.0, horizon: int = 45, ax: Axes | None = None
+    groups: Mapping[str, np.ndarray], fps: float = 30.0, ax: Axes | None = None
 ) -> Axes:
     """How long a series resembles its own past: autocorrelation up to a lag of 6 s.
 
@@ -323,10 +324,8 @@ def plot_autocorrelation(
     ----------
     groups : mapping of name -> float array (T,)
         Series to compare, each finite.
-    horizon : int
-        Frames of the forecast's horizon, shaded.
     """
-    ax = new_axes(ax, height=3.2)
+    ax, horizon = new_axes(ax, height=3.2), frames_in("horizon", fps)
     for (name, series), color in zip(groups.items(), _group_colors(groups), strict=True):
         n_lags = min(int(6 * fps), len(series) - 1)
         lags = np.arange(n_lags + 1) / fps
@@ -360,3 +359,101 @@ def plot_run_lengths(label: np.ndarray, fps: float = 30.0, ax: Axes | None = Non
     ax.locator_params(axis="x", integer=True)
     ax.set(xlabel="Length of a positive run (frames)", ylabel="Number of runs")
     return ax
+
+
+@styled
+def plot_alarm_raster(
+    motion: np.ndarray,
+    alarms: Mapping[str, np.ndarray],
+    fps: float = 30.0,
+    start: int = 0,
+    stop: int | None = None,
+    onsets: np.ndarray | None = None,
+    horizon: int = 45,
+) -> np.ndarray:
+    """Motion with its onsets above, one row of alarms a forecaster below.
+
+    Parameters
+    ----------
+    motion : float array (T,)
+    alarms : mapping of name -> int array (n_alarms,)
+        Frames at which each forecaster raises an alarm; a bar shows the (t, t + horizon] it covers.
+    onsets : int array, optional
+        Frames of the onsets to be warned of; dashed lines through both panels.
+
+    Returns
+    -------
+    array of two Axes
+    """
+    window = frame_window(motion, start, stop)
+    rows = 0.34 * len(alarms)
+    _, axes = style.new_figure(2, 1, 3.0 + rows, sharex=True, height_ratios=(2.4, rows))
+    plot_motion(motion, fps, window.start, window.stop, ax=axes[0]).set_xlabel("")
+    styles = style.forecaster_styles(alarms)
+    for row, (name, frames) in enumerate(alarms.items()):
+        seconds, color = np.asarray(frames) / fps, styles[name]["color"]
+        axes[1].barh(row, horizon / fps, left=seconds, height=0.5, color=color, alpha=0.3, lw=0)
+        axes[1].plot(seconds, np.full(len(seconds), row), "s", ms=6, color=color)
+    onsets = within([] if onsets is None else onsets, window)
+    for ax in axes:
+        mark_onsets(ax, onsets / fps)
+    if len(onsets):
+        style.legend_above(axes[0], 1)
+    axes[1].set(xlabel=style.TIME_LABEL, yticks=range(len(alarms)), yticklabels=list(alarms))
+    axes[1].set(ylim=(len(alarms) - 0.4, -0.6))
+    axes[1].tick_params(axis="y", length=0)
+    return axes
+
+
+@styled
+def plot_study_comparison(
+    motion: np.ndarray,
+    label: np.ndarray,
+    forecasts: Mapping[str, np.ndarray],
+    thresholds: Mapping[str, float],
+) -> np.ndarray:
+    """Forecasters stacked over the first 500 frames of the study's film: motion coloured by
+    forecast, label dots, calls; frames 280 to 399 enlarged on the right (below on a narrow page).
+
+    Parameters
+    ----------
+    motion, label : arrays (T,)
+    forecasts : mapping of name -> float array (T,)
+        Probabilities, NaN where not defined.
+    thresholds : mapping of name -> float
+        A square stands above every frame whose forecast is at least its threshold.
+
+    Returns
+    -------
+    array (forecasters, 2) of Axes
+    """
+    n, narrow = len(forecasts), style.is_narrow()
+    shape = {"width_ratios": (1,)} if narrow else {"width_ratios": (2.6, 1), "sharex": "col"}
+    rows, columns = (2 * n, 1) if narrow else (n, 2)
+    _, axes = style.new_figure(rows, columns, 1 + 1.75 * rows, squeeze=False, sharey=True, **shape)
+    axes, whole, zoom = axes.reshape(n, 2), frame_window(motion, 0, 500), slice(280, 400)
+    dots = {"color": BURST_COLOR, "mec": "white", "mew": 0.4, "ms": 4}
+    for row, (name, p) in zip(axes, forecasts.items(), strict=True):
+        for ax, stretch in zip(row, (whole, zoom), strict=True):
+            x, y = time_and_height(motion, USUAL_FPS, stretch)
+            shown = np.asarray(p, float)[stretch]
+            colors = draw_forecast_line(ax, x, y, shown, lw=1.8)
+            ones, called = np.asarray(label)[stretch] == 1, x[shown >= thresholds[name]]
+            ax.plot(x[ones], y[ones], "o", label="label 1: burst within the horizon", **dots)
+            high = {"transform": ax.get_xaxis_transform(), "color": INK, "ms": 2.8}
+            ax.plot(called, np.full(len(called), 0.96), "s", label="called by p", **high)
+            ax.set_xlim(x[0], x[-1])
+        row[0].axvspan(
+            zoom.start / USUAL_FPS, zoom.stop / USUAL_FPS, color=style.FAINT, lw=0, zorder=0
+        )
+        row[0].set_title(f"{name}, called at p ≥ {thresholds[name]:.2f}")
+        if narrow or row[0] is axes[0, 0]:
+            row[1].set_title("shaded stretch", weight="normal")
+        for ax in row[: 1 + narrow]:
+            ax.set_ylabel("Motion ỹ (10⁻³)")
+    for ax in axes[-1]:
+        ax.set_xlabel(style.TIME_LABEL)
+    axes[0, 0].set_ylim(0, 1.3e3 * np.max(motion[whole]))
+    style.color_bar(colors, axes, "Forecast p")
+    style.legend_below(axes[0, 0])
+    return axes

@@ -80,6 +80,26 @@ def plot_forecast_histogram(
 
 
 @styled
+def plot_warning_curve(curves: Mapping[str, pd.DataFrame], ax: Axes | None = None) -> Axes:
+    """Share of onsets warned of against the share of time spent in warning.
+
+    Parameters
+    ----------
+    curves : mapping of name -> DataFrame
+        Columns ``time_in_warning`` and ``sensitivity``, both in [0, 1], a row a threshold, as
+        :func:`fishlib.evaluation.alarms.alarm_curve` returns. Random alarms lie on the diagonal.
+    """
+    columns, styles = ["time_in_warning", "sensitivity"], style.forecaster_styles(curves)
+    ax = style.unit_square(ax, "Time in warning (share of the film)", "Onsets warned of (share)")
+    for name, curve in curves.items():
+        inner = curve[columns].sort_values(columns).to_numpy()
+        ax.plot(*np.vstack([[0, 0], inner, [1, 1]]).T, label=name, **style.line_style(styles[name]))
+    ax.plot([0, 1], [0, 1], label="alarms at random", **CHANCE)
+    legend_beside(ax)
+    return ax
+
+
+@styled
 def plot_reliability(label: np.ndarray, forecasts: Mapping[str, np.ndarray]) -> np.ndarray:
     """CORP reliability diagram: isotonic event frequency against the forecast probability.
 
@@ -231,8 +251,6 @@ def plot_films(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     table : DataFrame
         ``name``, ``film``, ``value``, ``low``, ``high``, such as ``verdict.by_film``.
     """
-    if table.empty:
-        return style.draw_reason(ax, table)
     films, styles = pd.unique(table["film"]), style.forecaster_styles(pd.unique(table["name"]))
     apart = 0.7 / len(styles)
     ax = new_axes(ax, height=1.2 + len(films) * max(0.35, 0.2 * len(styles)))

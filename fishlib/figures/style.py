@@ -129,11 +129,6 @@ def lighten(color: str, share: float) -> str:
     return mpl.colors.to_hex(rgb + (1 - rgb) * share if share > 0 else rgb * (1 + share))
 
 
-def use_style() -> None:
-    """Give a notebook's own matplotlib figures the look of this package."""
-    mpl.rcParams.update(STYLE)
-
-
 @contextmanager
 def page(width: float = PHONE) -> Iterator[None]:
     """Draw every figure inside for a page ``width`` inches wide.
@@ -161,8 +156,8 @@ def is_narrow() -> bool:
 def styled(plot: Callable) -> Callable:
     """Decorator: run a plot function under ``STYLE`` and leave matplotlib's settings untouched.
 
-    Where one of its first two arguments is an empty table, mapping or array, or the function raises
-    ``NothingToJudge``, the reason is drawn instead.
+    Where one of its first two arguments, or of what the first maps to, is an empty table, mapping
+    or array, or the function raises ``NothingToJudge``, the reason is drawn instead.
     """
 
     @wraps(plot)
@@ -186,7 +181,8 @@ def styled(plot: Callable) -> Callable:
 
 
 def _draw_or_say_why(plot: Callable, args: tuple, kwargs: Mapping) -> object:
-    for data in args[:2]:
+    parts = args[0].values() if args and isinstance(args[0], Mapping) else ()
+    for data in (*args[:2], *parts):
         if isinstance(data, pd.DataFrame | Mapping | np.ndarray) and not len(data):
             return draw_reason(kwargs.get("ax"), data)
     try:
