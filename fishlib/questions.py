@@ -14,6 +14,8 @@ FRAMES = ("trough", "onset", "peak")
 """Columns of an event table that count frames."""
 CALM_WIDTH = 5
 """Frames whose mean says whether the motion is calm, and whether it has risen."""
+FOOT = 0.1
+"""Share of a rise below which it has not begun."""
 
 
 def is_burst(ahead: np.ndarray, min_range: float, low_fraction: float) -> np.ndarray:
@@ -164,7 +166,6 @@ def label_alarms(
     horizon: int = 45,
     past: int = 120,
     pieces: pd.DataFrame | None = None,
-    lead: int = 0,
 ) -> np.ndarray:
     """The alarm's question, asked of every frame: does an onset begin within (t, t + horizon]?
 
@@ -183,8 +184,6 @@ def label_alarms(
         Frames a clip needs; the first ``past - 1`` frames are not labelled.
     pieces : DataFrame, optional
         As in :func:`label_bursts`.
-    lead : int
-        Frames that an onset must be away: it begins within (t + lead, t + horizon].
 
     Returns
     -------
@@ -201,7 +200,7 @@ def label_alarms(
     happens = np.zeros(n_frames, bool)
     happens[onset] = True
     so_far = np.cumsum(np.append(happens, np.zeros(horizon, bool)))
-    begins = so_far[horizon:] > so_far[lead : n_frames + lead]
+    begins = so_far[horizon:] > so_far[:n_frames]
     return _mark_unlabelled(begins, horizon, past, pieces)
 
 
@@ -321,7 +320,6 @@ def find_onsets(
     motion: np.ndarray,
     horizon: int = 45,
     min_rise: float = 1e-3,
-    foot: float = 0.1,
     width: int = CALM_WIDTH,
     fps: float = 30.0,
     pieces: pd.DataFrame | None = None,
@@ -331,7 +329,7 @@ def find_onsets(
     With m the centred mean of ``motion`` over ``width`` frames: a rise leads from a trough of m to
     its highest value within ``horizon`` frames, before m falls below the trough again, and is at
     least ``min_rise``. Its onset is the last frame before the peak with
-    ``m <= trough + foot * rise``. The next trough is looked for once m has turned down.
+    ``m <= trough + 0.1 * rise``. The next trough is looked for once m has turned down.
 
     Parameters
     ----------
@@ -341,8 +339,6 @@ def find_onsets(
         Longest rise, in frames (45 = 1.5 s at 30 fps).
     min_rise : float
         Smallest rise, in the unit of ``motion``.
-    foot : float
-        Share of the rise below which it has not begun.
     width : int
         Frames averaged, an odd number.
     fps : float
@@ -362,35 +358,34 @@ def find_onsets(
     ValueError
         If ``motion`` is not one finite series longer than ``width``, or ``width`` is even.
     """
-    if pieces is None:
-        events = _rises(_centred_mean(motion, width), horizon, min_rise, foot)
-    else:
-        events = []
-        for start, stop in zip(pieces.start, pieces.stop - 1, strict=True):
-            if stop - start > width:  # a shorter piece holds no rise
-                mean = _centred_mean(motion[start:stop], width)
-                found = _rises(mean, horizon, min_rise, foot)
-                events += [{**one, **{k: one[k] + start for k in FRAMES}} for one in found]
+    stretches = [(0, len(motion))]
+    if pieces is not None:  # a piece shorter than the mean holds no rise
+        ends = zip(pieces.start, pieces.stop - 1, strict=True)
+        stretches = [(start, stop) for start, stop in ends if stop - start > width]
+    events = []
+    for start, stop in stretches:
+        found = _rises(_centred_mean(motion[start:stop], width), horizon, min_rise)
+        events += [{**one, **{k: one[k] + start for k in FRAMES}} for one in found]
     columns = {**dict.fromkeys(FRAMES, int), "rise": float}
     table = pd.DataFrame(events, columns=list(columns)).astype(columns)
     table.insert(3, "onset_s", table.onset / fps)
     return table
 
 
-def _rises(mean: np.ndarray, horizon: int, min_rise: float, foot: float) -> list[dict]:
+def _rises(mean: np.ndarray, horizon: int, min_rise: float) -> list[dict]:
     """The rises of one smoothed series, in the order of time."""
     highest = np.fmax.reduce(ahead(mean, horizon + 1), axis=1)  # of m[t .. t + horizon]
     before_rise = np.flatnonzero(highest - mean >= min_rise)
     events, start = [], 0
     while (i := np.searchsorted(before_rise, start)) < len(before_rise):
-        events.append(_follow_rise(mean, int(before_rise[i]), horizon, foot))
+        events.append(_follow_rise(mean, int(before_rise[i]), horizon))
         start = events[-1]["peak"]
         while start + 1 < len(mean) and mean[start + 1] > mean[start]:
             start += 1
     return events
 
 
-def _follow_rise(mean: np.ndarray, frame: int, horizon: int, foot: float) -> dict:
+def _follow_rise(mean: np.ndarray, frame: int, horizon: int) -> dict:
     """The first rise at or after a frame that has one ahead of it."""
     peak = frame + int(np.nanargmax(mean[frame : frame + horizon + 1]))
     trough = _last(mean[frame : peak + 1] <= mean[frame : peak + 1].min()) + frame
@@ -398,7 +393,7 @@ def _follow_rise(mean: np.ndarray, frame: int, horizon: int, foot: float) -> dic
     lower = np.flatnonzero(ahead < mean[trough])
     peak = trough + int(np.nanargmax(ahead[: lower[0]] if lower.size else ahead))
     rise = float(mean[peak] - mean[trough])
-    onset = trough + _last(mean[trough : peak + 1] <= mean[trough] + foot * rise)
+    onset = trough + _last(mean[trough : peak + 1] <= mean[trough] + FOOT * rise)
     return {"trough": trough, "onset": onset, "peak": peak, "rise": rise}
 
 
@@ -416,7 +411,7 @@ def _centred_mean(motion: np.ndarray, width: int) -> np.ndarray:
     if width % 2 == 0:
         raise ValueError(f"A centred mean takes an odd number of frames, got {width}.")
     mean = np.full(len(motion), np.nan)
-    windows = np.lib.stride_tricks.sliding_window_view(motion, width)
+    windows = sliding_window_view(motion, width)
     mean[width // 2 : len(motion) - width // 2] = windows.mean(axis=1)
     return mean
 

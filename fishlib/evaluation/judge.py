@@ -25,14 +25,12 @@ ALL = [{"test": slice(None)}]
 """Nothing is chosen on the forecasts: all frames are judged."""
 FEW_EVENTS = 20
 """Events below which nothing can be concluded."""
-N_FOLDS = 5
 LOOK_BACK = 20.0
 """Seconds the models of the motion's past look back; folds of one film are this far apart."""
 NAMELESS = ("p", "probability", "forecast", "prediction", "score", "value")
 """Names of a column that say less than the name of its file."""
 SINCE = "time since the last event"
 PAST = "past of the motion: "
-NO_LSTM = "not fitted here: judging loads no network."
 
 
 @dataclass(frozen=True)
@@ -302,16 +300,14 @@ def question_of(case: Case, horizon: int) -> np.ndarray:
     return label_alarms(case.length, events, horizon, past=1, pieces=case.pieces)
 
 
-def rivals_of(case: Case) -> dict[str, np.ndarray]:
+def rivals_of(case: Case, base_rate: float) -> dict[str, np.ndarray]:
     """Forecasts to be beaten that learn nothing but how often the answer is yes."""
     frames = np.arange(case.length)
     starts = case.pieces.start.to_numpy()
     film = starts[np.searchsorted(starts, frames, "right") - 1]
     before = np.append(-1, case.onsets)[np.searchsorted(case.onsets, frames, "right")]
-    rivals = {
-        "base rate": np.zeros(case.length),
-        SINCE: (frames - np.maximum(before, film)).astype(float),
-    }
+    since = (frames - np.maximum(before, film)).astype(float)
+    rivals = {"base rate": np.full(case.length, base_rate), SINCE: since}
     if case.motion is not None:
         last = by_piece(lambda motion: behind(motion, 1)[:, 0], case.pieces, case.motion)
         rivals |= {"level −ỹ[t−1]": -last, "level +ỹ[t−1]": last}
@@ -372,14 +368,12 @@ def judge_case(
     if len(case.onsets) < FEW_EVENTS:
         few = f"{len(case.onsets)} events are too few to conclude: it takes {FEW_EVENTS} or more."
         facts["notes"] = [*case.notes, few]
-    rivals, folds, missing = rivals_of(case), ALL, {}
-    rivals["base rate"] += facts["base_rate"] or 0
-    best = SINCE
+    rivals, best, folds, missing = rivals_of(case, facts["base_rate"] or 0.0), SINCE, ALL, {}
     if case.motion is not None:
-        missing["LSTM on the motion"] = NO_LSTM
+        missing["LSTM on the motion"] = "not fitted here: judging loads no network."
         apart = round(LOOK_BACK * case.fps) + ahead
         try:
-            folds = make_folds(case.pieces, N_FOLDS, apart, choose=False)
+            folds = make_folds(case.pieces, embargo=apart, choose=False)
             rivals |= past_of_motion(case, question, folds)
             best = PAST + "both"
         except ValueError as reason:

@@ -71,7 +71,7 @@ def model_card(
     if not verdicts:
         raise ValueError("A model card needs at least one verdict: run evaluate first.")
     few_seeds = len(seeds) in (1, 2)
-    own = [*limits, *(["Fewer than three training seeds: training luck is not known."] * few_seeds)]
+    luck = ["Fewer than three training seeds: training luck is not known."] * few_seeds
     return render(
         "model_card.md.jinja",
         title=title,
@@ -79,7 +79,7 @@ def model_card(
         models=models,
         seeds=seeds,
         verdicts={question: verdict.metrics for question, verdict in verdicts.items()},
-        limits=[*own, *LIMITS],
+        limits=[*limits, *luck, *LIMITS],
     )
 
 
@@ -110,8 +110,7 @@ def headline_table(rows: Sequence[tuple[str, Verdict, Sequence[str]]]) -> str:
             lines.append(f"| {question} | – | {table.attrs['reason']} |")
         auc = table[table.score == "auc"].set_index("name")
         for name in [name for name in names if name in auc.index]:
-            numbers = auc.loc[name, ["value", "low", "high"]].to_dict()
-            lines.append(f"| {question} | {name} | {_number(numbers)} |")
+            lines.append(f"| {question} | {name} | {_number(auc.loc[name].to_dict())} |")
             question = ""
     return "\n".join(lines)
 

@@ -7,7 +7,6 @@ import cv2
 import ipywidgets
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 from IPython import get_ipython
 from IPython.display import Image, display
 from matplotlib.axes import Axes
@@ -78,12 +77,7 @@ _WIDE = {"style": {"description_width": "210px"}, "layout": ipywidgets.Layout(wi
 
 
 @styled
-def explore_labels(
-    motion: np.ndarray,
-    fps: float = 30.0,
-    start: int = 0,
-    pieces: pd.DataFrame | None = None,
-) -> Explorer:
+def explore_labels(motion: np.ndarray, fps: float = 30.0, start: int = 0) -> Explorer:
     """Sliders on the three numbers of the label: b, c and h.
 
     The picture: 30 s of the motion with its positive frames. Its title: share of positive
@@ -95,8 +89,6 @@ def explore_labels(
     motion : float array (T,)
     start : int
         First frame shown.
-    pieces : DataFrame, optional
-        ``film``, ``start``, ``stop``: no label looks across a border.
     """
     window = series.frame_window(motion, start, start + int(SECONDS * fps))
     ax = series.plot_motion(motion, fps, window.start, window.stop)
@@ -106,7 +98,7 @@ def explore_labels(
     picture = MovingPicture(ax, [marks.positive, marks.unknown, marks.dots, title])
 
     def draw(low_fraction: float, min_range: float, horizon: int) -> bytes:
-        label = label_bursts(motion, horizon, min_range * 1e-3, low_fraction, pieces=pieces)
+        label = label_bursts(motion, horizon, min_range * 1e-3, low_fraction)
         marks.show(label)
         title.set_text(_label_summary(label, motion, fps))
         return picture.png()
@@ -168,10 +160,8 @@ def explore_threshold(
     first = best if threshold is None else threshold
     style.unit_square(roc, "False positive rate", "True positive rate").plot(fpr, tpr, color=color)
     roc.plot([0, 1], [0, 1], **style.CHANCE)
-    for cut, mark, text in (
-        (first, "P", "where the slider starts"),
-        (best, "X", "best in hindsight"),
-    ):
+    marks = ((first, "P", "where the slider starts"), (best, "X", "best in hindsight"))
+    for cut, mark, text in marks:
         rates, look = confusion_rates(kept, p, cut), {"ms": 9, "mec": "white", "ls": ""}
         roc.plot(rates["fpr"], rates["tpr"], mark, color=INK, label=f"{text}: {cut:.3g}", **look)
     ring = {"ms": 13, "mfc": "none", "mew": 2, "mec": color, "ls": "", "zorder": 5}
@@ -252,15 +242,12 @@ def explore_film(
     """
     paint = ForecastPainter(frames, fps, motion, {name: forecast}, threshold)
 
-    def draw(frame: int) -> bytes:
-        return _as_png(paint(frame))
-
     first = int(np.nanargmax(forecast)) if np.isfinite(forecast).any() else 0
     slider = ipywidgets.IntSlider(first, 0, len(frames) - 1, description="frame", **_WIDE)
     play = ipywidgets.Play(value=first, max=len(frames) - 1, interval=100)
     ipywidgets.jslink((play, "value"), (slider, "value"))
     alt = "A frame of the film; below it the motion so far, the forecast as a bar, an alarm light."
-    return Explorer(draw, {"frame": slider}, alt, players=(play,))
+    return Explorer(lambda frame: _as_png(paint(frame)), {"frame": slider}, alt, (play,))
 
 
 def _slider(text: str, value: float, low: float, high: float, step: float, **format) -> object:

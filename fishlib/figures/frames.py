@@ -69,7 +69,6 @@ def plot_moments(
     times: Sequence[float],
     places: np.ndarray | None = None,
     ids: tuple[int, int] | None = None,
-    columns: int = 4,
 ) -> np.ndarray:
     """Moments of a film in a strip, on request with the attacker and its victim circled.
 
@@ -87,7 +86,7 @@ def plot_moments(
     -------
     array of n Axes
     """
-    axes = plot_frames(frames, [f"{t:.1f} s" for t in times], columns)
+    axes = plot_frames(frames, [f"{t:.1f} s" for t in times], 4)
     if places is not None and ids is not None:
         for ax, of_frame in zip(axes, places, strict=True):
             draw_rings(ax, of_frame[list(ids)], radius=frames.shape[1] / 12)

@@ -333,20 +333,17 @@ def _draw_rows(
 
 
 @styled
-def plot_auc_by_lead(
-    table: pd.DataFrame, names: Sequence[str] | None = None, ax: Axes | None = None
-) -> Axes:
-    """Score against the time of warning, one line a forecaster, named where it ends.
+def plot_auc_by_lead(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Score against the time of warning, one line for each of the five forecasters that score
+    highest at the shortest lead, named where it ends.
 
     Parameters
     ----------
     table : DataFrame
         ``name``, ``lead`` (s), ``value``, and its interval ``low``, ``high`` as bars.
-    names : sequence of str, optional
-        Forecasters drawn; None draws the five highest at the shortest lead.
     """
     first = table[table["lead"] == table["lead"].min()].sort_values("value", ascending=False)
-    names = list(first["name"][:5]) if names is None else list(names)
+    names = list(first["name"][:5])
     ax, reach = new_axes(ax, height=3.8), float(np.ptp(table["lead"]))
     _draw_lines(ax, table, "lead", names, 0.008 * reach)
     ax.set(xlabel="Lead of the warning (s)", ylabel="ROC-AUC (0.5 = chance)")
