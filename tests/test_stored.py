@@ -64,7 +64,7 @@ def test_pixels_that_are_not_square_are_shown_in_their_shape(tmp_path):
 
     path = encode(tmp_path / "wide.mp4", [square_at(0)] * 5, "mpeg4", "yuv420p", change=widen)
     info = probe(path)
-    assert (info.height, info.width) == (48, 64)
+    assert info.opened.shape == (48, 64)
     assert info.box() == (60, 180, 0, 320)  # 128 x 48 as seen
     shown = read_frames(path)[0]
     square = np.argwhere(shown > 150)
@@ -83,7 +83,7 @@ def test_a_film_that_is_to_be_turned_stands_upright(tmp_path, turned):
         first = next(container.decode(video=0))
     info = probe(path)
     upright = np.rot90(square_at(0), first.rotation // 90)
-    assert (info.height, info.width) == upright.shape
+    assert info.opened.shape == upright.shape
     shown = read_frames(path, size=upright.shape)[0]
     assert np.abs(shown.astype(int) - upright).mean() < 4
 

@@ -7,17 +7,8 @@ import numpy as np
 import pytest
 
 from fishlib.motion import measure_motion
-from fishlib.video import (
-    content_box,
-    fit_frame,
-    iter_frames,
-    probe,
-    read_frames,
-    shrink,
-    write_video,
-)
-from fishlib.video.frames import Account, on_clock
-from fishlib.video.images import natural_key
+from fishlib.video import iter_frames, probe, read_frames, shrink, write_video
+from fishlib.video.frames import Account, content_box, fit_frame, natural_key, on_clock
 from fishlib.video.stored import choose_clock
 
 SHARED = Path(__file__).parents[2] / "shared"
@@ -82,7 +73,7 @@ def test_a_film_of_another_shape_keeps_its_shape(height, width, box):
 def test_a_lossless_film_comes_back_bit_for_bit(tmp_path, name):
     film = noise_film(23)
     info = probe(write_video(tmp_path / name, film, fps=25))
-    assert (info.n_frames, info.height, info.width, round(info.fps)) == (23, 48, 64, 25)
+    assert (info.n_frames, info.opened.shape, round(info.fps)) == (23, (48, 64), 25)
     assert np.array_equal(read_frames(tmp_path / name, size=(48, 64)), film)
 
 

@@ -59,7 +59,7 @@ def test_the_film_that_was_written_has_every_frame(watched):
     folder, frames, _, _ = watched
     info = probe(folder / "seen.mp4")
     assert info.n_frames == N_FRAMES
-    shown = read_frames(folder / "seen.mp4", size=(info.height, info.width))[30, :360, :480]
+    shown = read_frames(folder / "seen.mp4", size=info.opened.shape)[30, :360, :480]
     enlarged = np.kron(frames[30], np.ones((3, 3)))[::2, ::2]  # 240x320 at one and a half
     assert np.corrcoef(shown.ravel(), enlarged.ravel())[0, 1] > 0.8
 

@@ -21,7 +21,7 @@ from fishlib.files import (
 )
 from fishlib.recording.recorded import Recording
 from fishlib.recording.source import parts_of
-from fishlib.video.images import IMAGE_SUFFIXES, natural_key
+from fishlib.video.frames import IMAGE_SUFFIXES, natural_key
 
 FILM_SUFFIXES = {
     ".avi", ".h264", ".h265", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ogv",

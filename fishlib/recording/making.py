@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
@@ -75,7 +76,8 @@ class PartialRecording:
 
     def account(self) -> Account:
         """What was amiss up to the last block that was finished."""
-        return Account(**json.loads(str(self.state.get("account", "{}"))))
+        told = json.loads(str(self.state.get("account", "{}")))
+        return Account(Counter(told.get("counts")), told.get("borders", []))
 
     def frames(self) -> np.ndarray:
         """The frames finished so far, as a memory map uint8 (T, h, w)."""

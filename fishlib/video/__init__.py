@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 
@@ -21,34 +20,16 @@ from fishlib.video.frames import (
     Account,
     Box,
     Colour,
+    Images,
     content_box,
-    fit_frame,
+    is_images,
     keep_every,
     shrink,
     weigh,
 )
-from fishlib.video.images import Images, is_images
-from fishlib.video.stored import Stored, is_address, look_at, write_video
+from fishlib.video.stored import Stored, is_address, write_video
 
-__all__ = [
-    "FRAME_SIZE",
-    "Account",
-    "Box",
-    "Colour",
-    "FilmInfo",
-    "content_box",
-    "fit_frame",
-    "iter_frames",
-    "probe",
-    "probe_parts",
-    "read_frames",
-    "read_stretches",
-    "shrink",
-    "weigh",
-    "write_video",
-]
-
-Item = TypeVar("Item")
+__all__ = ["iter_frames", "probe", "read_frames", "read_stretches", "shrink", "write_video"]
 _END = object()
 
 
@@ -67,7 +48,7 @@ class FilmInfo:
     step : int
         Every so many of the film's own frames one is kept.
     opened : Stored, Images or Parts
-        How it is stored.
+        How it is stored; `opened.shape` has the rows and columns of the upright picture.
     """
 
     path: Path
@@ -75,16 +56,6 @@ class FilmInfo:
     fps: float | None
     step: int
     opened: "Stored | Images | Parts"
-
-    @property
-    def height(self) -> int:
-        """Rows of the upright picture, in stored pixels."""
-        return self.opened.shape[0]
-
-    @property
-    def width(self) -> int:
-        """Columns of the upright picture, in stored pixels."""
-        return self.opened.shape[1]
 
     def rate(self) -> float:
         """Frames a second delivered; asked for with a ValueError if nothing states them."""
@@ -108,47 +79,39 @@ class FilmInfo:
         ValueError
             It is not four whole numbers (y0, y1, x0, x1) inside the film.
         """
-        whole = (0, self.height, 0, self.width)
+        height, width = self.opened.shape
+        whole = (0, height, 0, width)
         if roi is None:
             return whole
         numbers = isinstance(roi, list | tuple) and len(roi) == 4
         if numbers and all(isinstance(n, int | np.integer) for n in roi):
             y0, y1, x0, x1 = roi
-            if 0 <= y0 < y1 <= self.height and 0 <= x0 < x1 <= self.width:
+            if 0 <= y0 < y1 <= height and 0 <= x0 < x1 <= width:
                 return tuple(roi)
         raise ValueError(
-            f"roi is {roi!r}, which is no region of {self.path} with its {self.height} rows and "
-            f"{self.width} columns: give [y0, y1, x0, x1] in its pixels, first row, row after the "
+            f"roi is {roi!r}, which is no region of {self.path} with its {height} rows and "
+            f"{width} columns: give [y0, y1, x0, x1] in its pixels, first row, row after the "
             f"last, first column, column after the last, such as {list(whole)}."
         )
 
     def remarks(self) -> list[str]:
         """What a reader must know of how the film is read, in sentences."""
-        found = self.opened.remarks()
-        if self.step > 1:
-            found.insert(
-                0,
-                f"one of {self.step} frames is kept: {self.fps:.4g} a second are enough, and one "
-                "rate makes films comparable.",
-            )
-        return found
+        if self.step == 1:
+            return self.opened.remarks
+        kept = f"one of {self.step} frames is kept: {self.fps:.4g} a second are enough, and one "
+        return [kept + "rate makes films comparable.", *self.opened.remarks]
 
 
 class Parts:
     """A film that lies in several files."""
 
     def __init__(self, parts: list[FilmInfo]) -> None:
-        self.parts = parts
-        self.shape, self.aspect, self.near = (
-            getattr(parts[0].opened, name) for name in ("shape", "aspect", "near")
-        )
-
-    def remarks(self) -> list[str]:
-        """What a reader must know of how they are stored, in sentences."""
-        return list(dict.fromkeys(one for part in self.parts for one in part.opened.remarks()))
+        self.parts, first = parts, parts[0].opened
+        self.shape, self.aspect, self.near = first.shape, first.aspect, first.near
+        self.remarks = list(dict.fromkeys(one for part in parts for one in part.opened.remarks))
 
     def read(
-        self, size, region: Box, start: int, stop, account: Account, seek: bool, colour: bool
+        self, size, region: Box, start: int, account: Account, seek: bool, colour: bool
     ) -> Iterator[np.ndarray]:
         """Yield frames of one file after the other from `start` on; see `iter_frames`.
 
@@ -164,8 +127,7 @@ class Parts:
             within = Account(account.counts)
             enter = max(0, start - index) if seek else 0
             offset, index = index, index + enter
-            for frame in part.opened.read(size, region, enter, None, within, seek, colour):
-                account.counts = within.counts
+            for frame in part.opened.read(size, region, enter, within, seek, colour):
                 index += 1
                 if index > start:
                     yield frame
@@ -199,7 +161,7 @@ def probe(path: str | Path, fps: float | None = None) -> FilmInfo:
         )
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist: give the path of a film or frame folder.")
-    opened = Images(path, fps) if is_images(path) else look_at(path, fps)
+    opened = (Images if is_images(path) else Stored)(path, fps)
     step = keep_every(opened.fps) if opened.fps else 1
     rate = opened.fps / step if opened.fps else None
     return FilmInfo(path, -(-opened.n_frames // step), rate, step, opened)
@@ -213,17 +175,16 @@ def probe_parts(paths: list[Path], fps: float | None = None) -> FilmInfo:
     ValueError
         They differ in size or frame rate.
     """
-    parts = [probe(path, fps) for path in paths]
-    first = parts[0]
-    if len(parts) == 1:
+    first, *others = parts = [probe(path, fps) for path in paths]
+    if not others:
         return first
-    for part in parts[1:]:
-        same_size = part.opened.shape == first.opened.shape
-        if not same_size or abs(part.rate() / first.rate() - 1) > 0.02:
+    for part in others:
+        shape, other = first.opened.shape, part.opened.shape
+        if other != shape or abs(part.rate() / first.rate() - 1) > 0.02:
             raise ValueError(
-                f"{first.path} ({first.height} x {first.width}, {first.rate():.4g} frames a "
-                f"second) and {part.path} ({part.height} x {part.width}, {part.rate():.4g}) are no "
-                "parts of one film: give them as two films."
+                f"{first.path} ({shape[0]} x {shape[1]}, {first.rate():.4g} frames a second) and "
+                f"{part.path} ({other[0]} x {other[1]}, {part.rate():.4g}) are no parts of one "
+                "film: give them as two films."
             )
     return replace(first, n_frames=sum(part.n_frames for part in parts), opened=Parts(parts))
 
@@ -272,11 +233,11 @@ def iter_frames(
     """
     info = source if isinstance(source, FilmInfo) else probe(source, fps)
     account = Account() if account is None else account
-    coloured = colour is not None
-    frames = info.opened.read(size, info.region(roi), start, stop, account, seek, coloured)
-    if coloured:
+    frames = info.opened.read(size, info.region(roi), start, account, seek, colour is not None)
+    if colour is not None:
         frames = (weigh(frame, colour) for frame in frames)
-    return run_ahead(_blocks(islice(frames, None if stop is None else stop - start), block))
+    frames = islice(frames, None if stop is None else stop - start)
+    return run_ahead(map(np.stack, iter(lambda: list(islice(frames, block)), [])))
 
 
 def read_stretches(
@@ -290,20 +251,13 @@ def read_stretches(
     region, frames, at = info.region(roi), None, 0
     for start in starts:
         if frames is None or start - at > info.opened.near:
-            frames, at = (
-                info.opened.read(FRAME_SIZE, region, start, None, Account(), True, colour),
-                start,
-            )
+            frames = info.opened.read(FRAME_SIZE, region, start, Account(), True, colour)
+            at = start
         stretch = list(islice(frames, start - at, start - at + length))
         if len(stretch) < length:
             return
         yield stretch
         at = start + length
-
-
-def _blocks(frames: Iterator[np.ndarray], block: int) -> Iterator[np.ndarray]:
-    while held := list(islice(frames, block)):
-        yield np.stack(held)
 
 
 def read_frames(
@@ -328,7 +282,7 @@ def read_frames(
     return np.concatenate(blocks)
 
 
-def run_ahead(items: Iterator[Item], depth: int = 2) -> Iterator[Item]:
+def run_ahead(items: Iterator, depth: int = 2) -> Iterator:
     """Yield the items of an iterator that a background thread reads up to `depth` items ahead.
 
     What the iterator raises is raised here. The thread starts with the first item asked for and

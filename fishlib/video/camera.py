@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import cv2
@@ -11,7 +12,7 @@ import numpy as np
 
 from fishlib.spans import USUAL_FPS
 from fishlib.video.frames import FRAME_SIZE, fit_frame, keep_every
-from fishlib.video.stored import Shaper, Stored, decode, is_address
+from fishlib.video.stored import Shaper, decode, is_address
 
 PATIENCE = 10.0  # seconds a network camera may take to answer
 
@@ -31,29 +32,34 @@ def open_live(source: str | Path) -> tuple[float, Iterator[np.ndarray]]:
     OSError
         No picture comes; the sentence names the camera.
     """
-    return _open_stream(str(source)) if is_address(source) else _open_camera(int(str(source)))
+    fps, images, shape = (_open_stream if is_address(source) else _open_camera)(str(source))
+    fps = fps if 1 <= fps <= 1000 else USUAL_FPS
+    step = keep_every(fps)
+    return fps / step, map(shape, islice(images, 0, None, step))
 
 
-def _open_camera(number: int) -> tuple[float, Iterator[np.ndarray]]:
-    capture = cv2.VideoCapture(number)
-    decoded, first = capture.read() if capture.isOpened() else (False, None)
-    if not decoded:
-        raise OSError(f"camera {number} gives no picture: is it connected, and free?")
+def _open_camera(number: str) -> tuple[float, Iterator, Callable]:
+    """The rate that a camera states, its images, and what makes a frame of one."""
+    capture = cv2.VideoCapture(int(number))
 
-    def images() -> Iterator[np.ndarray]:
-        decoded, image = True, first
-        while decoded:
+    def grab() -> Iterator[np.ndarray]:
+        while capture.isOpened() and (image := capture.read()[1]) is not None:
             yield image
-            decoded, image = capture.read()
         capture.release()
+
+    images = grab()
+    first = next(images, None)
+    if first is None:
+        raise OSError(f"camera {number} gives no picture: is it connected, and free?")
 
     def shape(image: np.ndarray) -> np.ndarray:
         return fit_frame(image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY))
 
-    return _paced(capture.get(cv2.CAP_PROP_FPS), images(), shape)
+    return capture.get(cv2.CAP_PROP_FPS), chain([first], images), shape
 
 
-def _open_stream(address: str) -> tuple[float, Iterator[np.ndarray]]:
+def _open_stream(address: str) -> tuple[float, Iterator, Callable]:
+    """The same of a network camera."""
     options = {"rtsp_transport": "tcp"} if address.startswith("rtsp") else {}
     try:
         container = av.open(address, options=options, timeout=PATIENCE)
@@ -66,21 +72,13 @@ def _open_stream(address: str) -> tuple[float, Iterator[np.ndarray]]:
         ) from error
     if first is None:
         raise OSError(f"{address} answers, but its stream holds no picture: check the address.")
-    stream = container.streams.best("video")
-    fps = float(stream.guessed_rate or stream.average_rate or 0)
-    stored = Stored(Path(address), 0, fps, (first.height, first.width))
-    shaper = Shaper(stored, FRAME_SIZE, (0, first.height, 0, first.width))
 
     def images() -> Iterator[av.VideoFrame]:
         with container, suppress(av.error.FFmpegError, OSError):  # gone: what came before counts
-            yield first
-            yield from pictures
+            yield from chain([first], pictures)
 
-    return _paced(fps, images(), shaper)
-
-
-def _paced(fps: float, images: Iterator, shape: Callable) -> tuple[float, Iterator[np.ndarray]]:
-    """The rate kept of a camera, and every so many of its pictures, shaped."""
-    fps = fps if 1 <= fps <= 1000 else USUAL_FPS
-    step = keep_every(fps)
-    return fps / step, map(shape, islice(images, 0, None, step))
+    shape = first.height, first.width
+    seen = SimpleNamespace(path=address, shape=shape, aspect=1.0, turned=0, white=None)
+    stream = container.streams.best("video")
+    fps = float(stream.guessed_rate or stream.average_rate or 0)
+    return fps, images(), Shaper(seen, FRAME_SIZE, (0, shape[0], 0, shape[1]))

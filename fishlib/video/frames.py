@@ -1,8 +1,11 @@
-"""Frames of one size on a regular clock, and the account of what was amiss while they were read."""
+"""Frames of one size on a regular clock; and folders of images, and stacks of them, as films."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator
-from typing import TypeVar
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -12,11 +15,14 @@ from fishlib.spans import USUAL_FPS
 FRAME_SIZE = (240, 320)
 SHRINK_METHODS = {"nearest-exact": cv2.INTER_NEAREST_EXACT, "area": cv2.INTER_AREA}
 LONGEST_GAP = 1.0  # seconds without a frame that are bridged by holding the last one
+STACK_SUFFIXES = {".tif", ".tiff"}
+IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".pgm", ".pbm"} | STACK_SUFFIXES
+LOOKED_AT = 9  # images spread over the film that tell how deep it is
+PAGES = 32  # of a stack that are read at once
 
 Box = tuple[int, int, int, int]
 Colour = tuple[float, float, float, float]
 """Weights of red, green and blue, and what is added: which gray a colour becomes."""
-Image = TypeVar("Image")
 
 
 def content_box(height: float, width: float, size: tuple[int, int] = FRAME_SIZE) -> Box:
@@ -73,7 +79,7 @@ def white_of(brightest: float) -> int:
 
 def remark_on_bits(white: int | None) -> list[str]:
     """A sentence if a film uses more than 8 bits."""
-    if white in (None, 255):
+    if white in (None, 1, 255):
         return []
     return [f"its pixels use {int(white).bit_length()} bits, which were scaled down to 8."]
 
@@ -95,6 +101,7 @@ def keep_every(fps: float) -> int:
     return max(1, round(fps / USUAL_FPS))
 
 
+@dataclass
 class Account:
     """What was amiss while a film was read.
 
@@ -107,17 +114,17 @@ class Account:
         (``gaps`` or ``clock_restarts``).
     """
 
-    def __init__(self, counts: dict | None = None, borders: list | None = None) -> None:
-        self.counts, self.borders = Counter(counts or {}), list(borders or [])
+    counts: Counter = field(default_factory=Counter)
+    borders: list = field(default_factory=list)
 
 
 def on_clock(
-    timed: Iterator[tuple[Image, float]],
+    timed: Iterator[tuple[object, float]],
     fps: float,
     account: Account,
     step: int = 1,
     first: int = 0,
-) -> Iterator[Image]:
+) -> Iterator:
     """Put images on a regular clock of `fps` and keep every `step`-th tick.
 
     Tick k shows the image whose time is nearest to k / fps. A tick without one repeats the image
@@ -160,3 +167,162 @@ def on_clock(
         if tick % step == 0:
             yield image
         last, expected = image, tick + 1
+
+
+def natural_key(name: str) -> list[tuple[int, int, str]]:
+    """Sort key under which numbers in a name count as numbers: img2 comes before img10."""
+    parts = re.split(r"(\d+)", name.lower())
+    return [(0, int(part), part) if part.isdigit() else (1, 0, part) for part in parts]
+
+
+def list_images(path: Path) -> list[Path]:
+    """The stack itself, or the image files of a folder in natural order.
+
+    Raises
+    ------
+    ValueError
+        The folder holds no image; the sentence says what it holds instead.
+    """
+    if path.is_file():
+        return [path]
+    inside = [entry for entry in path.iterdir() if not entry.name.startswith(".")]
+    found = [entry for entry in inside if entry.suffix.lower() in IMAGE_SUFFIXES]
+    if found:
+        return sorted(found, key=lambda entry: natural_key(entry.name))
+    folders = sum(entry.is_dir() for entry in inside)
+    if folders:
+        raise ValueError(
+            f"{path} holds {folders} folders and no image: they are {folders} films. Give the "
+            "folders themselves, one or several."
+        )
+    raise ValueError(
+        f"{path} holds no image (looked for {', '.join(sorted(IMAGE_SUFFIXES))}): "
+        "give a folder of frames or a video file."
+    )
+
+
+def is_images(path: Path) -> bool:
+    """Whether this is a folder, or a stack by its name and its content."""
+    return path.is_dir() or (
+        path.suffix.lower() in STACK_SUFFIXES and cv2.haveImageReader(str(path))
+    )
+
+
+class Images:
+    """A folder of images or stacks, or one stack, as frames 0 to n - 1, with gaps bridged.
+
+    Attributes
+    ----------
+    path : Path
+    fps : float or None
+        Frames a second, as given by hand: images state none.
+    n_frames : int
+        Images and the gaps in their numbering.
+    white : int
+        The value that counts as white.
+    shape : (int, int)
+        Rows and columns.
+    remarks : list of str
+        What a reader must know of how they are stored.
+    """
+
+    aspect, near = 1.0, 0
+    """Pixels are square, and any image can be jumped to."""
+
+    def __init__(self, path: Path, fps: float | None = None) -> None:
+        self.path, self.files, self.fps = path, list_images(path), fps
+        self.seconds = 1 / (fps or USUAL_FPS)  # from image to image
+        spread = np.unique(np.linspace(0, len(self.files) - 1, LOOKED_AT).astype(int))
+        self.stacked = any(_count_pages(self.files[k]) > 1 for k in spread)
+        pages = [_count_pages(file) if self.stacked else 1 for file in self.files]
+        self.gaps = np.zeros(len(pages), int) if self.stacked else gaps_before(self.files)
+        self.bridged = np.where(self.gaps * self.seconds <= LONGEST_GAP, self.gaps, 0)
+        self.ends = np.cumsum(self.bridged + pages)  # frames up to the end of each file
+        self.starts = self.ends - pages
+        self.n_frames = int(self.ends[-1])
+        first = self._read(0)[0]
+        self.shape, self.white = first.shape[:2], 255
+        if first.dtype != np.uint8:
+            brightest = max(float(self._read(k)[0].max()) for k in spread)
+            share = first.dtype.kind == "f" and brightest <= 1
+            self.white = 1 if share else white_of(brightest)
+        self.remarks = remark_on_bits(self.white)
+
+    def read(
+        self, size, region: Box, start: int, account: Account, seek: bool, colour: bool
+    ) -> Iterator[np.ndarray]:
+        """Yield the frames kept from `start` on, counted in these; see `iter_frames`.
+
+        Raises
+        ------
+        ValueError
+            An image is damaged or has another size than the first.
+        """
+        step, (y0, y1, x0, x1) = keep_every(self.fps or USUAL_FPS), region
+        for image in islice(self._images(start * step, account, colour), 0, None, step):
+            yield fit_frame(to_eight_bits(image[y0:y1, x0:x1], self.white), size)
+
+    def _images(self, at: int, account: Account, colour: bool) -> Iterator[np.ndarray]:
+        """Images (h, w) or (h, w, 3), each held over a gap of up to a second."""
+        last = None
+        while at < self.n_frames:
+            which = int(np.searchsorted(self.ends, at, side="right"))
+            if self.gaps[which] > self.bridged[which] and at == self.starts[which]:
+                account.borders.append((at, self.gaps[which] * self.seconds, "gaps"))
+            if at < self.starts[which]:  # missing: the image before stands in
+                account.counts["missing_images"] += 1
+                images = [self._read(which - 1, colour)[-1] if last is None else last]
+            else:
+                images = self._read(which, colour, at - int(self.starts[which]), PAGES)
+            for last in images:
+                at += 1
+                yield last
+
+    def _read(self, which: int, colour: bool = False, first: int = 0, count: int = 1) -> list:
+        """Images of a file, gray or red green blue, at the depth in which they are stored."""
+        file = self.files[which]
+        flags = cv2.IMREAD_ANYDEPTH | (cv2.IMREAD_COLOR_RGB if colour else cv2.IMREAD_GRAYSCALE)
+        if self.stacked:
+            count = min(count, int(self.ends[which] - self.starts[which]) - first)
+            read, images = cv2.imreadmulti(str(file), first, count, flags=flags)
+            if not read:
+                raise ValueError(f"{file} cannot be read from its page {first} on: it is damaged.")
+        else:
+            raw = np.fromfile(file, np.uint8)
+            images = [cv2.imdecode(raw, flags) if raw.size else None]
+            if images[0] is None:
+                raise ValueError(
+                    f"{file} cannot be read as an image: it is empty, damaged or no image."
+                )
+        for image in images:
+            if which and image.shape[:2] != self.shape:
+                raise ValueError(
+                    f"{file} has {image.shape[0]} rows x {image.shape[1]} columns, but "
+                    f"{self.files[0].name} has {self.shape[0]} x {self.shape[1]}: all frames of a "
+                    "film need one size."
+                )
+        return images
+
+
+def _count_pages(file: Path) -> int:
+    return max(1, cv2.imcount(str(file))) if file.suffix.lower() in STACK_SUFFIXES else 1
+
+
+def gaps_before(images: list[Path]) -> np.ndarray:
+    """Number of images missing in the numbering before each image, int (T,).
+
+    The number is the last one in a file's name. Names are taken as numbered when at least nine
+    steps in ten are the same and the others are multiples of it: a folder numbered 0, 5, 10 has
+    no gap, and names that hold times of day are not numbered.
+    """
+    numbers = [re.findall(r"\d+", path.stem) for path in images]
+    gaps = np.zeros(len(images), np.int64)
+    if len(images) < 3 or not all(numbers):
+        return gaps
+    steps = np.diff([int(found[-1]) for found in numbers])
+    values, counts = np.unique(steps, return_counts=True)
+    step = values[counts.argmax()]
+    numbered = step > 0 and counts.max() >= 0.9 * len(steps)
+    if numbered and np.all(steps % step == 0) and np.all(steps > 0):
+        gaps[1:] = steps // step - 1
+    return gaps

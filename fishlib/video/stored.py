@@ -3,9 +3,8 @@
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from fractions import Fraction
-from itertools import chain, islice
+from itertools import chain, islice, takewhile
 from pathlib import Path
 
 import av
@@ -88,23 +87,25 @@ def decode(container) -> Iterator[av.VideoFrame]:
             yield from packet.decode()
 
 
-@dataclass(frozen=True)
 class Stored:
-    """How a film is stored, from its header and its first frames.
+    """How a film is stored, from its header, its time stamps and its first frames.
+
+    Parameters
+    ----------
+    path : Path
+    fps : float, optional
+        Its frames a second, given by hand: its time stamps are then not looked at.
 
     Attributes
     ----------
-    path : Path
     n_frames : int
         Frames on the film's own clock, as announced or counted.
     fps : float
         Of the clock that is believed.
-    shape : (int, int)
-        Rows and columns of the picture as it is shown upright, in stored pixels.
     own_fps, begins : float
         Of the film's time stamps: their rate, and the first one in seconds.
-    by_hand : bool
-        Whether `fps` was given by hand: time stamps are then not looked at.
+    shape : (int, int)
+        Rows and columns of the picture as it is shown upright, in stored pixels.
     aspect : float
         Width of a pixel divided by its height.
     turned : int
@@ -114,43 +115,58 @@ class Stored:
         The value that counts as white where gray is stored with more than 8 bits.
     seekable : bool
         Whether frames carry time stamps, by which they can be jumped to.
-    n_pictures : int
-        Streams of pictures in the file.
+    near : float
+        Frames up to which reading on is faster than jumping.
+    remarks : list of str
+        What a reader must know of how it is stored.
+
+    Raises
+    ------
+    ValueError
+        It is no film, or not one frame of it can be decoded.
     """
 
-    path: Path
-    n_frames: int
-    fps: float
-    shape: tuple[int, int]
-    own_fps: float = 0.0
-    begins: float = 0.0
-    by_hand: bool = False
-    aspect: float = 1.0
-    turned: int = 0
-    interlaced: bool = False
-    white: int | None = None
-    seekable: bool = False
-    n_pictures: int = 1
-
-    @property
-    def near(self) -> float:
-        """Frames up to which reading on is faster than jumping."""
-        return NEAR if self.seekable else np.inf
-
-    def remarks(self) -> list[str]:
-        """What a reader must know of how it is stored, in sentences."""
-        found = remark_on_bits(self.white)
-        if self.interlaced:
-            found.append("it is interlaced; whole pictures were made of its half pictures.")
-        if self.n_pictures > 1:
-            found.append(
-                f"it holds {self.n_pictures} streams of pictures; the one that players show is "
-                "read."
+    def __init__(self, path: Path, fps: float | None = None) -> None:
+        self.path, self.by_hand = path, fps is not None
+        with open_film_file(path) as container:
+            stream = container.streams.best("video")
+            stamps = _stamps(container, stream)
+            rates = [float(r) for r in (stream.average_rate, stream.guessed_rate, fps) if r]
+            self.own_fps, self.begins = choose_clock(rates, stamps, path)
+            n_frames = _count_frames(container, stream, self.own_fps, self.begins)
+            n_pictures, aspect = (
+                len(container.streams.video),
+                float(stream.sample_aspect_ratio or 1),
             )
-        return found
+        self.fps = fps or self.own_fps
+        with open_film_file(path) as container:
+            frames = decode(container)
+            first = next(frames, None)
+            if first is None:
+                raise ValueError(
+                    f"{path} opens as a film but not one frame of it can be decoded: re-encode it."
+                )
+            following = islice(frames, N_FIRST - 1)
+            interlaced = [frame.interlaced_frame for frame in chain([first], following)]
+        self.n_frames = max(n_frames or _count_packets(path), len(interlaced))
+        self.seekable = stamp_of(first) is not None and len(stamps) > 1
+        self.near = NEAR if self.seekable else np.inf
+        self.interlaced = sum(interlaced) > len(interlaced) / 2
+        self.turned, across = first.rotation % 360, first.rotation % 180 != 0
+        self.shape = (first.width, first.height) if across else (first.height, first.width)
+        self.aspect = 1 / aspect if across else aspect
+        deep = first.format.name.startswith(GRAY) and first.format.components[0].bits > 8
+        self.white = _white(path) if deep else None
+        self.remarks = remark_on_bits(self.white)
+        if self.interlaced:
+            self.remarks.append("it is interlaced; whole pictures were made of its half pictures.")
+        if n_pictures > 1:
+            self.remarks.append(
+                f"it holds {n_pictures} streams of pictures; the one that players show is read."
+            )
 
     def read(
-        self, size, region: Box, start: int, stop, account: Account, seek: bool, colour: bool
+        self, size, region: Box, start: int, account: Account, seek: bool, colour: bool
     ) -> Iterator[np.ndarray]:
         """Yield the frames kept from `start` on, counted in these; see `iter_frames`."""
         shaper, step, first = Shaper(self, size, region, colour), keep_every(self.fps), 0
@@ -164,55 +180,6 @@ class Stored:
             yield from map(shaper, islice(kept, start - first, None))
 
 
-def look_at(path: Path, fps: float | None = None) -> Stored:
-    """Look at header, first frames and time stamps of a film.
-
-    Parameters
-    ----------
-    path : Path
-    fps : float, optional
-        Its frames a second, given by hand.
-
-    Raises
-    ------
-    ValueError
-        It is no film, or not one frame of it can be decoded.
-    """
-    with open_film_file(path) as container:
-        stream = container.streams.best("video")
-        stamps = _stamps(container, stream)
-        rates = [float(r) for r in (stream.average_rate, stream.guessed_rate, fps) if r]
-        own_fps, begins = choose_clock(rates, stamps, path)
-        n_frames = _count_frames(container, stream, own_fps, begins) or _count_packets(path)
-        n_pictures, aspect = len(container.streams.video), float(stream.sample_aspect_ratio or 1)
-    with open_film_file(path) as container:
-        frames = decode(container)
-        first = next(frames, None)
-        if first is None:
-            raise ValueError(
-                f"{path} opens as a film but not one frame of it can be decoded: re-encode it."
-            )
-        following = (frame.interlaced_frame for frame in islice(frames, N_FIRST - 1))
-        interlaced = [first.interlaced_frame, *following]
-    across = first.rotation % 180 != 0
-    deep = first.format.name.startswith(GRAY) and first.format.components[0].bits > 8
-    return Stored(
-        path,
-        max(n_frames, len(interlaced)),
-        fps or own_fps,
-        (first.width, first.height) if across else (first.height, first.width),
-        own_fps,
-        begins,
-        fps is not None,
-        1 / aspect if across else aspect,
-        first.rotation % 360,
-        sum(interlaced) > len(interlaced) / 2,
-        _white(path) if deep else None,
-        stamp_of(first) is not None and len(stamps) > 1,
-        n_pictures,
-    )
-
-
 def stamp_of(frame: av.VideoFrame) -> float | None:
     """Seconds at which a frame is shown, as stored; None if the film does not say."""
     ticks = frame.pts if frame.pts is not None else frame.dts
@@ -221,15 +188,10 @@ def stamp_of(frame: av.VideoFrame) -> float | None:
 
 def _stamps(container, stream) -> list[float]:
     """Time stamps of the first frames, in order, from the packets alone."""
-    stamps = []
-    try:
-        for packet in container.demux(stream):
-            if packet.pts is not None and packet.size:
-                stamps.append(float(packet.pts * packet.time_base))
-            if len(stamps) == N_STAMPS or packet.size == 0:
-                break
-    except av.error.FFmpegError:
-        pass  # what comes before the damage must do
+    packets, stamps = takewhile(lambda packet: packet.size, container.demux(stream)), []
+    with suppress(av.error.FFmpegError):  # what comes before the damage must do
+        for packet in islice((one for one in packets if one.pts is not None), N_STAMPS):
+            stamps.append(float(packet.pts * packet.time_base))
     return sorted(stamps)
 
 
@@ -240,15 +202,13 @@ def _count_frames(container, stream, fps: float, begins: float) -> int:
     alone = len(container.streams) == 1  # or the length may be that of the sound
     if stream.duration and (stream.frames or alone):
         return round(float(stream.duration * stream.time_base) * fps)
-    if not container.duration:
-        return 0
-    try:
-        end = int(container.duration / av.time_base / stream.time_base)
-        container.seek(end, stream=stream)
-        last = max(packet.pts for packet in container.demux(stream) if packet.pts is not None)
-    except (av.error.FFmpegError, ValueError):
-        return 0
-    return round((float(last * stream.time_base) - begins) * fps) + 1
+    if container.duration:
+        with suppress(av.error.FFmpegError, ValueError):
+            end = int(container.duration / av.time_base / stream.time_base)
+            container.seek(end, stream=stream)
+            last = max(packet.pts for packet in container.demux(stream) if packet.pts is not None)
+            return round((float(last * stream.time_base) - begins) * fps) + 1
+    return 0
 
 
 def _white(path: Path) -> int:
@@ -259,12 +219,9 @@ def _white(path: Path) -> int:
 
 
 def _count_packets(path: Path) -> int:
-    with open_film_file(path) as container:
-        packets = container.demux(container.streams.best("video"))
-        try:
-            return sum(packet.size > 0 for packet in packets)
-        except av.error.FFmpegError:
-            return 0
+    with open_film_file(path) as container, suppress(av.error.FFmpegError):
+        return sum(packet.size > 0 for packet in container.demux(container.streams.best("video")))
+    return 0
 
 
 def choose_clock(rates: list[float], stamps: list[float], path: Path) -> tuple[float, float]:
@@ -356,12 +313,10 @@ def _enter(container, stored: Stored, tick: int) -> Iterator[tuple[av.VideoFrame
         return None
     stream, lead = container.streams.best("video"), 2  # ticks before it, for the deinterlacer
     wanted = stored.begins + (tick - lead) / stored.own_fps
-    timed = _timed(container, stored, False)
-    try:
+    timed, first = _timed(container, stored, False), None
+    with suppress(av.error.FFmpegError):
         container.seek(max(0, int(wanted / stream.time_base)), stream=stream)
         first = next(timed, None)
-    except av.error.FFmpegError:
-        first = None
     if first is None or round(first[1] * stored.fps) > tick:
         container.seek(0)
         return None

@@ -39,7 +39,7 @@ def _measure(path: Path, repetitions: int) -> list[Row]:
     from fishlib.video import iter_frames, probe
 
     n_frames = sum(len(block) for block in iter_frames(path, stop=STOP))
-    size = f"{probe(path).height} x {probe(path).width}"
+    size = " x ".join(map(str, probe(path).opened.shape))
 
     def opencv():
         return sum(1 for _ in islice(_decode_gray(path), STOP))
