@@ -78,7 +78,7 @@ CALLS = {
     "plot_split": (MOTION, PARTS),
     "plot_study_comparison": (MOTION, LABEL, FORECASTS, {name: 0.5 for name in FORECASTS}),
     "plot_training_history": (HISTORY,),
-    "plot_who": (FRAMES[0], PLACES[0] + np.arange(3)[:, None] * 4, (0, 1), (1, 2)),
+    "plot_who": (FRAMES[0], PLACES[0] + np.arange(3)[:, None] * 4, (0, 1)),
     "plot_warning_curve": ({name: CURVE for name in NAMES},),
 }
 PICTURES = {"plot_clip", "plot_difference", "plot_flips", "plot_frames", "plot_moments",

@@ -1,6 +1,6 @@
 """Frames of a film as pictures: strips, a difference, clips, and a film with its forecast drawn."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import cv2
 import matplotlib.pyplot as plt
@@ -128,7 +128,6 @@ def plot_who(
     picture: np.ndarray,
     places: np.ndarray,
     pair: Sequence[int],
-    truth: Sequence[int] | None = None,
     ax: Axes | None = None,
 ) -> Axes:
     """Whom a forecast names: a dot on every animal, rings around the two of the pair.
@@ -139,25 +138,18 @@ def plot_who(
     places : float array (n, 2)
         Of the animals (x, y) in pixels of the picture; NaN where one is not seen.
     pair : two rows of ``places``
-    truth : (attacker, victim), optional
-        Rows of ``places``, circled, where they are known.
     """
     height, width = picture.shape
     tall = min(7.2, style.page_width()) * height / width + 0.6
     ax = show_frame(style.new_axes(ax, tall, 7.2), picture)
     ax.plot(*places.T, "o", color=NAMED_COLOR, ms=3.5, label="animal")
-    if truth is not None:
-        draw_rings(ax, places[list(truth)], height / 22)
     draw_rings(ax, places[list(pair)], height / 15, [("the pair it names", NAMED_COLOR)] * 2)
     style.legend_below(ax)
     return ax
 
 
 def draw_rings(
-    ax: Axes,
-    places: np.ndarray,
-    radius: float,
-    looks: Sequence[tuple[str, str]] = tuple(RING_COLORS.items()),
+    ax: Axes, places: np.ndarray, radius: float, looks: Iterable = tuple(RING_COLORS.items())
 ) -> None:
     """Rings around two animals at ``places`` (2, 2), in pixels: the attacker and its victim, or
     others of given names and colours."""
@@ -168,7 +160,7 @@ def draw_rings(
 
 @styled
 def plot_chase_strip(
-    frames: np.ndarray, motion: np.ndarray, fps: float, start: int, stop: int, n_frames: int = 5
+    frames: np.ndarray, motion: np.ndarray, fps: float, start: int, stop: int
 ) -> np.ndarray:
     """A burst as the camera saw it: frames above, the motion below, dots tie one to the other.
 
@@ -177,16 +169,16 @@ def plot_chase_strip(
     frames : uint8 array (T, H, W)
     motion : float array (T,)
     start, stop : int
-        Frames of the stretch; ``n_frames`` of them, evenly spaced, are shown.
+        Frames of the stretch; five of them, evenly spaced, are shown.
 
     Returns
     -------
-    array of n_frames + 1 Axes
+    array of six Axes
         The pictures, then the trace.
     """
     window = frame_window(motion, start, stop)
-    shown = np.linspace(window.start, window.stop - 1, n_frames).astype(int)
-    axes = plot_frames(frames[shown], [f"{t / fps:.2f} s" for t in shown], n_frames, below=2.6)
+    shown = np.linspace(window.start, window.stop - 1, 5).astype(int)
+    axes = plot_frames(frames[shown], [f"{t / fps:.2f} s" for t in shown], 5, below=2.6)
     x, y = time_and_height(motion, fps, window)
     heights, trace = y[shown - window.start], axes[-1]
     trace.plot(x, y, color=MOTION_COLOR)
@@ -300,16 +292,18 @@ def plot_flips(frame: np.ndarray) -> np.ndarray:
 
 
 FONT = cv2.FONT_HERSHEY_SIMPLEX
-TRACE, ROW, MARGIN = 110, 30, 12
-"""Height of the trace, height of a forecaster's row, and margin left and right, px."""
+WIDTH, TRACE, ROW, MARGIN = 480, 110, 30, 12
+"""Width of the picture, heights of the trace and of a forecaster's row, margin at a side, px."""
+SECONDS = 6.0
+"""Length of the trace."""
 
 
-def render_forecast_film(frames: np.ndarray, fps: float, *series, **options) -> np.ndarray:
+def render_forecast_film(frames: np.ndarray, fps: float, *series) -> np.ndarray:
     """Draw motion, forecasts and alarms under each frame of a stretch of film.
 
     Parameters
     ----------
-    frames, fps, *series, **options
+    frames, fps, *series
         As for :class:`ForecastPainter`.
 
     Returns
@@ -317,7 +311,7 @@ def render_forecast_film(frames: np.ndarray, fps: float, *series, **options) -> 
     uint8 array (T, height, width, 3)
         RGB; height and width are even, as video codecs ask.
     """
-    paint = ForecastPainter(frames, fps, *series, **options)
+    paint = ForecastPainter(frames, fps, *series)
     return np.stack([paint(t) for t in range(len(frames))])
 
 
@@ -338,10 +332,6 @@ class ForecastPainter:
         Probabilities in [0, 1], NaN where not defined (no bar).
     threshold : float, or mapping of name -> float
         A light turns on while the forecast is at least this.
-    seconds : float
-        Length of the trace.
-    width : int
-        Width of the picture, px.
 
     Raises
     ------
@@ -356,8 +346,6 @@ class ForecastPainter:
         motion: np.ndarray,
         forecasts: Mapping[str, np.ndarray],
         threshold: float | Mapping[str, float],
-        seconds: float = 6.0,
-        width: int = 480,
     ) -> None:
         for name, values in {"motion": motion, **forecasts}.items():
             if len(values) != len(frames):
@@ -365,26 +353,25 @@ class ForecastPainter:
                     f"{name} has {len(values)} values for {len(frames)} frames: cut film and "
                     "series to the same stretch."
                 )
-        self.frames, self.fps, self.forecasts, self.span = frames, fps, forecasts, seconds * fps
+        self.frames, self.fps, self.forecasts, self.span = frames, fps, forecasts, SECONDS * fps
         one = not isinstance(threshold, Mapping)
         self.threshold = dict.fromkeys(forecasts, threshold) if one else threshold
-        self.width = width - width % 2
-        self.tall = round(frames.shape[1] * self.width / frames.shape[2])
+        self.tall = round(frames.shape[1] * WIDTH / frames.shape[2])
         motion = np.asarray(motion, float)
         share = motion / max(np.nanmax(motion), 1e-12)
         self.heights = self.tall + 10 + (TRACE - 34) * (1 - share)  # px in the picture
         widths = [cv2.getTextSize(_ascii(name), FONT, 0.45, 1)[0][0] for name in forecasts]
-        self.ends = MARGIN + max(widths, default=0) + 14, self.width - 46  # of the bars
+        self.ends = MARGIN + max(widths, default=0) + 14, WIDTH - 46  # of the bars
         self.page = self._draw_page()
 
     def _draw_page(self) -> np.ndarray:
         """All that stays the same from frame to frame, uint8 (height, width, 3)."""
         height = self.tall + TRACE + ROW * len(self.forecasts) + 8
-        page = np.full((height + height % 2, self.width, 3), 255, np.uint8)
+        page = np.full((height + height % 2, WIDTH, 3), 255, np.uint8)
         base, (left, right) = self.tall + TRACE - 20, self.ends
-        cv2.line(page, (MARGIN, base), (self.width - MARGIN, base), _rgb(FAINT), 1)
+        cv2.line(page, (MARGIN, base), (WIDTH - MARGIN, base), _rgb(FAINT), 1)
         _write(page, "motion", (MARGIN, base + 14), _rgb(MUTED), 0.42)
-        _write(page, "now", (self.width - MARGIN - 28, base + 14), _rgb(MUTED), 0.42)
+        _write(page, "now", (WIDTH - MARGIN - 28, base + 14), _rgb(MUTED), 0.42)
         for row, name in enumerate(self.forecasts):
             y = self.tall + TRACE + row * ROW
             _write(page, _ascii(name), (MARGIN, y + 18), _rgb(INK), 0.45)
@@ -395,12 +382,12 @@ class ForecastPainter:
 
     def __call__(self, t: int) -> np.ndarray:
         """The picture of frame t, uint8 (height, width, 3)."""
-        picture, size = self.page.copy(), (self.width, self.tall)
+        picture, size = self.page.copy(), (WIDTH, self.tall)
         grey = cv2.resize(self.frames[t], size, interpolation=cv2.INTER_LINEAR)
         picture[: self.tall] = grey[..., None]
         _write(picture, f"{t / self.fps:.1f} s", (10, 22), (255, 255, 255))
         shown = np.arange(max(0, t - int(self.span)), t)
-        x = self.width - MARGIN - (t - shown) / self.span * (self.width - 2 * MARGIN)
+        x = WIDTH - MARGIN - (t - shown) / self.span * (WIDTH - 2 * MARGIN)
         line = np.column_stack([x, self.heights[shown]])
         fixed = np.round(line * 16).astype(np.int32)[:, None]  # four bits behind the point
         cv2.polylines(picture, [fixed], False, _rgb(MOTION_COLOR), 2, cv2.LINE_AA, shift=4)

@@ -55,12 +55,7 @@ def plot_motion(
     window = frame_window(motion, start, stop)
     seconds, height = time_and_height(motion, fps, window)
     top = 1.08 * max(height.max(), 1e-9)
-    ax.set(
-        xlabel=style.TIME_LABEL,
-        ylabel=style.MOTION_LABEL,
-        xlim=(seconds[0], seconds[-1]),
-        ylim=(0, top),
-    )
+    ax.set(xlabel=style.TIME_LABEL, ylabel=style.MOTION_LABEL, xlim=seconds[[0, -1]], ylim=(0, top))
     if forecast is None:
         ax.plot(seconds, height, color=style.MOTION_COLOR, lw=1.4)
     else:
@@ -186,9 +181,8 @@ def plot_split(
     for (name, stretches), color in zip(edges_of(parts).items(), colors, strict=True):
         text = f"{name}, {sum(stop - start for start, stop in stretches):,} frames"
         for k, (start, stop) in enumerate(stretches):
-            label = text if k == 0 else None
-            span = (start / fps / 60, stop / fps / 60)
-            ax.axvspan(*span, color=color, alpha=0.15, lw=0, label=label)
+            look = {"color": color, "alpha": 0.15, "lw": 0, "label": None if k else text}
+            ax.axvspan(start / fps / 60, stop / fps / 60, **look)
     ax.set(xlabel="Time (min)", ylabel=style.MOTION_LABEL, xlim=(0, minutes[-1]), ylim=(0, None))
     style.legend_above(ax, len(parts))
     return ax
@@ -432,6 +426,7 @@ def plot_study_comparison(
     rows, columns = (2 * n, 1) if narrow else (n, 2)
     _, axes = style.new_figure(rows, columns, 1 + 1.75 * rows, squeeze=False, sharey=True, **shape)
     axes, whole, zoom = axes.reshape(n, 2), frame_window(motion, 0, 500), slice(280, 400)
+    shaded = (zoom.start / USUAL_FPS, zoom.stop / USUAL_FPS)
     dots = {"color": BURST_COLOR, "mec": "white", "mew": 0.4, "ms": 4}
     for row, (name, p) in zip(axes, forecasts.items(), strict=True):
         for ax, stretch in zip(row, (whole, zoom), strict=True):
@@ -443,9 +438,7 @@ def plot_study_comparison(
             high = {"transform": ax.get_xaxis_transform(), "color": INK, "ms": 2.8}
             ax.plot(called, np.full(len(called), 0.96), "s", label="called by p", **high)
             ax.set_xlim(x[0], x[-1])
-        row[0].axvspan(
-            zoom.start / USUAL_FPS, zoom.stop / USUAL_FPS, color=style.FAINT, lw=0, zorder=0
-        )
+        row[0].axvspan(*shaded, color=style.FAINT, lw=0, zorder=0)
         row[0].set_title(f"{name}, called at p ≥ {thresholds[name]:.2f}")
         if narrow or row[0] is axes[0, 0]:
             row[1].set_title("shaded stretch", weight="normal")
