@@ -162,7 +162,7 @@ def test_scores_without_each_block_equal_counts_in_what_is_left():
         assert scores["sensitivity"][k + 1] == pytest.approx(np.mean(caught))
         minutes, mine = watched / 1800, np.sum(block[np.array(false)] != k)
         assert scores["false_alarms_per_minute"][k + 1] == pytest.approx(mine / minutes)
-    table = alarm_table({"p": forecast}, onsets, {"p": 0.97}, block=150)
+    table = alarm_table({"p": forecast}, {"p": 0.97}, seen, blocks)
     row = table.set_index(["min_lead_s", "score"]).loc[(0.25, "excess")]
     assert row.value == alarm_scores(forecast, 0.97, seen, 0.25)["excess"]
     assert row.low < row.value < row.high
@@ -174,9 +174,10 @@ def test_half_a_second_ahead_the_published_network_is_at_chance(published):
     series = published.load_series("test")
     onsets = find_onsets(series["motion"]).onset.to_numpy()
     forecasts = {"convlstm": series["convlstm"], "baseline": series["baseline"]}
-    table = alarm_table(forecasts, onsets, {"convlstm": 0.308, "baseline": 0.604}).set_index(
-        ["score", "min_lead_s", "name"]
-    )
+    seen = watch(sum(forecasts.values()), onsets)
+    blocks = cut_blocks(seen.watched, whole(len(seen.watched)))
+    table = alarm_table(forecasts, {"convlstm": 0.308, "baseline": 0.604}, seen, blocks)
+    table = table.set_index(["score", "min_lead_s", "name"])
     for name in forecasts:
         assert table.loc[("area", 0.0, name), "low"] > 0.5
         for lead in (0.5, 1.0):

@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from fishlib.evaluation.intervals import Blocks, NothingToJudge, cut_blocks, estimate_table
+from fishlib.evaluation.intervals import Blocks, NothingToJudge, estimate_table
 from fishlib.questions import require_within
 from fishlib.splits import inside, whole
 
@@ -247,29 +247,19 @@ def curve_area(time_in_warning: np.ndarray, sensitivity: np.ndarray) -> np.ndarr
 
 
 def alarm_table(
-    forecasts: Mapping[str, np.ndarray],
-    onsets: np.ndarray,
-    thresholds: Mapping[str, float],
-    *,
-    horizon: int = 45,
-    fps: float = 30.0,
-    pieces: pd.DataFrame | None = None,
-    block: int = 300,
+    forecasts: Mapping[str, np.ndarray], thresholds: Mapping, seen: Watch, blocks: Blocks
 ) -> pd.DataFrame:
     """Alarm scores of several forecasts on the same frames, with intervals.
 
     Parameters
     ----------
     forecasts : mapping of name -> float array (T,)
-        Judged where all are defined.
-    onsets : int array (n,)
-        Frames of the onsets.
     thresholds : mapping of name -> float or array (T,)
         At which each forecast raises its alarms; one without is scored by its area alone.
-    horizon, fps, pieces
-        As in :func:`watch`.
-    block : int
-        As in :func:`fishlib.evaluation.intervals.cut_blocks`.
+    seen : Watch
+        From :func:`watch`, of the sum of the forecasts: where all are defined.
+    blocks : Blocks
+        Of the watched frames.
 
     Returns
     -------
@@ -277,21 +267,16 @@ def alarm_table(
         Tidy, by ``name`` and ``min_lead_s``, each of :data:`LEADS`. The scores are those of
         :func:`alarm_scores` but the counts, and ``area`` (see :func:`curve_area`).
     """
-    seen = watch(sum(forecasts.values()), onsets, horizon, fps, pieces)
-    pieces = whole(len(seen.watched)) if pieces is None else pieces
-    blocks = cut_blocks(seen.watched, pieces, block)
     estimates = {}
     for name, forecast in forecasts.items():
-        tried = [raise_alarms(forecast, t, horizon) for t in curve_thresholds(forecast)]
-        raised = raise_alarms(forecast, thresholds[name], horizon) if name in thresholds else None
+        tried = [raise_alarms(forecast, t, seen.horizon) for t in curve_thresholds(forecast)]
+        raised = thresholds.get(name)
+        raised = None if raised is None else raise_alarms(forecast, raised, seen.horizon)
         for lead in LEADS:
-            scores = {} if raised is None else _score(raised, seen, lead, blocks)
             curve = [_score(alarms, seen, lead, blocks) for alarms in tried]
-            x, y = (
-                np.stack([one[score] for one in curve], axis=-1)
-                for score in ("time_in_warning", "sensitivity")
-            )
-            scores["area"] = curve_area(x, y)
+            covered = [[one[s] for one in curve] for s in ("time_in_warning", "sensitivity")]
+            scores = {} if raised is None else _score(raised, seen, lead, blocks)
+            scores["area"] = curve_area(*np.stack(covered).swapaxes(1, 2))
             counts = ("alarms", "onsets")
             estimates[name, lead] = {k: v for k, v in scores.items() if k not in counts}
     return estimate_table(estimates, ("name", "min_lead_s"))

@@ -48,9 +48,9 @@ def or_reason(make: Callable) -> Callable:
     """Decorator: where there is nothing to judge, an empty table with the reason is returned."""
 
     @wraps(make)
-    def made(*args, **kwargs) -> pd.DataFrame:
+    def made(*args) -> pd.DataFrame:
         try:
-            return make(*args, **kwargs)
+            return make(*args)
         except NothingToJudge as reason:
             return no_table(reason)
 

@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 from fishlib.evaluation import export
 from fishlib.evaluation.alarms import alarm_curve, alarm_table, watch
 from fishlib.evaluation.export import Sheet, read_sheet
-from fishlib.evaluation.intervals import nest, or_reason
+from fishlib.evaluation.intervals import NothingToJudge, cut_blocks, nest, no_table
 from fishlib.evaluation.report import render
 from fishlib.evaluation.scores import is_probability
 from fishlib.evaluation.verdict import Verdict
@@ -378,9 +378,9 @@ def judge_case(
             best = PAST + "both"
         except ValueError as reason:
             folds, missing[PAST.rstrip(": ")] = ALL, str(reason)
-    film = {"fps": case.fps, "pieces": case.pieces, "block": round(10 * case.fps)}
-    options = {"rivals": [best], "motion": case.motion, "horizon": ahead, "n_shifts": n_shifts}
-    verdict = Verdict(case.forecasts | rivals, question, folds, **options, **film)
+    clock = {"fps": case.fps, "block": round(10 * case.fps), "horizon": ahead}
+    options = {"rivals": [best], "motion": case.motion, "n_shifts": n_shifts} | clock
+    verdict = Verdict(case.forecasts | rivals, question, folds, pieces=case.pieces, **options)
     mine = list(case.forecasts)
     scores = verdict.scores
     tables = {
@@ -392,12 +392,14 @@ def judge_case(
         "equal_level": verdict.equal_level,
         "reliability": verdict.reliability,
     }
-    at, curves = {} if threshold is None else dict.fromkeys(mine, threshold), {}
-    every = verdict.forecasts
-    tables["alarms"] = or_reason(alarm_table)(every, case.onsets, at, horizon=ahead, **film)
-    if len(tables["alarms"]):
+    at, every = {} if threshold is None else dict.fromkeys(mine, threshold), verdict.forecasts
+    try:
         seen = watch(sum(every.values()), case.onsets, ahead, case.fps, case.pieces)
+        blocks = cut_blocks(seen.watched, case.pieces, verdict.block)
+        tables["alarms"] = alarm_table(every, at, seen, blocks)
         curves = {name: alarm_curve(forecast, seen) for name, forecast in every.items()}
+    except NothingToJudge as reason:
+        tables["alarms"], curves = no_table(reason), {}
     return {
         "facts": facts,
         "tables": tables,

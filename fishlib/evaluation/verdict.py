@@ -9,16 +9,9 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from fishlib.evaluation import beyond
-from fishlib.evaluation.alarms import add_warnings, alarm_curve, alarm_table, raise_alarms, watch
-from fishlib.evaluation.intervals import Blocks, NothingToJudge, estimate_table, nest, or_reason
-from fishlib.evaluation.scores import (
-    Choices,
-    choose_thresholds,
-    estimate_scores,
-    reliability_curve,
-    require_aligned,
-)
+from fishlib.evaluation import alarms, beyond, intervals, scores
+from fishlib.evaluation.alarms import Watch, watch
+from fishlib.evaluation.intervals import NothingToJudge, or_reason
 from fishlib.motion import behind
 from fishlib.questions import require_within
 from fishlib.splits import by_piece, cut_at_folds, whole
@@ -36,7 +29,7 @@ def _table(make: Callable) -> cached_property:
 
 
 @dataclass(eq=False)
-class Verdict(Choices):
+class Verdict(scores.Choices):
     """Forecasts of one question: all choices made on validation, all judgement on test.
 
     Every table has the columns ``name``, ``score``, ``value``, ``low``, ``high``, ``blocks``; one
@@ -103,7 +96,7 @@ class Verdict(Choices):
     def __post_init__(self):
         told = {name: np.atleast_2d(np.asarray(p, float)) for name, p in self.forecasts.items()}
         self.forecasts = {name: p[0] for name, p in told.items()}
-        require_aligned(self.question, self.forecasts)
+        scores.require_aligned(self.question, self.forecasts)
         self._require_names({*self.rivals, self.oracle} - {None})
         n_frames = len(self.question)
         if self.motion is not None and np.shape(self.motion) != (n_frames,):
@@ -155,7 +148,7 @@ class Verdict(Choices):
             )
 
     @cached_property
-    def _blocks(self) -> Blocks:
+    def _blocks(self) -> intervals.Blocks:
         """The test frames on which every forecast is defined, in blocks."""
         self._require_folds()
         asked = np.where(self.judging, self.question, -1)
@@ -198,29 +191,24 @@ class Verdict(Choices):
         rules = self.chosen
         if len(self.folds) == 1 and len(self.scores):
             here = {n: p for n, p in self.forecasts.items() if n not in rules}
-            rules = rules | {n: choose_thresholds(self._judged, p) for n, p in here.items()}
+            rules = rules | {n: scores.choose_thresholds(self._judged, p) for n, p in here.items()}
         return {name: of_one["max_youden"] for name, of_one in rules.items()}
 
     @cached_property
     def _estimates(self) -> dict[str, dict[str, np.ndarray]]:
         """Every score of every forecast, with and without each block."""
-        return {
-            name: estimate_scores(
-                self.question,
-                forecast,
-                self._blocks,
-                base_rate=self.base_rate,
-                thresholds=self.chosen.get(name),
-                calibrated=self.calibrated.get(name),
-            )
-            for name, forecast in self.forecasts.items()
-        }
+        estimates = {}
+        for name, p in self.forecasts.items():
+            chosen = {"thresholds": self.chosen.get(name), "calibrated": self.calibrated.get(name)}
+            chosen["base_rate"] = self.base_rate
+            estimates[name] = scores.estimate_scores(self.question, p, self._blocks, **chosen)
+        return estimates
 
     @_table
     def scores(self) -> pd.DataFrame:
         """All of :func:`fishlib.evaluation.scores.estimate_scores`; no interval for counts,
         thresholds and what was maximised on the judged frames."""
-        return estimate_table(self._estimates)
+        return intervals.estimate_table(self._estimates)
 
     @_table
     def differences(self) -> pd.DataFrame:
@@ -272,9 +260,10 @@ class Verdict(Choices):
     @_table
     def alarms(self) -> pd.DataFrame:
         """Scores of the alarms raised at :attr:`cuts`, for some ``min_lead_s``."""
-        test, onsets = self._test, self._require_onsets()
-        clock = {"horizon": self.horizon, "fps": self.fps}
-        return alarm_table(test, onsets, self._cuts, **clock, **self._film)
+        seen = self._watch(sum(self._test.values()))
+        return alarms.alarm_table(
+            self._test, self._cuts, seen, intervals.cut_blocks(seen.watched, **self._film)
+        )
 
     @property
     def test_events(self) -> pd.DataFrame:
@@ -282,27 +271,25 @@ class Verdict(Choices):
         events = pd.DataFrame(columns=["onset"]) if self.events is None else self.events
         return events[self.judging[events.onset.to_numpy(int)]].reset_index(drop=True)
 
-    def _require_onsets(self) -> np.ndarray:
+    def _watch(self, forecast: np.ndarray) -> Watch:
         if self.events is None:
             raise NothingToJudge("No events were given for alarms to warn of.")
-        return self.test_events.onset.to_numpy(int)
+        return watch(forecast, self.test_events.onset, self.horizon, self.fps, self.pieces)
 
     def raised(self, name: str) -> np.ndarray:
         """Frames of the series at which a forecast raises its alarms in the test part."""
         if name not in self._cuts:
             return np.empty(0, int)
-        return raise_alarms(self._test[name], self._cuts[name], self.horizon)
+        return alarms.raise_alarms(self._test[name], self._cuts[name], self.horizon)
 
     def warned(self, name: str) -> pd.DataFrame:
         """:attr:`test_events` with the ``alarm`` that preceded each, and its ``lead_s``."""
-        return add_warnings(self.test_events, self.raised(name), self.horizon, self.fps)
+        return alarms.add_warnings(self.test_events, self.raised(name), self.horizon, self.fps)
 
     @or_reason
     def warning_curve(self, name: str) -> pd.DataFrame:
         """Alarm scores over thresholds, see :func:`fishlib.evaluation.alarms.alarm_curve`."""
-        forecast, onsets = self._test[name], self._require_onsets()
-        seen = watch(forecast, onsets, self.horizon, self.fps, self.pieces)
-        return alarm_curve(forecast, seen)
+        return alarms.alarm_curve(self._test[name], self._watch(self._test[name]))
 
     @_table
     def stacking(self) -> pd.DataFrame:
@@ -356,7 +343,7 @@ class Verdict(Choices):
         if not (chosen := self.chosen):
             raise NothingToJudge("No forecast has validation frames of both classes.")
         mean = {name: {k: np.nanmean(v) for k, v in of.items()} for name, of in chosen.items()}
-        return estimate_table(mean)
+        return intervals.estimate_table(mean)
 
     @_table
     def by_film(self) -> pd.DataFrame:
@@ -367,7 +354,7 @@ class Verdict(Choices):
     def reliability(self) -> pd.DataFrame:
         """CORP reliability: ``value`` is the frequency of positives, beside ``forecast``."""
         tables = [
-            reliability_curve(self._judged, p, self._blocks)
+            scores.reliability_curve(self._judged, p, self._blocks)
             .rename(columns={"frequency": "value"})
             .assign(name=name, score="frequency")
             for name, p in self.forecasts.items()
@@ -398,9 +385,11 @@ class Verdict(Choices):
     @property
     def metrics(self) -> dict:
         """All numbers as a nested dict that can be written as JSON."""
-        numbers = {name: nest(getattr(self, name)) for name in PARTS if name not in self.left_out}
+        numbers = {
+            name: intervals.nest(getattr(self, name)) for name in PARTS if name not in self.left_out
+        }
         if len(self.by_film):
-            numbers["by_film"] = nest(self.by_film)
+            numbers["by_film"] = intervals.nest(self.by_film)
         setting = {key: getattr(self, key) for key in ("n_shifts", "best_rival", "block", "seed")}
         setting["folds"] = len(self.folds)
         setting["base_rate"] = None if self.base_rate is None else np.nanmean(self.base_rate)
