@@ -150,8 +150,7 @@ def _add_cache(commands) -> None:
 
 
 def _cache(chosen: argparse.Namespace) -> int:
-    from fishlib.files import cache_folder
-    from fishlib.pipeline.cache import clear_cache, list_cache
+    from fishlib.files import cache_folder, clear_cache, list_cache
 
     table = clear_cache(chosen.keep) if chosen.clear else list_cache()
     for row in table.itertuples():

@@ -1,18 +1,22 @@
-"""Files that appear whole or not at all, the cache, and when two things count as the same."""
+"""Files that appear whole or not at all, when two things count as the same, and the cache."""
 
 import ast
 import hashlib
 import json
 import os
+import re
 import shutil
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pooch
-from filelock import FileLock
+import psutil
+from filelock import FileLock, Timeout
 
 
 def write_atomically(path: str | Path, write: Callable[[Path], object]) -> Path:
@@ -74,7 +78,7 @@ def cache_folder() -> Path:
     """Folder of the cache: FISHLIB_CACHE, or data/cache of the checkout, or the user's cache."""
     if os.environ.get("FISHLIB_CACHE"):
         return Path(os.environ["FISHLIB_CACHE"])
-    data = Path(__file__).resolve().parents[1] / "data"
+    data = PACKAGE.parent / "data"
     return data / "cache" if data.is_dir() else Path(pooch.os_cache("fishlib"))
 
 
@@ -144,22 +148,18 @@ def code_version(*parts: str) -> str:
         if not part.exists():
             raise FileNotFoundError(f"{part} is no longer there: correct the list that names it.")
         for file in files:
-            tree = ast.parse(file.read_text(encoding="utf-8"))
-            digest.update(f"{file.relative_to(PACKAGE).as_posix()}: {_code_of(tree)}".encode())
+            code = ast.dump(_WithoutTexts().visit(ast.parse(file.read_text(encoding="utf-8"))))
+            digest.update(f"{file.relative_to(PACKAGE).as_posix()}: {code}".encode())
     return digest.hexdigest()[:16]
 
 
-def _code_of(tree: ast.Module) -> str:
-    """The syntax tree of a module as text, without docstrings and other bare strings."""
-    for node in ast.walk(tree):
-        if isinstance(getattr(node, "body", None), list):
-            node.body = [one for one in node.body if not _is_text(one)]
-    return ast.dump(tree)
+class _WithoutTexts(ast.NodeTransformer):
+    """A syntax tree without docstrings and other bare strings."""
 
-
-def _is_text(node: ast.stmt) -> bool:
-    value = node.value if isinstance(node, ast.Expr) else None
-    return isinstance(value, ast.Constant) and isinstance(value.value, str)
+    def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
+        """Drop a statement that is a text."""
+        value = node.value
+        return None if isinstance(value, ast.Constant) and isinstance(value.value, str) else node
 
 
 def make_key(name: str, contents: dict, code: Sequence[str] = RECORDING_CODE) -> str:
@@ -179,26 +179,123 @@ def make_key(name: str, contents: dict, code: Sequence[str] = RECORDING_CODE) ->
     return f"{safe}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
+CANNOT_BE_HAD = (Timeout, OSError, NotImplementedError)
+"""What a lock raises that another process has, or that the disk does not know."""
+
+
 @contextmanager
-def only_one(folder: Path) -> Iterator[None]:
-    """Wait until no other process makes the same cached folder; released even by a kill.
+def only_one(folder: Path, wait: bool = True) -> Iterator[None]:
+    """Keep a folder to this process; released even by a kill.
 
     On a disk without locks a warning says so, and nothing is waited for.
+
+    Parameters
+    ----------
+    folder : Path
+    wait : bool
+        Wait until no other process has it.
+
+    Raises
+    ------
+    Timeout
+        Another process has it, and is not waited for.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder.with_name(f".{folder.name}.lock"))
+    lock = _lock_beside(folder)
     try:
-        lock.acquire()
-    except (OSError, NotImplementedError) as error:
+        lock.acquire(timeout=-1 if wait else 0)
+    except CANNOT_BE_HAD as error:
+        if not wait and _knows_locks(folder):
+            raise Timeout(lock.lock_file) from None
         warnings.warn(
-            f"{folder.parent} is on a disk that knows no locks ({error}): do not read one film "
-            "from two processes at the same time.",
+            f"{folder.parent} is on a disk that knows no locks ({error}): do not make one thing "
+            "there in two processes at the same time.",
             stacklevel=3,
         )
     try:
         yield
     finally:
         lock.release()
+
+
+def _lock_beside(folder: Path) -> FileLock:
+    return FileLock(folder.with_name(f".{folder.name}.lock"), is_singleton=True)
+
+
+def _is_free(lock: FileLock) -> bool:
+    try:
+        with lock.acquire(timeout=0):
+            return True
+    except CANNOT_BE_HAD:
+        return False
+
+
+def _knows_locks(folder: Path) -> bool:
+    """Whether a lock of its own can be had beside a folder."""
+    probe = FileLock(folder.with_name(f".{folder.name}.{os.getpid()}.lock"))
+    free = _is_free(probe)
+    Path(probe.lock_file).unlink(missing_ok=True)
+    return free
+
+
+RECORDING = re.compile(r"(.+-[0-9a-f]{16})(\.part)?")
+"""Names of the folders that :func:`make_key` gives, done or on their way."""
+
+
+def list_cache() -> pd.DataFrame:
+    """The recordings in the cache, the one longest out of use first.
+
+    Returns
+    -------
+    DataFrame
+        ``name``, ``megabytes``, ``last_used`` and ``in_use``: whether a process prepares or
+        reads it, as far as this system can tell.
+    """
+    cache, busy, rows = cache_folder(), _open_folders(), []
+    for folder in cache.iterdir() if cache.is_dir() else ():
+        if folder.is_dir() and (known := RECORDING.fullmatch(folder.name)):
+            stats = [path.stat() for path in folder.rglob("*") if path.is_file()]
+            size = sum(stat.st_size for stat in stats) / 1e6
+            used = max((max(stat.st_mtime, stat.st_atime) for stat in stats), default=0.0)
+            lock = _lock_beside(folder.with_name(known[1]))
+            is_made = Path(lock.lock_file).exists() and not _is_free(lock)
+            in_use = is_made or folder.resolve() in busy
+            rows.append((folder.name, size, datetime.fromtimestamp(used), in_use))
+    table = pd.DataFrame(rows, columns=["name", "megabytes", "last_used", "in_use"])
+    return table.sort_values("last_used", ignore_index=True)
+
+
+def clear_cache(keep_gigabytes: float = 0.0) -> pd.DataFrame:
+    """Remove recordings, oldest first and none in use, until no more than so much is left.
+
+    A recording that is needed again is made again.
+
+    Returns
+    -------
+    DataFrame
+        The rows of :func:`list_cache` that were removed.
+    """
+    table, removed = list_cache(), []
+    left = table["megabytes"].sum()
+    for row in table[~table["in_use"].astype(bool)].itertuples():
+        if left <= keep_gigabytes * 1e3:
+            break
+        folder = cache_folder() / row.name
+        lock = _lock_beside(folder.with_name(RECORDING.fullmatch(row.name)[1]))
+        with suppress(*CANNOT_BE_HAD), lock.acquire(timeout=0):
+            shutil.rmtree(folder)  # an open file cannot be removed on Windows
+            removed.append(row.Index)
+            left -= row.megabytes
+    return table.loc[removed]
+
+
+def _open_folders() -> set[Path]:
+    """Folders of the files that processes hold open; a file mapped into memory is one."""
+    folders = set()
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):  # ended by now, or of another user
+            folders |= {Path(file.path).parent for file in process.open_files()}
+    return folders
 
 
 def project_path(path: str | Path) -> Path:
@@ -233,10 +330,8 @@ def plain(value):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | np.ndarray):
         return [plain(item) for item in value]
-    if isinstance(value, bool | np.bool_):
-        return bool(value)
-    if isinstance(value, int | np.integer):
-        return int(value)
-    if isinstance(value, float | np.floating):
-        return round(float(value), 6) if np.isfinite(value) else None
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float):
+        return round(value, 6) if np.isfinite(value) else None
     return value

@@ -7,7 +7,7 @@ import pytest
 from filelock import FileLock
 
 from fishlib.__main__ import main
-from fishlib.pipeline.cache import clear_cache, list_cache
+from fishlib.files import clear_cache, list_cache
 
 NAMES = [f"{name}-{'0' * 16}" for name in ("oldest", "old", "new")]
 

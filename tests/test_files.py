@@ -119,7 +119,7 @@ def test_a_second_process_waits(tmp_path):
 
 
 def test_a_disk_without_locks_is_a_warning(tmp_path, monkeypatch):
-    def no_locks(self):
+    def no_locks(self, **how):
         raise OSError(37, "No locks available")
 
     monkeypatch.setattr(files.FileLock, "acquire", no_locks)

@@ -6,7 +6,7 @@ import nbformat
 import pytest
 
 from fishlib.pipeline import NOTEBOOKS, notebook_folder
-from fishlib.pipeline.pages import (
+from fishlib.pipeline.notebook import (
     as_in_run,
     leave_out_study,
     show_on_phones,

@@ -14,7 +14,8 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from fishlib import pipeline
-from fishlib.pipeline import NotebookFailed, kernel, run_notebooks
+from fishlib.pipeline import NotebookFailed, run_notebooks
+from fishlib.pipeline import notebook as execution
 
 NAME = pipeline.NOTEBOOKS[0]
 PARAMETERS = 'source = "simulated"  # a film\nrun_dir = ""  # where\nseed = 0  # of the tank'
@@ -167,7 +168,7 @@ def test_a_full_disk_is_told_and_nothing_half_written_is_left(notebook, tmp_path
         partial.write_text('{"cells": [')
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(kernel, "_execute", fill)
+    monkeypatch.setattr(execution, "_execute", fill)
     with pytest.raises(NotebookFailed, match=r"a disk is full") as it:
         run(tmp_path / "other")
     assert it.value.places == ()

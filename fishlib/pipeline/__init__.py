@@ -4,17 +4,15 @@ import os
 import re
 import socket
 import time
-import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
-from fishlib.files import check_space
+from fishlib.files import check_space, only_one
 from fishlib.parameters import check_values, read_parameters
-from fishlib.pipeline.pages import write_page
 
 NOTEBOOKS = (
     "01_problem",
@@ -24,11 +22,8 @@ NOTEBOOKS = (
     "05_evaluation",
 )
 CLONE = Path(__file__).resolve().parents[2]
-ROOM = 100_000_000
-"""Bytes that a run folder takes; what films take in the cache is asked for when they are read."""
 HALF_WRITTEN = re.compile(r"\..+\.(partial\.ipynb|\d+(\.\w+)?)")
 """Names of what was not finished, as `files.write_atomically` and the kernels give them."""
-ANOTHER_FOLDER = "wait for its end, or give another run_dir"
 
 
 class NotebookFailed(RuntimeError):
@@ -128,7 +123,7 @@ def run_notebooks(
     NotebookFailed
         If a cell stopped with an error, or the kernel died.
     """
-    from fishlib.pipeline.kernel import execute
+    from fishlib.pipeline.notebook import execute, write_page
 
     parameters = check_values(parameters or {})
     known = {name: notebook_parameters(name) for name in NOTEBOOKS}
@@ -137,13 +132,13 @@ def run_notebooks(
         raise ValueError(f"None of the notebooks reads {', '.join(unread)} yet: leave it out.")
     run = Path(run_dir).resolve()
     run.mkdir(parents=True, exist_ok=True)
-    check_space(run, ROOM, "a run", "give another run_dir")
+    check_space(run, 100_000_000, "a run", "give another run_dir")  # films are not kept here
     pages, top = [], notebook_folder().parent
     with hold(run), ThreadPoolExecutor(1) as writer:  # a page is written beside the next notebook
         for name in notebooks:
             started = time.monotonic()
             chosen = {key: value for key, value in parameters.items() if key in known[name]}
-            source = notebook_folder() / f"{name}.ipynb"
+            source = top / "notebooks" / f"{name}.ipynb"
             execute(source, run, {**chosen, "run_dir": str(run)}, progress)
             if html:
                 pages.append(writer.submit(write_page, run / f"{name}.ipynb", top))
@@ -165,48 +160,19 @@ def hold(run: Path) -> Iterator[None]:
     RuntimeError
         Another process runs into the folder.
     """
-    lock, owner = _lock_beside(run), run.with_name(f".{run.name}.pid")
-    try:
-        lock.acquire(timeout=0)
-    except (Timeout, OSError, NotImplementedError) as error:
-        if _knows_locks(run):
-            raise RuntimeError(f"{run} is in use{_told(owner)}: {ANOTHER_FOLDER}.") from None
-        warnings.warn(
-            f"{run.parent} is on a disk that knows no locks ({error}): do not run into one folder "
-            "from two processes at the same time.",
-            stacklevel=3,
-        )
-    with suppress(OSError):  # it is only there to be told
-        owner.write_text(f"{os.getpid()} on {socket.gethostname()}")
-    for path in run.rglob(".*"):
-        if HALF_WRITTEN.fullmatch(path.name):
-            path.unlink(missing_ok=True)
-    try:
+    owner = run.with_name(f".{run.name}.pid")
+    with ExitStack() as kept:
+        try:
+            kept.enter_context(only_one(run, wait=False))
+        except Timeout:
+            holder = owner.read_text() if owner.exists() else "unknown"
+            raise RuntimeError(
+                f"{run} is in use by process {holder}: wait for its end, or give another run_dir."
+            ) from None
+        with suppress(OSError):  # it is only there to be told
+            owner.write_text(f"{os.getpid()} on {socket.gethostname()}")
+        kept.callback(owner.unlink, missing_ok=True)
+        for path in run.rglob(".*"):
+            if HALF_WRITTEN.fullmatch(path.name):
+                path.unlink(missing_ok=True)
         yield
-    finally:
-        lock.release()
-        if not lock.is_locked:  # it may be held by a caller too
-            owner.unlink(missing_ok=True)
-
-
-def _lock_beside(folder: Path) -> FileLock:
-    return FileLock(folder.with_name(f".{folder.name}.lock"), is_singleton=True)
-
-
-def _knows_locks(folder: Path) -> bool:
-    """Whether a lock of its own can be had beside a folder."""
-    probe = FileLock(folder.with_name(f".{folder.name}.{os.getpid()}.lock"))
-    try:
-        with probe.acquire(timeout=0):
-            return True
-    except (Timeout, OSError, NotImplementedError):
-        return False
-    finally:
-        Path(probe.lock_file).unlink(missing_ok=True)
-
-
-def _told(owner: Path) -> str:
-    try:
-        return f" by process {owner.read_text()}"
-    except OSError:
-        return " by another process"

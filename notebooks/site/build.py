@@ -16,7 +16,7 @@ from pathlib import Path
 import nbformat
 
 from fishlib.pipeline import NOTEBOOKS, notebook_folder
-from fishlib.pipeline.pages import show_on_phones, with_phone_figures
+from fishlib.pipeline.notebook import show_on_phones, with_phone_figures
 
 HERE = Path(__file__).resolve().parent
 MATHJAX = "static/mathjax/tex-svg.js"

@@ -15,7 +15,7 @@ import nbformat
 import fishlib
 from fishlib.files import write_text
 from fishlib.pipeline import NOTEBOOKS, notebook_folder
-from fishlib.pipeline.kernel import without_progress
+from fishlib.pipeline.notebook import without_progress
 
 SHOWN_VERSIONS = ("numpy", "scikit-learn", "tensorflow", "matplotlib")
 
