@@ -67,12 +67,7 @@ def _add_run(commands) -> None:
 
 def _run(chosen: argparse.Namespace) -> int:
     from fishlib.pipeline import run_notebooks
-    from fishlib.pipeline.many import (
-        find_films,
-        folder_of_all,
-        name_films,
-        run_films,
-    )
+    from fishlib.pipeline.many import find_films, prepare_run, run_films
 
     parameters = _parameters(chosen)
     films = find_films(chosen.films) if chosen.films else []
@@ -80,11 +75,11 @@ def _run(chosen: argparse.Namespace) -> int:
         table = run_films(films, chosen.run_dir or "data/runs", parameters, chosen.jobs)
         print(table[[c for c in SUMMARY if c in table]].to_string(index=False))
         return int((table["status"] == "failed").any())
-    folder = Path("data") / "runs" / Path(chosen.named).stem
+    runs = Path("data") / "runs"
+    folder = Path(chosen.run_dir or runs / Path(chosen.named).stem)
     if films:
-        folder = Path(chosen.run_dir or folder_of_all(films, folder.parent))
-        parameters["source"] = name_films(films, folder, chosen.parts)
-    run = run_notebooks(chosen.run_dir or folder, parameters)
+        folder, parameters["source"] = prepare_run(films, runs, chosen.run_dir, chosen.parts)
+    run = run_notebooks(folder, parameters)
     print(f"\nDone. Open {run / '05_evaluation.html'} first; all results are in {run}.")
     return 0
 

@@ -1,7 +1,8 @@
-"""One film, one notebook at a time: each step done once, and done again only if it must be."""
+"""Many films, a notebook at a time: each step done once, and done again only if it must be."""
 
 import glob
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -53,7 +54,7 @@ def run_step(
     film: str,
     run_dir: str | Path,
     notebook: str,
-    parameters: dict | None = None,
+    parameters: dict,
     execute: Execute = run_notebooks,
 ) -> bool:
     """Run one notebook on one film, unless it ran before with the same film and parameters.
@@ -66,7 +67,7 @@ def run_step(
         Run folder of the film; ``steps.json`` in it remembers what is done.
     notebook : str
         Name of the notebook, without ending.
-    parameters : dict, optional
+    parameters : dict
         Papermill parameters besides ``source`` and ``run_dir``.
     execute : callable
         Runs notebooks, as `pipeline.run_notebooks` does.
@@ -76,18 +77,17 @@ def run_step(
     bool
         Whether it had to run.
     """
-    run = Path(run_dir)
-    source = source_of(film)
-    key = step_key(source, parameters or {}, notebook)
-    done = finished_steps(run)
+    source, run, steps = source_of(film), Path(run_dir), Path(run_dir) / "steps.json"
+    key = step_key(source, parameters, notebook)
+    done = json.loads(steps.read_text()) if steps.exists() else {}
     if done.get(notebook) == key and (run / f"{notebook}.ipynb").exists():
         return False
     run.mkdir(parents=True, exist_ok=True)
     if notebook == NOTEBOOKS[0]:  # the run begins anew, and may be made of something else
         (run / "run.json").unlink(missing_ok=True)
         done = {}
-    execute(run, {**(parameters or {}), "source": source}, notebooks=[notebook], progress=False)
-    write_text(run / "steps.json", json.dumps({**done, notebook: key}, indent=1) + "\n")
+    execute(run, {**parameters, "source": source}, notebooks=[notebook], progress=False)
+    write_text(steps, json.dumps({**done, notebook: key}, indent=1) + "\n")
     return True
 
 
@@ -111,30 +111,12 @@ def source_of(film: str | Path) -> str:
     raise FileNotFoundError(f"{film} does not exist: give the path of a film or frame folder.")
 
 
-def name_films(films: Sequence[str], run_dir: Path, parts: bool = False) -> str:
-    """The parameter ``source`` for one film, several films, or one film in several ``parts``.
-
-    Several films are written down as a table in the run folder.
-    """
-    paths = [source_of(film) for film in films]
-    if parts or len(paths) == 1:
-        return os.pathsep.join(paths)
-    run_dir.mkdir(parents=True, exist_ok=True)
-    return str(write_films(paths, run_dir.resolve()))
-
-
-def finished_steps(run_dir: Path) -> dict[str, str]:
-    """Notebooks done in a run folder, with the key of what they were run on."""
-    path = run_dir / "steps.json"
-    return json.loads(path.read_text()) if path.exists() else {}
-
-
 def run_film(
     film: str,
-    run_dir: str | Path,
-    parameters: dict | None = None,
-    notebooks: Sequence[str] = NOTEBOOKS,
-    execute: Execute = run_notebooks,
+    run_dir: Path,
+    parameters: dict,
+    notebooks: Sequence[str],
+    execute: Execute,
 ) -> dict:
     """Run the notebooks on one film and say how that went, without raising.
 
@@ -144,17 +126,17 @@ def run_film(
         ``film``, ``run_dir``, ``status`` ("done", "kept" if nothing had to run, or "failed") and
         ``error``, the reason in one line.
     """
-    outcome = {"film": film, "run_dir": str(run_dir), "status": "kept", "error": ""}
     try:
-        Path(run_dir).mkdir(parents=True, exist_ok=True)
-        with hold(Path(run_dir).resolve()):
-            for notebook in notebooks:
-                if run_step(film, run_dir, notebook, parameters, execute):
-                    outcome["status"] = "done"
+        with hold(run_dir.resolve()):
+            ran = [run_step(film, run_dir, name, parameters, execute) for name in notebooks]
     except Exception as error:  # whatever it is, the other films go on, and the table says it
-        first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
-        return {**outcome, "status": "failed", "error": first_line}
-    return outcome
+        return _outcome(film, run_dir, "failed", str(error).strip() or type(error).__name__)
+    return _outcome(film, run_dir, "done" if any(ran) else "kept")
+
+
+def _outcome(film: str, run_dir: Path, status: str, error: str = "") -> dict:
+    first_line = "".join(error.splitlines()[:1])
+    return {"film": film, "run_dir": str(run_dir), "status": status, "error": first_line}
 
 
 def run_films(
@@ -162,7 +144,6 @@ def run_films(
     out_dir: str | Path,
     parameters: dict | None = None,
     jobs: int = 1,
-    notebooks: Sequence[str] = NOTEBOOKS,
     execute: Execute = run_notebooks,
     progress: bool = True,
 ) -> pd.DataFrame:
@@ -182,8 +163,6 @@ def run_films(
         Papermill parameters for all films, besides ``source`` and ``run_dir``.
     jobs : int
         Films at a time, each in its own process.
-    notebooks : sequence of str
-        Names of the notebooks to run, in order.
     execute : callable
         Runs notebooks, as `pipeline.run_notebooks` does.
     progress : bool
@@ -202,22 +181,21 @@ def run_films(
     ValueError
         No film, or a job count below 1.
     """
-    out = Path(out_dir)
-    folders = run_folders(find_films(films), out)
-    tasks = [(film, run, parameters) for film, run in folders.items()]
+    folders = run_folders(find_films(films), out_dir)
+    tasks = [(film, run, parameters or {}) for film, run in folders.items()]
     outcomes: dict[str, dict] = {}
-    for outcome in run_each(tasks, notebooks, execute, jobs, progress):
+    for outcome in run_each(tasks, NOTEBOOKS, execute, jobs, progress):
         outcomes[outcome["film"]] = outcome
-        write_summary(out, [outcomes[film] for film in folders if film in outcomes])
-    return write_summary(out, [outcomes[film] for film in folders])
+        table = write_summary(Path(out_dir), [outcomes[f] for f in folders if f in outcomes])
+    return table
 
 
 def run_each(
-    tasks: Sequence[tuple[str, Path, dict | None]],
-    notebooks: Sequence[str] = NOTEBOOKS,
-    execute: Execute = run_notebooks,
-    jobs: int = 1,
-    progress: bool = True,
+    tasks: Sequence[tuple[str, Path, dict]],
+    notebooks: Sequence[str],
+    execute: Execute,
+    jobs: int,
+    progress: bool,
 ) -> Iterator[dict]:
     """Run notebooks on each task (film, run folder, parameters), several tasks at a time.
 
@@ -233,27 +211,25 @@ def run_each(
     """
     if jobs < 1:
         raise ValueError(f"jobs is {jobs}: give at least 1.")
+    calls = [(*task, notebooks, execute) for task in tasks]
+    outcomes = itertools.starmap(run_film, calls) if jobs == 1 else _in_processes(calls, jobs)
     with tqdm(total=len(tasks), disable=not progress, unit="run") as bar:
-        for outcome in _outcomes([(*task, notebooks, execute) for task in tasks], jobs):
+        for outcome in outcomes:
             yield outcome
             bar.update()
             if outcome["status"] == "failed":
                 bar.write(f"{outcome['run_dir']} failed: {outcome['error']}")
 
 
-def _outcomes(tasks: list[tuple], jobs: int) -> Iterator[dict]:
-    if jobs == 1:
-        yield from (run_film(*task) for task in tasks)
-        return
+def _in_processes(calls: list[tuple], jobs: int) -> Iterator[dict]:
     context = get_context("spawn")
     with ProcessPoolExecutor(jobs, context, _begin, (jobs,), max_tasks_per_child=1) as pool:
-        running = {pool.submit(run_film, *task): task for task in tasks}
+        running = {pool.submit(run_film, *call): call for call in calls}
         try:
             for future in as_completed(running):
-                film, run, *_ = running[future]
                 error = future.exception()
-                failed = {"film": film, "run_dir": str(run), "status": "failed"}
-                yield {**failed, "error": repr(error)} if error else future.result()
+                film, run, *_ = running[future]
+                yield _outcome(film, run, "failed", repr(error)) if error else future.result()
         except KeyboardInterrupt:
             pool.shutdown(wait=False, cancel_futures=True)
             for process in active_children():
@@ -275,12 +251,8 @@ def _follow(parent) -> None:
 
 def share_cores(n_processes: int) -> None:
     """Let this process, one of several, take its share of the cores only."""
-    share = max(1, cpu_count() // n_processes)
-    os.environ.update(
-        dict.fromkeys(
-            ("LOKY_MAX_CPU_COUNT", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), str(share)
-        )
-    )
+    names = ("LOKY_MAX_CPU_COUNT", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+    os.environ |= dict.fromkeys(names, str(max(1, cpu_count() // n_processes)))
 
 
 def find_films(films: Sequence[str | Path]) -> list[str]:
@@ -302,28 +274,36 @@ def run_folders(films: Sequence[str], out_dir: str | Path) -> dict[str, Path]:
     return {film: Path(out_dir) / _folder_name(film) for film in films}
 
 
-def folder_of_all(films: Sequence[str], out_dir: str | Path) -> Path:
-    """Run folder of one film, or of several together."""
-    if len(films) == 1:
-        return run_folders(films, out_dir)[films[0]]
-    paths = os.pathsep.join(map(os.path.abspath, films))
-    return (
-        Path(out_dir) / f"{len(films)}_films-{hashlib.sha256(os.fsencode(paths)).hexdigest()[:6]}"
-    )
-
-
 def _folder_name(film: str) -> str:
     if film == "simulated" and not Path(film).exists():
         return film
     path = Path(os.path.abspath(film))
     name = path.name if path.is_dir() else path.stem
-    safe = re.sub(r"[^\w @+=,.-]", "_", name).strip(" .-")[:80] or "film"
-    return f"{safe}-{hashlib.sha256(os.fsencode(path)).hexdigest()[:6]}"
+    return _name_apart(re.sub(r"[^\w @+=,.-]", "_", name).strip(" .-")[:80] or "film", str(path))
+
+
+def _name_apart(name: str, path: str) -> str:
+    return f"{name}-{hashlib.sha256(os.fsencode(path)).hexdigest()[:6]}"
+
+
+def prepare_run(films: Sequence[str], out_dir: Path, run_dir: str | None, parts: bool) -> tuple:
+    """One run over all films: its folder, below ``out_dir`` if none is given, and its ``source``.
+
+    Several films are written down as a table in the run folder; ``parts`` of one film are not.
+    """
+    paths = [source_of(film) for film in films]
+    joined = os.pathsep.join(paths)
+    name = _folder_name(films[0]) if len(films) == 1 else _name_apart(f"{len(films)}_films", joined)
+    folder = Path(run_dir or out_dir / name)
+    if parts or len(films) == 1:
+        return folder, joined
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder, str(write_films(paths, folder.resolve()))
 
 
 def write_summary(out_dir: Path, outcomes: Sequence[dict]) -> pd.DataFrame:
     """Write ``summary.csv``: a row for each film, its outcome, what it came to, all numbers."""
-    rows = [{**outcome, **run_numbers(Path(outcome["run_dir"]))} for outcome in outcomes]
+    rows = [{**outcome, **_numbers(Path(outcome["run_dir"]))} for outcome in outcomes]
     table = pd.DataFrame(rows).rename(columns=lambda name: name.removeprefix("summary."))
     out_dir.mkdir(parents=True, exist_ok=True)
     write_atomically(
@@ -332,7 +312,7 @@ def write_summary(out_dir: Path, outcomes: Sequence[dict]) -> pd.DataFrame:
     return table
 
 
-def run_numbers(run_dir: Path) -> dict:
+def _numbers(run_dir: Path) -> dict:
     """Numbers and names in a run's ``metrics.json``, by dotted path; empty if there is none."""
     path = run_dir / "metrics.json"
     if not path.exists():
