@@ -46,7 +46,7 @@ __getattr__, __dir__, __all__ = lazy_face(
         "runs": "open_run",
         "splits": "split_film",
         "streaming.live": "LiveForecaster",
-        "streaming.watch": "watch",
+        "streaming": "watch",
         "tank": "TankConfig simulate_film",
         "training": "fit_all",
         "video": "read_frames write_video",

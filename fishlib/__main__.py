@@ -23,7 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
     os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever else is set up on this machine
     before = signal.signal(signal.SIGTERM, _stop)
     try:
-        return chosen.call(chosen)
+        return chosen.call(chosen) or 0
     except (ValueError, RuntimeError, OSError) as error:
         print("\n".join([*getattr(error, "places", ()), f"fishlib: {error}"]), file=sys.stderr)
         return 1
@@ -65,11 +65,15 @@ def _add_run(commands) -> None:
     run.set_defaults(call=_run)
 
 
-def _run(chosen: argparse.Namespace) -> int:
-    from fishlib.pipeline import run_notebooks
+def _run(chosen: argparse.Namespace) -> int | None:
+    from fishlib.parameters import check_values, read_parameters
+    from fishlib.pipeline import read_set, run_notebooks
     from fishlib.pipeline.many import find_films, prepare_run, run_films
 
-    parameters = _parameters(chosen)
+    parameters = read_set(chosen.named)
+    if chosen.parameters:
+        parameters |= read_parameters(chosen.parameters)
+    parameters |= check_values(dict(chosen.single))
     films = find_films(chosen.films) if chosen.films else []
     if chosen.each:
         table = run_films(films, chosen.run_dir or "data/runs", parameters, chosen.jobs)
@@ -81,17 +85,6 @@ def _run(chosen: argparse.Namespace) -> int:
         folder, parameters["source"] = prepare_run(films, runs, chosen.run_dir, chosen.parts)
     run = run_notebooks(folder, parameters)
     print(f"\nDone. Open {run / '05_evaluation.html'} first; all results are in {run}.")
-    return 0
-
-
-def _parameters(chosen: argparse.Namespace) -> dict:
-    from fishlib.parameters import check_values, read_parameters
-    from fishlib.pipeline import read_set
-
-    parameters = read_set(chosen.named)
-    if chosen.parameters:
-        parameters |= read_parameters(chosen.parameters)
-    return parameters | check_values(dict(chosen.single))
 
 
 def _add_watch(commands) -> None:
@@ -104,12 +97,14 @@ def _add_watch(commands) -> None:
     watch.set_defaults(call=_watch)
 
 
-def _watch(chosen: argparse.Namespace) -> int:
-    from fishlib.streaming.watch import watch
+def _watch(chosen: argparse.Namespace) -> None:
+    from fishlib.streaming import watch
 
-    how = {"threshold": chosen.threshold, "out": chosen.out, "facts": chosen.facts}
-    watch(chosen.film, chosen.model, **how)
-    return 0
+    watch(**_given(chosen))
+
+
+def _given(chosen: argparse.Namespace) -> dict:
+    return {name: value for name, value in vars(chosen).items() if name not in ("command", "call")}
 
 
 def _add_judge(commands) -> None:
@@ -126,25 +121,20 @@ def _add_judge(commands) -> None:
     judge.set_defaults(call=_judge)
 
 
-def _judge(chosen: argparse.Namespace) -> int:
+def _judge(chosen: argparse.Namespace) -> None:
     from fishlib.evaluation.judge import judge
 
-    given = {k: v for k, v in vars(chosen).items() if k not in ("command", "call")}
-    page = judge(given.pop("forecasts"), given.pop("events"), **given)
-    print(f"Done. {page}")
-    return 0
+    print(f"Done. {judge(**_given(chosen))}")
 
 
 def _add_cache(commands) -> None:
-    cache = commands.add_parser(
-        "cache", help="show the prepared films that are kept, or clear them"
-    )
+    cache = commands.add_parser("cache", help="show the prepared films kept, or clear them")
     cache.add_argument("--clear", action="store_true", help="remove them, oldest first")
     cache.add_argument("--keep", type=float, default=0.0, metavar="GB", help="but keep so much")
     cache.set_defaults(call=_cache)
 
 
-def _cache(chosen: argparse.Namespace) -> int:
+def _cache(chosen: argparse.Namespace) -> None:
     from fishlib.files import cache_folder, clear_cache, list_cache
 
     table = clear_cache(chosen.keep) if chosen.clear else list_cache()
@@ -154,7 +144,6 @@ def _cache(chosen: argparse.Namespace) -> int:
     done = "removed from" if chosen.clear else "in"
     size = f"{table['megabytes'].sum():.1f} MB"
     print(f"{len(table)} prepared films and trainings, {size}, {done} {cache_folder()}")
-    return 0
 
 
 def _add_step(commands) -> None:
@@ -165,7 +154,7 @@ def _add_step(commands) -> None:
     step.set_defaults(call=_step)
 
 
-def _step(chosen: argparse.Namespace) -> int:
+def _step(chosen: argparse.Namespace) -> None:
     from fishlib.pipeline.many import SNAKEFILE, run_folders, run_step, write_summary
 
     if chosen.where:
@@ -179,7 +168,6 @@ def _step(chosen: argparse.Namespace) -> int:
         run_step(film, run_dir, notebook, json.loads(parameters))
     else:
         raise ValueError("A step takes FILM RUN_DIR NOTEBOOK PARAMETERS.")
-    return 0
 
 
 if __name__ == "__main__":

@@ -50,22 +50,20 @@ class Parameter:
             It is of another kind or out of range.
         """
         found = _READERS[self.kind](value)
-        if self.choices and found not in self.choices:
-            raise ValueError(found)
-        if self.kind in (int, float) and not (
-            math.isfinite(found)
-            and self.low <= found <= self.high
-            and (self.low_counts or found > self.low)
-        ):
+        if self.choices:
+            fits = found in self.choices
+        elif self.kind in (int, float):
+            is_above = self.low <= found if self.low_counts else self.low < found
+            fits = is_above and found <= self.high and math.isfinite(found)
+        else:
+            fits = True
+        if not fits:
             raise ValueError(found)
         return found
 
 
 def _yes(value: object) -> bool:
-    known = {"true": True, "false": False}
-    if isinstance(value, bool):
-        return value
-    return known[str(value).strip().lower()]
+    return {"true": True, "false": False}[str(value).strip().lower()]
 
 
 def _number(value: object) -> float:
@@ -77,8 +75,7 @@ def _number(value: object) -> float:
 def _whole(value: object) -> int:
     if isinstance(value, str):
         return int(value)
-    number = _number(value)
-    if number != int(number):
+    if (number := _number(value)) != int(number):
         raise ValueError(value)
     return int(number)
 
@@ -95,49 +92,32 @@ def _text(value: object) -> str:
 
 _READERS = {bool: _yes, int: _whole, float: _number, str: _text}
 
-SHARED = {
-    "source": Parameter(str),
-    "run_dir": Parameter(str),
-    "seed": Parameter(int, 0, 2**32 - 1),
-    "minutes": Parameter(float, 0),
-    "fps": Parameter(float, 0, 100_000),
-    "preparation": Parameter(str),
-}
-"""Parameters that all notebooks share and that mean one thing in all of them."""
-
 NETWORKS = (
     "motion_convlstm", "motion_cnn", "upbeat_snowflake", "visionary_serenity", "fast_snow",
 )  # fmt: skip
-_COUNT, _COUNT_OR_NONE = Parameter(int, 1), Parameter(int, 0)
-PARAMETERS = SHARED | {
-    "horizon_seconds": Parameter(float, 0, 600, low_counts=False),
-    "past_seconds": Parameter(float, 0, 600, low_counts=False),
-    "min_range": Parameter(float, 0),
-    "low_fraction": Parameter(float, 0, 1, low_counts=False),
-    "folds": Parameter(int, 0, 100),
-    "events": Parameter(str),
-    "show_study": Parameter(str, choices=("auto", "yes", "no")),
-    "batch_size": Parameter(int, 1, 4096),
+_KINDS = {
+    "source run_dir preparation events model facts": Parameter(str),
     "network": Parameter(str, choices=NETWORKS),
+    "learned": Parameter(str, choices=("onset", "burst")),
+    "show_study": Parameter(str, choices=("auto", "yes", "no")),
+    "anneal class_weighting": Parameter(bool),
+    "minutes min_range overlay_seconds": Parameter(float, 0),
+    "fps": Parameter(float, 0, 100_000),
+    "horizon_seconds past_seconds": Parameter(float, 0, 600, low_counts=False),
+    "low_fraction learning_rate": Parameter(float, 0, 1, low_counts=False),
+    "seed": Parameter(int, 0, 2**32 - 1),
+    "folds": Parameter(int, 0, 100),
     "n_slices": Parameter(int, 0, 1000),
     "channels": Parameter(int, 1, 1000),
     "height": Parameter(int, 15, 1000),
-    "learning_rate": Parameter(float, 0, 1, low_counts=False),
-    "anneal": Parameter(bool),
-    "epochs": _COUNT,
-    "steps_per_epoch": _COUNT_OR_NONE,
+    "batch_size": Parameter(int, 1, 4096),
+    "epochs block oracle_frames": Parameter(int, 1),
+    "steps_per_epoch lstm_epochs": Parameter(int, 0),
     "flips": Parameter(int, choices=(1, 4)),
-    "class_weighting": Parameter(bool),
-    "learned": Parameter(str, choices=("onset", "burst")),
-    "lstm_epochs": _COUNT_OR_NONE,
-    "model": Parameter(str),
-    "facts": Parameter(str),
     "n_shifts": Parameter(int, 19),
-    "block": _COUNT,
-    "oracle_frames": _COUNT,
     "n_rollouts": Parameter(int, 2),
-    "overlay_seconds": Parameter(float, 0),
 }
+PARAMETERS = {name: parameter for names, parameter in _KINDS.items() for name in names.split()}
 """Every parameter of the five notebooks."""
 
 
@@ -165,15 +145,14 @@ def check_values(values: dict) -> dict:
             f"No notebook has the parameter {', '.join(unknown)}. "
             f"The parameters are: {', '.join(sorted(set(PARAMETERS) - {'run_dir'}))}."
         )
-    return {name: _read(name, value) for name, value in values.items()}
-
-
-def _read(name: str, value: object) -> bool | int | float | str:
-    try:
-        return PARAMETERS[name].read(value)
-    except (ValueError, KeyError, OverflowError):
-        pass
-    raise ValueError(f"The parameter {name} is {value!r}: give {PARAMETERS[name].words}.")
+    checked = {}
+    for name, value in values.items():
+        try:
+            checked[name] = PARAMETERS[name].read(value)
+        except (ValueError, KeyError, OverflowError):
+            words = PARAMETERS[name].words
+            raise ValueError(f"The parameter {name} is {value!r}: give {words}.") from None
+    return checked
 
 
 def read_parameters(path: str | Path) -> dict:
@@ -189,10 +168,10 @@ def read_parameters(path: str | Path) -> dict:
     ValueError
         The file is no such table, or two sections give one name two values.
     """
-    content = read_sections(path)
-    flat = {name: value for name, value in content.items() if not _is_section(name, value)}
-    for section, values in content.items():
-        for name, value in (values if _is_section(section, values) else {}).items():
+    flat: dict = {}
+    for section, content in _read_mapping(path).items():
+        is_section = isinstance(content, dict) and section not in PARAMETERS
+        for name, value in (content if is_section else {section: content}).items():
             if flat.setdefault(name, value) != value:
                 raise ValueError(f"{path} gives {name} two values: one name means one thing.")
     try:
@@ -201,14 +180,7 @@ def read_parameters(path: str | Path) -> dict:
         raise ValueError(f"{path}: {error}") from None
 
 
-def read_sections(path: str | Path) -> dict:
-    """The content of a parameter file as it is written: a mapping.
-
-    Raises
-    ------
-    ValueError
-        The file is empty, no YAML, no UTF-8 or no mapping.
-    """
+def _read_mapping(path: str | Path) -> dict:
     try:
         content = yaml.safe_load(Path(path).read_text(encoding="utf-8-sig"))
     except UnicodeDecodeError:
@@ -222,7 +194,3 @@ def read_sections(path: str | Path) -> dict:
         found = "is empty" if not content else f"holds a {type(content).__name__}, no parameters"
         raise ValueError(f"{path} {found}: {EXAMPLE}.")
     return content
-
-
-def _is_section(name: str, value: object) -> bool:
-    return isinstance(value, dict) and name not in PARAMETERS

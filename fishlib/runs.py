@@ -21,31 +21,17 @@ import numpy as np
 import pandas as pd
 
 import fishlib
-from fishlib.files import (
-    PACKAGE,
-    flatten,
-    nest,
-    plain,
-    project_path,
-    save_arrays,
-    write_atomically,
-    write_text,
-)
+from fishlib.files import PACKAGE, flatten, nest, plain, project_path, write_atomically
 from fishlib.parameters import check_values
 from fishlib.recording.films import fingerprint_source
 from fishlib.splits import from_edges
 
 FORMAT = 3
 """Of a run folder: raised when files change their name or meaning."""
+ASKED = ("labels.json", "motion.npy", "bursts.npy", "onsets.npy", "alarms.npy", "events.csv")
 MADE_BY = {
-    "labels.json": "02_labeling",
-    "motion.npy": "02_labeling",
-    "bursts.npy": "02_labeling",
-    "onsets.npy": "02_labeling",
-    "alarms.npy": "02_labeling",
-    "events.csv": "02_labeling",
-    "forecasts.npz": "04_convlstm_training",
-    "study_forecasts.npz": "04_convlstm_training",
+    **dict.fromkeys(ASKED, "02_labeling"),
+    **dict.fromkeys(("forecasts.npz", "study_forecasts.npz"), "04_convlstm_training"),
 }
 """The notebook that makes each file a later notebook reads."""
 
@@ -72,13 +58,12 @@ def open_run(run_dir: str | Path, cells: Sequence[str] = (), **shared: object) -
     """
     check_parameters(cells)
     shared = check_values(shared)
-    folder = project_path(run_dir)
-    (folder / "figures").mkdir(parents=True, exist_ok=True)
-    run = Run(folder)
+    run = Run(project_path(run_dir))
+    (run.folder / "figures").mkdir(parents=True, exist_ok=True)
     if shared.get("source", "simulated") != "simulated":
         shared["film"] = fingerprint_source(shared["source"])
-    if (folder / "run.json").exists():
-        _refuse_other_run(folder, run.load("run.json"), plain(shared))
+    if (run.folder / "run.json").exists():
+        _refuse_other_run(run.folder, run.load("run.json"), plain(shared))
     else:
         run.save("run.json", {"format": FORMAT, "parameters": shared, **_made_with()})
     return run
@@ -92,7 +77,7 @@ def _refuse_other_run(folder: Path, begun: dict, shared: dict) -> None:
         )
     for name, value in shared.items():
         before = begun["parameters"].get(name, value)
-        if name == "film" and before != value:
+        if before != value and name == "film":
             raise ValueError(
                 f"The film has changed since {folder} was begun: run all notebooks again with "
                 "another run_dir."
@@ -106,15 +91,10 @@ def _refuse_other_run(folder: Path, begun: dict, shared: dict) -> None:
 
 def _made_with() -> dict:
     """Versions, commit and processor: what a number may depend on besides the parameters."""
-    return {
-        "versions": {
-            "fishlib": fishlib.__version__,
-            "python": platform.python_version(),
-            **{name: version(name) for name in ("tensorflow", "numpy")},
-        },
-        "commit": _commit(),
-        "processor": platform.processor() or platform.machine(),
-    }
+    versions = {"fishlib": fishlib.__version__, "python": platform.python_version()}
+    versions |= {name: version(name) for name in ("tensorflow", "numpy")}
+    processor = platform.processor() or platform.machine()
+    return {"versions": versions, "commit": _commit(), "processor": processor}
 
 
 def _commit() -> str | None:
@@ -146,6 +126,30 @@ def _assigned(source: str) -> dict[str, object]:
     return {node.targets[0].id: ast.literal_eval(node.value) for node in nodes}
 
 
+def _write_json(path: Path, value: object) -> None:
+    text = json.dumps(plain(value), indent=1, sort_keys=True, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def _read_arrays(path: Path) -> dict[str, np.ndarray]:
+    with np.load(path, allow_pickle=False) as stored:
+        return dict(stored)
+
+
+_WRITERS = {
+    ".npy": lambda path, array: np.save(path, array, allow_pickle=False),
+    ".npz": lambda path, arrays: np.savez(path, **arrays),
+    ".csv": lambda path, table: table.to_csv(path, index=False, lineterminator="\n"),
+    ".json": _write_json,
+}
+_READERS = {
+    ".npy": np.load,  # without pickles, as is its default
+    ".npz": _read_arrays,
+    ".csv": pd.read_csv,
+    ".json": lambda path: json.loads(path.read_text(encoding="utf-8")),
+}
+
+
 @dataclass(frozen=True)
 class Run:
     """A run folder, and what its notebooks have left in it so far.
@@ -165,14 +169,7 @@ class Run:
         In JSON numpy numbers become plain ones, NaN becomes null.
         """
         path = self.folder / name
-        if path.suffix == ".npy":
-            return write_atomically(path, lambda part: np.save(part, value, allow_pickle=False))
-        if path.suffix == ".npz":
-            return save_arrays(path, **value)
-        if path.suffix == ".csv":
-            return write_text(path, value.to_csv(index=False, lineterminator="\n"))
-        text = json.dumps(plain(value), indent=1, sort_keys=True, allow_nan=False)
-        return write_text(path, text + "\n")
+        return write_atomically(path, lambda part: _WRITERS[path.suffix](part, value))
 
     def load(self, name: str):
         """Read what :meth:`save` wrote.
@@ -188,15 +185,7 @@ class Run:
             raise FileNotFoundError(
                 f"{name} is missing from {self.folder}: run {maker} with the same run_dir first."
             )
-        if path.suffix == ".json":
-            return json.loads(path.read_text(encoding="utf-8"))
-        if path.suffix == ".csv":
-            return pd.read_csv(path)
-        stored = np.load(path, allow_pickle=False)
-        if path.suffix == ".npy":
-            return stored
-        with stored:
-            return dict(stored)
+        return _READERS[path.suffix](path)
 
     @property
     def questions(self) -> dict[str, np.ndarray]:
@@ -262,6 +251,6 @@ class Run:
 
     def update_metrics(self, section: str, values: dict) -> None:
         """Put one notebook's numbers into ``metrics.json``, beside those of the others."""
-        path = self.folder / "metrics.json"
-        metrics = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        begun = (self.folder / "metrics.json").exists()
+        metrics = self.load("metrics.json") if begun else {}
         self.save("metrics.json", {**metrics, section: values})

@@ -11,7 +11,7 @@ TOP = Path(__file__).resolve().parents[1]
 LIGHT = ["files", "runs", "motion", "questions", "splits", "published", "video", "tank"]
 LIGHT += ["preparation", "recording", "forecasters.rules", "forecasters.regressions"]
 LIGHT += ["evaluation.export", "evaluation.report", "figures", "pipeline.many"]
-LIGHT += ["streaming.watch"]
+LIGHT += ["streaming"]
 
 
 @pytest.mark.parametrize("module", ["fishlib", *(f"fishlib.{name}" for name in LIGHT)])

@@ -16,8 +16,8 @@ from fishlib.forecasters.rules import published_baseline
 from fishlib.models import build_motion_convlstm, load_network, moments_of, save_network
 from fishlib.motion import measure_motion
 from fishlib.questions import suggest_min_range
+from fishlib.streaming import LiveWindow, Seen, live_pictures, watch
 from fishlib.streaming.live import LiveForecaster
-from fishlib.streaming.watch import LiveWindow, Seen, live_pictures, watch
 from fishlib.video import probe, read_frames, shrink, write_video
 
 N_FRAMES = 60

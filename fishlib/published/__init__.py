@@ -8,13 +8,13 @@ relative paths; its files are verified in the same way.
 
 import os
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pooch
-import requests
 
 from fishlib.files import cache_folder, flatten, hash_arrays, make_key, nest, only_one, save_arrays
 from fishlib.questions import label_bursts, label_onsets, median_recent_motion
@@ -73,7 +73,14 @@ def fetch(relative_path: str) -> Path:
         raise KeyError(f"The study published no {relative_path!r}; it has: {FILES.registry_files}.")
     mirror = os.environ.get("FISHLIB_PUBLISHED")
     if not mirror:
-        return _download(relative_path)
+        try:
+            return Path(FILES.fetch(relative_path, downloader=DOWNLOAD))
+        except OSError as error:  # as those of requests are
+            raise PublishedUnavailable(
+                f"The study's {relative_path} could not be downloaded ({type(error).__name__}): "
+                "connect to the internet, or set FISHLIB_PUBLISHED to a local mirror of its "
+                "repository."
+            ) from error
     path = Path(mirror) / relative_path
     if not path.is_file():
         raise PublishedUnavailable(
@@ -83,25 +90,6 @@ def fetch(relative_path: str) -> Path:
     if pooch.file_hash(path) != FILES.registry[relative_path]:
         raise ValueError(f"{path} is not the published file (SHA-256 differs): delete it.")
     return path
-
-
-def _download(relative_path: str) -> Path:
-    try:
-        return Path(FILES.fetch(relative_path, downloader=DOWNLOAD))
-    except (requests.RequestException, OSError) as error:
-        raise PublishedUnavailable(
-            f"The study's {relative_path} could not be downloaded ({type(error).__name__}): "
-            "connect to the internet, or set FISHLIB_PUBLISHED to a local mirror of its repository."
-        ) from error
-
-
-def is_available() -> bool:
-    """Whether the published series can be had here and now."""
-    try:
-        fetch("targets/test/Y_tilde.npy")
-    except PublishedUnavailable:
-        return False
-    return True
 
 
 def load_series(split: str) -> dict[str, np.ndarray]:
@@ -204,25 +192,18 @@ def study(show: str = "yes", recording=None) -> Study:
     pieces = pd.DataFrame({"film": SPLITS, "start": start, "stop": stop})
     motion = np.concatenate([one["motion"] for one in series])
     calm = median_recent_motion(series[0]["motion"])
-
-    def onsets(motion: np.ndarray) -> np.ndarray:
-        return label_onsets(motion, calm_level=calm)
-
-    rules = {"burst": label_bursts, "onset": onsets}
+    rules = {"burst": label_bursts, "onset": partial(label_onsets, calm_level=calm)}
     questions = {k: by_piece(rule, pieces, motion).astype(np.int8) for k, rule in rules.items()}
-    forecasts = {name: np.full(len(motion), np.nan) for name in NAMES}
-    for name, key in NAMES.items():
-        forecasts[name][start[2] :] = series[2][key]
+    none = np.full(start[2], np.nan)
+    forecasts = {name: np.concatenate([none, series[2][key]]) for name, key in NAMES.items()}
     parts = {k: slice(int(a), int(b)) for k, a, b in zip(SPLITS, start, stop, strict=True)}
     return Study(motion, pieces, parts, questions, forecasts)
 
 
 def _empty(reason: str) -> Study:
-    empty, none = (
-        pd.DataFrame({"film": [], "start": [], "stop": []}, dtype=int),
-        np.empty(0, np.int8),
-    )
-    return Study(np.empty(0), empty, {}, {"burst": none, "onset": none}, {}, reason)
+    pieces = pd.DataFrame({"film": [], "start": [], "stop": []}, dtype=int)
+    none = np.empty(0, np.int8)
+    return Study(np.empty(0), pieces, {}, {"burst": none, "onset": none}, {}, reason)
 
 
 def fit_study(
@@ -248,12 +229,10 @@ def fit_study(
     """
     if not study.parts:
         return {}
-    contents = {"rivals": {name: repr(rival) for name, rival in rivals.items()}}
-    contents |= {
-        "study": hash_arrays(study.motion, *study.questions.values()),
-        "parts": study.parts,
-    }
-    contents |= {name: version(name) for name in ("numpy", "scikit-learn", "tensorflow")}
+    contents = {name: version(name) for name in ("numpy", "scikit-learn", "tensorflow")}
+    contents |= {"rivals": {name: repr(rival) for name, rival in rivals.items()}}
+    contents |= {"study": hash_arrays(study.motion, *study.questions.values())}
+    contents |= {"parts": study.parts}
     folder = cache_folder() / make_key("study", contents, FITTING_CODE)
     with only_one(folder):
         if not (folder / "forecasts.npz").exists():

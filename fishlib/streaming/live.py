@@ -45,13 +45,7 @@ class CarriedState:
 
     def __init__(self, model: keras.Model):
         self._steps, self._head = split_chain(model)
-        _, _, height, width, self.n_phases = model.input_shape
-        self._advance = tf.function(
-            self._advance_eagerly,
-            autograph=False,
-            reduce_retracing=True,
-        )
-        self._size = (height, width)
+        self.n_phases = model.input_shape[-1]
         self.reset()
 
     def reset(self) -> None:
@@ -78,7 +72,8 @@ class CarriedState:
         forecast, self._states[phase] = self._advance(tf.constant(frames), self._states[phase])
         return float(forecast)
 
-    def _advance_eagerly(self, frames, states):
+    @tf.function(autograph=False, reduce_retracing=True)
+    def _advance(self, frames, states):
         x = tf.transpose(tf.cast(frames, tf.float32) / 255, (1, 2, 0))[None]  # (1, H, W, k)
         before, after = iter(states), []
         for layer in self._steps:
@@ -113,7 +108,7 @@ def split_chain(model: keras.Model) -> tuple[list, list]:
             raise ValueError(
                 f"Layer {layer.name!r} may join the steps of {model.name!r}: use exact mode."
             )
-    if steps[-1].return_sequences or any(_runs_backwards(layer) for layer in steps):
+    if steps[-1].return_sequences or any(model.layers[i].go_backwards for i in recurrent):
         raise ValueError(
             f"{model.name!r} reads more than the last state of its ConvLSTM: use exact mode."
         )
@@ -122,10 +117,6 @@ def split_chain(model: keras.Model) -> tuple[list, list]:
 
 def _is_recurrent(layer) -> bool:
     return isinstance(layer, keras.layers.ConvLSTM2D)
-
-
-def _runs_backwards(layer) -> bool:
-    return _is_recurrent(layer) and layer.go_backwards
 
 
 def _is_stepwise(layer) -> bool:
