@@ -33,7 +33,7 @@ __getattr__, __dir__, __all__ = lazy_face(
     {
         "clips": "ClipDataset",
         "evaluation": "evaluate score_forecast",
-        "forecasters.check": "check_forecaster",
+        "forecasters": "check_forecaster",
         "forecasters.networks": "MotionLSTM Network Plan",
         "forecasters.regressions": "Regressions",
         "forecasters.rules": "rules",

@@ -84,8 +84,8 @@ class Facts:
     @property
     def alarmed_by(self) -> str | None:
         """The question whose forecast raises alarms."""
-        names = (self.question or {}).get("names", ())
-        return "alarm" if "alarm" in names else (self.question or {}).get("name")
+        asked = self.question or {}
+        return "alarm" if "alarm" in asked.get("names", ()) else asked.get("name")
 
 
 def read_facts(path: str | Path) -> Facts:
@@ -103,15 +103,15 @@ def read_facts(path: str | Path) -> Facts:
         with zipfile.ZipFile(path) as archive:
             if MEMBER not in archive.namelist():
                 raise ValueError(f"{path} carries no facts of its training: {WANTED}.")
-            text = archive.read(MEMBER).decode("utf-8")
+            text = archive.read(MEMBER)
     try:
         told = json.loads(text)
         known = {one.name: told[one.name] for one in fields(Facts) if one.name in told}
         moments = tuple(tuple(abs(float(m)) for m in one) for one in told["moments"])
-        height, width = told["size"]
+        height, width = map(int, told["size"])
         mix = told.get("mix") and tuple(tuple(map(float, row)) for row in told["mix"])
-        sure = {"fps": float(told["fps"]), "moments": moments, "mix": mix}
-        return Facts(**known | sure | {"size": (int(height), int(width))})
+        sure = {"fps": float(told["fps"]), "moments": moments, "mix": mix, "size": (height, width)}
+        return Facts(**known | sure)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"The facts in {path} cannot be read ({error!r}): {WANTED}.") from error
 
@@ -130,9 +130,7 @@ def write_facts(path: str | Path, facts: Facts) -> None:
     write_atomically(path, rewrite)
 
 
-def note_choices(
-    fitted, forecasts: dict[str, dict[str, np.ndarray]], questions: dict[str, np.ndarray]
-) -> None:
+def note_choices(fitted, forecasts: dict[str, dict], questions: dict[str, np.ndarray]) -> None:
     """Choose each network's threshold and calibration on validation, and add them to its facts.
 
     Parameters
@@ -209,15 +207,11 @@ def remark_unseen(facts: Facts, recording) -> list[str]:
         for name in found
         if name in known and not known[name][0] / NEAR <= found[name][1] <= known[name][2] * NEAR
     ]
-    if not unseen:
-        return []
-    return [f"the network has seen no film like this: {', '.join(unseen)}."]
+    return [f"the network has seen no film like this: {', '.join(unseen)}."] if unseen else []
 
 
 def remarks(fitted, recording) -> list[str]:
     """What :func:`remark_unseen` says of each network in :class:`fishlib.training.Fitted`."""
     facts = {name: getattr(one, "facts", None) for (name, _), one in fitted.forecasters.items()}
-    known = {name: one for name, one in facts.items() if one is not None}
-    return [
-        f"{name}: {said}" for name, one in known.items() for said in remark_unseen(one, recording)
-    ]
+    told = {name: remark_unseen(one, recording) for name, one in facts.items() if one}
+    return [f"{name}: {remark}" for name, said in told.items() for remark in said]

@@ -232,19 +232,16 @@ _KEYS = {  # in the order of the rebuilt model's weights
     "layer_with_weights-3/kernel layer_with_weights-3/bias",
 }
 
+_OF_STUDY = {
+    "method": "nearest-exact",
+    "question": {"name": "burst", "horizon": 1.5, "min_range": 1e-3},
+    "data": {"film": "the study's training film", "frames": 44_956},
+    "class_weights": {0: 0.133, 1: 0.866},
+    "weights_taken_out": False,
+}
+_READ = USUAL_FPS, moments_of(time_channels()), STUDY_SHAPE[1:3]
 PUBLISHED_FACTS = {
-    name: Facts(
-        fps=USUAL_FPS,
-        moments=moments_of(time_channels()),
-        size=STUDY_SHAPE[1:3],
-        method="nearest-exact",
-        question={"name": "burst", "horizon": 1.5, "min_range": 1e-3},
-        data={"film": "the study's training film", "frames": 44_956},
-        class_weights={0: 0.133, 1: 0.866},
-        weights_taken_out=False,
-        package=f"the study, {name}",
-    )
-    for name in PUBLISHED
+    name: Facts(*_READ, **_OF_STUDY, package=f"the study, {name}") for name in PUBLISHED
 }
 
 UNSAFE = {"Lambda", "StringLookup", "IntegerLookup", "TextVectorization", "TFSMLayer"}

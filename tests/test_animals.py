@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 
 from fishlib import tank, watch, write_video
+from fishlib.animals import read_tracks
 from fishlib.animals.features import MIRROR, Swimming
 from fishlib.animals.places import Linker, Places, nowhere, tell_looks, true_places
-from fishlib.animals.tracks import read_tracks
+from fishlib.forecasters import check_forecaster
 from fishlib.forecasters.animals import (
     Animals,
     LiveAnimals,
@@ -20,7 +21,6 @@ from fishlib.forecasters.animals import (
     coming_speed,
     hazard_bins,
 )
-from fishlib.forecasters.check import check_forecaster
 from fishlib.models import load_network, save_network
 from fishlib.motion import measure_motion
 from fishlib.questions import find_onsets, label_alarms, label_onsets
@@ -248,7 +248,7 @@ def test_the_coming_speed_is_that_of_the_next_half_second():
 def test_moments_are_mixed_and_mirrored_by_the_epoch_alone(film):
     swim = Swimming(film.places, film.motion, film.pieces, 30.0)
     targets = {"answers": np.zeros((N_FRAMES, 1)), "speeds": np.zeros((N_FRAMES, 4))}
-    data = Moments(swim, targets, np.arange(200, 300), 50, seed=3)
+    data = Moments(swim, targets, np.arange(200, 300), batch_size=50, shuffle=True, seed=3)
     first, _ = data[0]
     data.set_epoch(1)
     other, _ = data[0]

@@ -7,7 +7,7 @@ from moving_fish import film
 
 from fishlib.clips import motion_channels, time_channels
 from fishlib.forecasters.networks import forecast_film
-from fishlib.forecasters.rules import hard_baseline, level, published_baseline
+from fishlib.forecasters.rules import level, published_baseline
 from fishlib.models import (
     build_motion_cnn,
     build_motion_convlstm,
@@ -41,7 +41,6 @@ def _live(frames):
 FORECASTERS = {
     "level": lambda frames: level(measure_motion(frames)),
     "published baseline": lambda frames: published_baseline(measure_motion(frames)),
-    "hard baseline": lambda frames: hard_baseline(measure_motion(frames)),
     "one ConvLSTM": _from_video(build_upbeat_snowflake),
     "two ConvLSTMs": _from_video(build_visionary_serenity),
     "one ConvLSTM, streaming": _from_video(build_upbeat_snowflake, "streaming"),

@@ -10,10 +10,10 @@ import pytest
 
 from fishlib.clips import motion_channels
 from fishlib.facts import Facts
-from fishlib.forecasters.check import check_forecaster
+from fishlib.forecasters import check_forecaster
 from fishlib.forecasters.networks import MotionLSTM, Network, Plan, SavedNetwork
-from fishlib.forecasters.regressions import PastMotion
-from fishlib.forecasters.rules import hard_baseline, level, rules
+from fishlib.forecasters.regressions import Regressions
+from fishlib.forecasters.rules import level, rules
 from fishlib.models import NETWORKS, moments_of, save_network
 from fishlib.questions import label_bursts
 
@@ -61,8 +61,8 @@ def test_rules_keep_the_contract(recording, name):
 
 @pytest.mark.parametrize("kind", ["logistic", "boosting", "both"])
 def test_models_of_the_past_keep_the_contract(recording, kind):
-    question = label_bursts(recording.motion)
-    check_forecaster(PastMotion(kind).fit(recording, question, PARTS), recording, slice(0, None, 7))
+    fitted = Regressions(kinds=(kind,)).fit(recording, label_bursts(recording.motion), PARTS)
+    check_forecaster(fitted, recording, slice(0, None, 7))
 
 
 def test_the_lstm_keeps_the_contract(recording, tmp_path):
@@ -105,7 +105,7 @@ CHEATS = {
     "are frames and motion read": constant,
     "shape": lambda recording: rules(recording)[RULES[0]][:-1],
     "float64": lambda recording: rules(recording)[RULES[0]].astype(np.float32),
-    "never infinite": lambda recording: np.log(np.maximum(hard_baseline(recording.motion), 0)),
+    "never infinite": lambda recording: np.log(np.maximum(0, level(recording.motion))),
     "no forecast at all": lambda recording: np.full(len(recording.motion), np.nan),
 }
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from fishlib.evaluation import evaluate
-from fishlib.forecasters.regressions import PastMotion
+from fishlib.forecasters.regressions import Regressions
 from fishlib.questions import label_bursts
 from fishlib.splits import make_folds
 from fishlib.training import fit_all
@@ -36,7 +36,7 @@ def label(films):
 
 def auc(films, label, folds, tmp_path):
     """AUC within films of a rival that is fitted on the folds, with its interval."""
-    rivals = {"past of the motion": PastMotion("boosting", max_frames=6000)}
+    rivals = {"past of the motion": Regressions(kinds=("boosting",), max_frames=6000)}
     fitted = fit_all(rivals, films, {"burst": label}, folds, tmp_path, progress=False)
     forecasts = fitted.forecast(films)["burst"]
     verdict = evaluate(forecasts, label, folds, pieces=films.pieces, n_shifts=19, progress=False)

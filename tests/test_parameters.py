@@ -2,7 +2,7 @@
 
 import pytest
 
-from fishlib.forecasters.networks import NETWORKS
+from fishlib.models import NETWORKS
 from fishlib.parameters import PARAMETERS, check_values, read_parameters
 
 NAN = float("nan")

@@ -9,13 +9,13 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from fishlib.forecasters.regressions import (
     KINDS,
-    PastMotion,
     Regressions,
     motion_features,
 )
 from fishlib.questions import label_bursts
 from fishlib.spans import frames_in
 
+LOGISTIC = ("logistic",)
 N_LAGS = 119
 PARTS = {"train": slice(0, 1500), "validation": slice(1500, 2500)}
 
@@ -56,7 +56,7 @@ def test_spans_are_seconds_whatever_the_rate(film):
     assert np.array_equal(features[700, :6], film.motion[[699, 699, 698, 698, 697, 697]])
     assert np.isnan(features[n_lags - 1]).all() and np.isfinite(features[n_lags]).all()
     slow = SimpleNamespace(motion=film.motion, fps=15.0)
-    fitted = PastMotion("logistic").fit(slow, label_bursts(film.motion), PARTS)
+    fitted = Regressions(kinds=LOGISTIC).fit(slow, label_bursts(film.motion), PARTS)
     assert np.flatnonzero(np.isfinite(fitted.forecast(slow)))[0] == n_lags
 
 
@@ -64,7 +64,7 @@ def test_spans_are_seconds_whatever_the_rate(film):
 def test_what_was_fitted_at_one_rate_reads_another(film, question, fps):
     """The same motion, sampled more or less often: nearly the same forecast."""
     smooth = np.convolve(film.motion, np.ones(9) / 9, "same")
-    forecaster = PastMotion("logistic").fit(SimpleNamespace(motion=smooth), question, PARTS)
+    forecaster = Regressions(kinds=LOGISTIC).fit(SimpleNamespace(motion=smooth), question, PARTS)
     moments = np.arange(int(3900 * fps / 30)) * 30 / fps
     other = SimpleNamespace(motion=np.interp(moments, np.arange(4000), smooth), fps=fps)
     expected = np.interp(
@@ -78,7 +78,7 @@ def test_what_was_fitted_at_one_rate_reads_another(film, question, fps):
 def test_frames_can_be_asked_for(film, question):
     rows = motion_features(film.motion, slice(100, 300))
     np.testing.assert_array_equal(rows, motion_features(film.motion)[100:300])
-    forecaster = PastMotion("logistic").fit(film, question, PARTS)
+    forecaster = Regressions(kinds=LOGISTIC).fit(film, question, PARTS)
     some = forecaster.forecast(film, np.array([50, 700, 900]))
     assert np.flatnonzero(np.isfinite(some)).tolist() == [700, 900]
     np.testing.assert_allclose(some[[700, 900]], forecaster.forecast(film)[[700, 900]])
@@ -87,7 +87,7 @@ def test_frames_can_be_asked_for(film, question):
 
 def test_pieces_are_films_of_their_own(film, question):
     """Fitted and forecast on two pieces: as on two films, of which neither knows the other."""
-    forecaster = PastMotion("logistic").fit(film, question, PARTS)
+    forecaster = Regressions(kinds=LOGISTIC).fit(film, question, PARTS)
     two = SimpleNamespace(motion=film.motion, pieces=pieces(0, 2000, 4000))
     halves = film.motion[:2000], film.motion[2000:]
     alone = [SimpleNamespace(motion=half) for half in halves]
@@ -96,7 +96,7 @@ def test_pieces_are_films_of_their_own(film, question):
     cut = SimpleNamespace(motion=film.motion, pieces=pieces(0, 700, 4000))
     silent = question.copy()
     silent[700 : 700 + N_LAGS] = -1  # the first frames of the second piece have no past
-    ours = PastMotion("logistic").fit(cut, question, PARTS).classifiers[0]
+    ours = Regressions(kinds=LOGISTIC).fit(cut, question, PARTS).classifiers["logistic"]
     features = np.concatenate(
         [
             motion_features(film.motion[part])[silent[part] >= 0]
@@ -109,10 +109,10 @@ def test_pieces_are_films_of_their_own(film, question):
 
 
 def test_the_training_part_alone_is_learned_from(film, question):
-    fitted = PastMotion("logistic").fit(film, question, PARTS)
+    fitted = Regressions(kinds=LOGISTIC).fit(film, question, PARTS)
     changed = question.copy()
     changed[1500:] = 1 - changed[1500:]
-    again = PastMotion("logistic").fit(film, changed, PARTS)
+    again = Regressions(kinds=LOGISTIC).fit(film, changed, PARTS)
     np.testing.assert_array_equal(fitted.forecast(film), again.forecast(film))
 
 
@@ -120,26 +120,26 @@ def test_all_kinds_at_once_equal_each_fitted_alone(film, question):
     together = Regressions(seed=3).fit(film, question, PARTS).forecasts(film)
     assert list(together) == ["logistic", "boosting", "both"]
     for kind in KINDS:
-        alone = PastMotion(kind, seed=3).fit(film, question, PARTS)
+        alone = Regressions(3, (kind,)).fit(film, question, PARTS)
         np.testing.assert_array_equal(alone.forecast(film), together[kind])
 
 
 def test_more_frames_than_needed_are_thinned_out_evenly(film, question):
     whole = {"train": slice(None)}
-    few = PastMotion("logistic", max_frames=1000).fit(film, question, whole)
-    every = PastMotion("logistic").fit(film, question, whole)
+    few = Regressions(kinds=LOGISTIC, max_frames=1000).fit(film, question, whole)
+    every = Regressions(kinds=LOGISTIC).fit(film, question, whole)
     step = round((question[N_LAGS:] >= 0).sum() / 1000)
     thinned = np.full(len(question), -1)
     at = np.flatnonzero(question >= 0)[::step]
     thinned[at] = question[at]
-    same = PastMotion("logistic").fit(film, thinned, whole)
+    same = Regressions(kinds=LOGISTIC).fit(film, thinned, whole)
     np.testing.assert_array_equal(few.forecast(film), same.forecast(film))
     assert not np.array_equal(few.forecast(film), every.forecast(film), equal_nan=True)
 
 
 def test_logistic_regression_beats_every_published_forecast(published):
     study = published.study()
-    fitted = PastMotion("logistic").fit(study, study.questions["burst"], study.parts)
+    fitted = Regressions(kinds=LOGISTIC).fit(study, study.questions["burst"], study.parts)
     test = study.parts["test"]
     label, forecast = study.questions["burst"][test], fitted.forecast(study)[test]
     asked = label >= 0
@@ -149,8 +149,6 @@ def test_logistic_regression_beats_every_published_forecast(published):
 
 def test_bad_input_is_refused(film, question):
     with pytest.raises(ValueError, match="one class only"):
-        PastMotion().fit(film, np.zeros(len(film.motion), np.int8), PARTS)
-    with pytest.raises(ValueError, match="kind is one of logistic"):
-        PastMotion("oracle")
+        Regressions().fit(film, np.zeros(len(film.motion), np.int8), PARTS)
     with pytest.raises(ValueError, match="too short to be split"):
-        PastMotion().fit(film, question, None)
+        Regressions().fit(film, question, None)

@@ -3,14 +3,13 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from fishlib.forecasters.rules import (
-    hard_baseline,
     level,
     published_baseline,
     time_since_burst,
 )
 from fishlib.questions import label_bursts
 
-FORECASTERS = [level, published_baseline, hard_baseline, time_since_burst]
+FORECASTERS = [level, published_baseline, time_since_burst]
 
 
 @pytest.fixture
@@ -42,16 +41,6 @@ def test_one_number_beats_the_published_network(published):
     network = roc_auc_score(label[asked], series["convlstm"][asked])
     assert round(one_number, 3) == 0.867
     assert round(network, 4) == 0.8308
-
-
-def test_hard_baseline_equals_a_loop(motion):
-    slow = np.full(len(motion), np.nan)
-    for t in range(45, len(motion)):
-        past = motion[t - 45 : t]
-        low = past[-1] <= past.min() + 0.1 * np.ptp(past)
-        slow[t] = np.ptp(past) >= 1e-3 and low
-    np.testing.assert_array_equal(hard_baseline(motion), slow)
-    assert set(slow[45:]) == {0.0, 1.0}
 
 
 def test_time_since_burst_counts_from_the_last_rise():

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fishlib.animals.tracks import places_from, read_tracks
+from fishlib.animals import places_from, read_tracks
 
 FPS, BODY = 15.0, 20.0
 

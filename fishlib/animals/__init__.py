@@ -1,15 +1,178 @@
-"""The animals of a recording: where they are, and what that says about them."""
+"""The animals of a recording: where they are, found in the pixels or told by a tracker's file."""
 
-from fishlib.animals.features import Swimming
+import pickle
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+
 from fishlib.animals.places import Places, find_places, places_of, true_places
-from fishlib.animals.tracks import places_from, read_tracks
 
-__all__ = [
-    "Places",
-    "Swimming",
-    "find_places",
-    "places_from",
-    "places_of",
-    "read_tracks",
-    "true_places",
-]
+__all__ = ["Places", "find_places", "places_from", "places_of", "read_tracks", "true_places"]
+
+FASTEST = 30.0
+"""Body lengths a second that no animal swims: a longer step is the tracker's mistake."""
+TURNING = 0.25
+"""Body lengths that an animal must have moved for its heading to be told from that."""
+
+
+def read_tracks(path: str | Path, fps: float, body=None, n_frames=None, every=1) -> Places:
+    """Read places from a file of tracks; y points down, the unit of length is any.
+
+    Parameters
+    ----------
+    path : path
+        ``.csv``: columns ``frame`` (or ``seconds``), ``animal``, ``x``, ``y``, and perhaps
+        ``heading`` (rad), a row an animal and frame; ``.txt``: of idTracker; ``.h5`` or ``.npy``:
+        of idtracker.ai; ``.npz``: of TRex, any animal's (those of the others lie beside it). A
+        place that the tracker filled in knows the future: idTracker and idtracker.ai mark those,
+        which are not read; leave them out of a table.
+    fps : float
+        Frames a second.
+    body : float, optional
+        Length of an animal, in the unit of x and y; None for idtracker.ai, which measures it.
+    n_frames : int, optional
+        Frames of the film: what the file has beyond is not read, what it lacks is not seen.
+    every : int
+        The film's frames are every so many of the tracker's, as those of fast film are kept
+        (:func:`fishlib.video.keep_every`).
+
+    Returns
+    -------
+    Places
+        An animal that is not seen stays where it was last, not ``apart``; before it is first
+        seen, at (0, 0).
+
+    Raises
+    ------
+    ValueError
+        If the file is none of these, an animal is in two places at one frame, or the length of an
+        animal is not known.
+    """
+    path = Path(path)
+    if path.suffix not in READERS:
+        raise ValueError(
+            f"{path} is none of the files of tracks that can be read ({', '.join(READERS)}): "
+            "write a .csv with the columns frame, animal, x and y."
+        )
+    try:
+        place, measured = READERS[path.suffix](path, fps * every)
+    except (KeyError, TypeError, EOFError, OSError, pickle.UnpicklingError) as error:
+        raise ValueError(
+            f"{path} holds no tracks, as a {path.suffix} file does: {error!r}"
+        ) from error
+    if body is None and measured is None:
+        raise ValueError(f"{path} does not say how long an animal is: give body, in its unit.")
+    place = place[::every]
+    known = np.full((3, n_frames or len(place), place.shape[1]), np.nan)  # x, y, heading
+    known[: place.shape[2], : len(place)] = place.transpose(2, 0, 1)[:, : known.shape[1]]
+    return places_from(*known[:2], fps, body or measured, known[2])
+
+
+def _read_table(path: Path, fps: float) -> tuple[np.ndarray, float | None]:
+    """Places (T, n, 2), or (T, n, 3) with the heading; NaN where not seen. No length."""
+    table = pd.read_csv(path)
+    if "frame" not in table and "seconds" in table:
+        table["frame"] = np.rint(table.seconds * fps)
+    missing = [name for name in ("frame", "animal", "x", "y") if name not in table]
+    if missing:
+        raise ValueError(
+            f"{path} has no column {' and no '.join(missing)}: tracks are a CSV with the columns "
+            "frame (or seconds), animal, x and y."
+        )
+    table = table.dropna(subset=["frame", "animal", "x", "y"]).astype({"frame": int})
+    if table.duplicated(["frame", "animal"]).any():
+        twice = table[table.duplicated(["frame", "animal"])].iloc[0]
+        raise ValueError(f"{path} has animal {twice.animal} twice at frame {twice.frame}.")
+    wide = table.pivot(index="frame", columns="animal").reindex(range(table.frame.max() + 1))
+    told = [wide[name] for name in ("x", "y", "heading") if name in table]
+    return np.stack(told, axis=-1), None
+
+
+def _read_idtracker(path: Path, fps: float) -> tuple[np.ndarray, float | None]:
+    """Three columns an animal: x, y and the probability of its identity, below 0 if estimated."""
+    told = pd.read_csv(path, sep="\t").to_numpy(float)
+    n = told.shape[1] // 3
+    told = told[:, : 3 * n].reshape(len(told), n, 3)
+    return np.where(told[..., 2:] < 0, np.nan, told[..., :2]), None
+
+
+class _Plain(pickle.Unpickler):
+    """Reads arrays and plain values, and runs no code that a file brings with it."""
+
+    def find_class(self, module, name):
+        if module.split(".")[0] != "numpy" or name not in ("_reconstruct", "ndarray", "dtype"):
+            raise pickle.UnpicklingError(f"it would run {module}.{name}")
+        return super().find_class(module, name)
+
+
+def _read_idtracker_ai(path: Path, fps: float) -> tuple[np.ndarray, float | None]:
+    """Arrays ``trajectories`` (T, n, 2) and ``id_probabilities``, NaN where an animal is not seen.
+
+    Its ``.npy`` files hold them in a pickled dictionary.
+    """
+    if path.suffix == ".h5":
+        with h5py.File(path) as file:
+            told = {name: file[name][()] for name in ("trajectories", "id_probabilities")}
+            told["body_length"] = file.attrs["body_length"]
+    else:
+        with path.open("rb") as file:
+            np.lib.format.read_magic(file)
+            np.lib.format.read_array_header_1_0(file)
+            told = _Plain(file).load().item()
+    place = np.array(told["trajectories"], float)
+    place[np.isnan(told["id_probabilities"]).reshape(place.shape[:2])] = np.nan
+    return place, float(told["body_length"])
+
+
+def _read_trex(path: Path, fps: float) -> tuple[np.ndarray, float | None]:
+    """A file an animal, numbered at the end of its name; it is infinitely far where not seen."""
+    name = path.stem.rstrip("0123456789")
+    beside = [one for one in path.parent.glob("*.npz") if one.stem.rstrip("0123456789") == name]
+    told = [np.load(one, allow_pickle=False) for one in sorted(beside)]
+    last = max(int(one["frame"].max()) for one in told)
+    place = np.full((last + 1, len(told), 2), np.nan)
+    for k, one in enumerate(told):
+        x, y = one["X#wcentroid"], one["Y#wcentroid"]
+        seen = np.isfinite(x) & np.isfinite(y) & (one.get("missing", 0) == 0)
+        place[one["frame"][seen].astype(int), k] = np.stack([x, y], axis=1)[seen]
+    return place, None
+
+
+READERS = {
+    ".csv": _read_table,
+    ".txt": _read_idtracker,
+    ".h5": _read_idtracker_ai,
+    ".npy": _read_idtracker_ai,
+    ".npz": _read_trex,
+}
+
+
+def places_from(
+    x: np.ndarray, y: np.ndarray, fps: float, body: float, heading: np.ndarray | None = None
+) -> Places:
+    """Places of tracks (T, n), NaN where an animal is not seen.
+
+    What follows a step that no animal makes counts as not seen until the animal is back within
+    reach; the heading, where it is not given, is the way that an animal last moved.
+    """
+    x, y, seen = np.array(x, float), np.array(y, float), np.isfinite(x) & np.isfinite(y)
+    n_frames, n = x.shape
+    place = np.zeros((2, n))
+    anchor, away, found = place.copy(), np.full(n, np.inf), np.zeros((3, n_frames, n))
+    way = np.zeros(n)
+    for t in range(n_frames):
+        here, away = np.stack([x[t], y[t]]), away + 1
+        seen[t] &= ~(np.hypot(*(here - place)) > FASTEST * body / fps * away)
+        anchor = np.where(np.isinf(away) & seen[t], here, anchor)  # seen for the first time
+        place, away = np.where(seen[t], here, place), np.where(seen[t], 0, away)
+        step = place - anchor
+        moved = np.hypot(*step) > TURNING * body
+        way = np.where(moved, np.arctan2(step[1], step[0]), way)
+        anchor = np.where(moved, place, anchor)
+        if heading is not None:
+            way = np.where(seen[t] & np.isfinite(heading[t]), heading[t], way)
+        found[:, t] = *place, way
+    box = tuple(float(np.quantile(one[seen], q)) for one in (x, y) for q in (0.002, 0.998))
+    return Places(*found.astype(np.float32), seen, float(body), box)

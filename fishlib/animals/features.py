@@ -86,8 +86,7 @@ class Swimming:
         dict of float32 arrays
             ``animals`` (k, n, 20), ``pairs`` (k, n, n - 1, 46), ``motion`` (k, 32).
         """
-        animals, pairs = self._animals(at), self._pairs(at)
-        return {"animals": animals, "pairs": pairs, "motion": self.motion[at]}
+        return {"animals": self._animals(at), "pairs": self._pairs(at), "motion": self.motion[at]}
 
     def _back(self, at: np.ndarray, seconds: float) -> np.ndarray:
         frames = round(seconds * self.fps) if seconds else 0
@@ -137,7 +136,7 @@ class Swimming:
             ]
             if moment == 0:
                 seen_back = [-(dx * cos_j + dy * sin_j), np.exp(-far), np.exp(-0.5 * far**2)]
-                seen_back.append(dx * sin_j - dy * cos_j)
+                seen_back += [dx * sin_j - dy * cos_j]
         speeds = (self._mean(self.travelled, at, window) for window in (0.1, 1.0))
         told += [*seen_back, *(np.log1p(one)[:, others] for one in speeds)]
         return np.stack(told, axis=-1).astype(np.float32)
@@ -145,11 +144,11 @@ class Swimming:
 
 def _free(x, y, right, down, box) -> np.ndarray:
     """Way to the wall from places (x, y) in the direction (right, down)."""
-    ways = []
-    for place, step, low, high in ((x, right, *box[:2]), (y, down, *box[2:])):
-        room = np.where(step > 0, high - place, place - low)
-        ways.append(np.maximum(room, 0) / np.maximum(np.abs(step), 1e-3))
-    return np.minimum(*ways)
+    left, far_right, top, bottom = box
+    aside = np.maximum(np.where(right > 0, far_right - x, x - left), 0)
+    along = np.maximum(np.where(down > 0, bottom - y, y - top), 0)
+    aside, along = aside / np.maximum(np.abs(right), 1e-3), along / np.maximum(np.abs(down), 1e-3)
+    return np.minimum(aside, along)
 
 
 def _sums(series: np.ndarray) -> np.ndarray:
@@ -161,8 +160,6 @@ def _past_motion(motion: np.ndarray, fps: float) -> np.ndarray:
     """Roots of the last values of the motion, and over windows of mean, least and greatest."""
     widths = [frames_in(seconds, fps) for seconds in WINDOWS]
     past = behind(motion, max(widths))[:, ::-1]  # newest first
-    told = [past[:, :LAST]]
-    for width in widths:
-        window = past[:, :width]
-        told.append(np.stack([window.mean(1), window.min(1), window.max(1)], axis=1))
-    return np.sqrt(np.concatenate(told, axis=1))
+    windows = [past[:, :width] for width in widths]
+    told = [of for one in windows for of in (one.mean(1), one.min(1), one.max(1))]
+    return np.sqrt(np.column_stack([past[:, :LAST], *told]))

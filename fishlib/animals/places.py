@@ -95,11 +95,8 @@ class Places:
     def __str__(self) -> str:
         if self.reason:
             return self.reason
-        share = self.apart.all(axis=1).mean()
-        return (
-            f"{self.n_animals} animals, {self.body:.0f} px long, all seen apart on {share:.0%} of "
-            "frames"
-        )
+        share = f"all seen apart on {self.apart.all(axis=1).mean():.0%} of frames"
+        return f"{self.n_animals} animals, {self.body:.0f} px long, {share}"
 
 
 def measure_blobs(frames: np.ndarray, threshold: int) -> tuple[np.recarray, np.ndarray]:
@@ -116,13 +113,12 @@ def measure_blobs(frames: np.ndarray, threshold: int) -> tuple[np.recarray, np.n
         Column, row and grey level of all pixels, those of a blob together.
     """
     bright = frames > threshold
-    blob, n_blobs, n_in = [], 0, []
+    blob, n_in = [], []
     for mask in bright:
         n, labels = cv2.connectedComponents(mask.view(np.uint8))
-        blob.append(labels[mask] + (n_blobs - 1))
+        blob.append(labels[mask] - 1 + sum(n_in))
         n_in.append(n - 1)
-        n_blobs += n - 1
-    blob = np.concatenate(blob)
+    n_blobs, blob = sum(n_in), np.concatenate(blob)
     order = np.argsort(blob, kind="stable")
     blob = blob[order]
     _, row, column = np.nonzero(bright)
@@ -141,19 +137,11 @@ def measure_blobs(frames: np.ndarray, threshold: int) -> tuple[np.recarray, np.n
     spread, half = np.sqrt(((xx - yy) / 2) ** 2 + xy**2), (xx + yy) / 2
     long, short = half + spread + 1 / 12, np.maximum(half - spread, 0) + 1 / 12
     edges = np.searchsorted(blob, np.arange(n_blobs + 1))
-    measured = {
-        "frame": np.repeat(np.arange(len(frames)), n_in),
-        "x": middle_x,
-        "y": middle_y,
-        "axis": axis,
-        "length": np.sqrt(12 * long),  # of a rod with that spread
-        "width": np.sqrt(12 * short),
-        "light": whole,
-        "skew": total(light * along**3) / whole / long**1.5,
-        "first": edges[:-1],
-        "stop": edges[1:],
-    }
-    blobs = np.rec.fromarrays(list(measured.values()), names=list(measured))
+    length, width = np.sqrt(12 * long), np.sqrt(12 * short)  # of a rod with that spread
+    skew = total(light * along**3) / whole / long**1.5
+    frame = np.repeat(np.arange(len(frames)), n_in)
+    measured = frame, middle_x, middle_y, axis, length, width, whole, skew, edges[:-1], edges[1:]
+    blobs = np.rec.fromarrays(measured, names="frame,x,y,axis,length,width,light,skew,first,stop")
     return blobs, np.stack([x, y, light], axis=1)
 
 
@@ -191,14 +179,8 @@ def tell_looks(blocks: Iterable[np.ndarray], n_animals: int | None = None) -> Lo
     alone = one[(one.light < 1.5 * usual) & (count[one.frame] == number)]
     if reason or not len(alone):
         return Looks(reason=reason or f"There are never {number} animals seen apart.")
-    return Looks(
-        n_animals=int(number),
-        threshold=int(threshold),
-        light=float(usual),
-        length=float(np.median(alone.length)),
-        width=float(np.median(alone.width)),
-        head=_tell_head(alone),
-    )
+    size = float(np.median(alone.length)), float(np.median(alone.width))
+    return Looks(int(number), int(threshold), float(usual), *size, _tell_head(alone))
 
 
 def _tell_number(count: np.ndarray, stretch: int = 60) -> tuple[int, str]:
@@ -260,12 +242,13 @@ class Linker:
         """Places in the next frames uint8 (n, H, W): x, y, heading, apart, each (n, animals)."""
         blobs, pixels = measure_blobs(frames, self.looks.threshold)
         large = blobs[blobs.light > LEAST_LIGHT * self.looks.light]
-        told = []
-        for start, stop in pairwise(np.searchsorted(large.frame, np.arange(len(frames) + 1))):
-            apart = self._link(large[start:stop], pixels)
-            told.append((*self.place.T, self.heading.copy(), apart))
-        x, y, heading, apart = (np.stack(one) for one in zip(*told, strict=True))
-        return x.astype(np.float32), y.astype(np.float32), heading.astype(np.float32), apart
+        found = np.empty((3, len(frames), self.looks.n_animals), np.float32)
+        apart = np.empty(found.shape[1:], bool)
+        edges = np.searchsorted(large.frame, np.arange(len(frames) + 1))
+        for t, (start, stop) in enumerate(pairwise(edges)):
+            apart[t] = self._link(large[start:stop], pixels)
+            found[:, t] = *self.place.T, self.heading
+        return *found, apart
 
     def _link(self, blobs: np.recarray, pixels: np.ndarray) -> np.ndarray:
         """One frame on, whose blobs these are; returns which animals are seen apart."""
@@ -314,8 +297,8 @@ class Linker:
             right, down = (pixels[:, k] - place[:, k : k + 1] for k in (0, 1))  # (k, pixels)
             cos, sin = np.cos(axis)[:, None], np.sin(axis)[:, None]
             off = (right * cos + down * sin) ** 2 / long + (down * cos - right * sin) ** 2 / short
-            share = np.exp(-0.5 * (off - off.min(axis=0))) * pixels[:, 2]
-            share /= np.exp(-0.5 * (off - off.min(axis=0))).sum(axis=0)
+            near = np.exp(-0.5 * (off - off.min(axis=0)))
+            share = near * pixels[:, 2] / near.sum(axis=0)
             whole = share.sum(axis=1) + 1e-9
             place = (share @ pixels[:, :2]) / whole[:, None]
             right, down = (pixels[:, k] - place[:, k : k + 1] for k in (0, 1))
@@ -329,6 +312,7 @@ LEARNING_SECONDS = 300.0
 LEARNING_SHARE = 0.8
 """From so much of the beginning of a film its animals' looks are told: of its training part."""
 FILE = "places.npz"
+COLUMNS = ("x", "y", "heading", "apart")
 
 
 def true_places(recording) -> Places:
@@ -388,7 +372,7 @@ def find_places(recording, n_animals: int | None = None) -> Places:
         why = looks.reason
         places = nowhere(n_frames, why) if why else _follow(recording, looks, learned)
     about = asdict(places)
-    arrays = {name: about.pop(name) for name in ("x", "y", "heading", "apart")}
+    arrays = {name: about.pop(name) for name in COLUMNS}
     about |= {"code": code, "given": n_animals}
     save_arrays(path, about=np.array(json.dumps(about)), **arrays)
     return places
@@ -420,12 +404,13 @@ def join_places(members: Sequence[Places], index: Sequence[np.ndarray]) -> Place
             getattr(one, name)[i] * (first.body / one.body if name in "xy" else 1)
             for one, i in zip(members, index, strict=True)
         ])
-        for name in ("x", "y", "heading", "apart")
+        for name in COLUMNS
     }  # fmt: skip
-    boxes = [np.array(one.box) * first.body / one.body for one in members]
-    low, high = np.min(boxes, axis=0), np.max(boxes, axis=0)
-    box = (low[0], high[1], low[2], high[3])
+    left, right, top, bottom = zip(
+        *(np.array(one.box) * first.body / one.body for one in members), strict=True
+    )
     told["apart"] = told["apart"].astype(bool)
+    box = (min(left), max(right), min(top), max(bottom))
     return replace(first, **told, box=tuple(map(float, box)))
 
 
@@ -451,9 +436,8 @@ def _follow(recording, looks: Looks, learned: int) -> Places:
             linker = Linker(looks) if a in begins else linker
             told.append(linker.follow(frames[a - start : b - start]))
         start = stop
-    x, y, heading, apart = (np.concatenate(one) for one in zip(*told, strict=True))
-    box = _box(x[:learned], y[:learned])
-    return Places(x, y, heading, apart, looks.length, box, looks=looks)
+    x, y, *others = (np.concatenate(one) for one in zip(*told, strict=True))
+    return Places(x, y, *others, looks.length, _box(x[:learned], y[:learned]), looks=looks)
 
 
 def _box(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float, float]:
@@ -463,4 +447,4 @@ def _box(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float, float]:
 def _load(saved, about: dict) -> Places:
     about["box"] = tuple(about["box"])
     about["looks"] = about["looks"] and Looks(**about["looks"])
-    return Places(*(saved[name] for name in ("x", "y", "heading", "apart")), **about)
+    return Places(*(saved[name] for name in COLUMNS), **about)

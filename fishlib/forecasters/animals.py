@@ -18,6 +18,7 @@ from sklearn.metrics import roc_auc_score
 
 from fishlib.animals.features import MIRROR, SPEED_WINDOWS, STRIDE, Swimming
 from fishlib.animals.places import Linker, Looks, Places, places_of
+from fishlib.clips import Samples
 from fishlib.facts import Facts
 from fishlib.files import hash_arrays
 from fishlib.forecasters import check_parts, pieces_of
@@ -78,30 +79,25 @@ def build_animals(statistics: Mapping[str, tuple], n_answers: int, width: int = 
         known[name] = layers.Normalization(mean=mean, variance=variance)(inputs[name])
     pairs = layers.Dense(width, "relu")(known["pairs"])
     pairs = layers.Dense(width // 2, "relu")(pairs)  # (B, n, n - 1, units)
-    animals = layers.Concatenate()([known["animals"], _strongest(pairs), _usual(pairs)])
+    animals = layers.Concatenate()([known["animals"], *_together(pairs)])
     animals = layers.Dense(width, "relu")(animals)
     animals = layers.Dense(width // 2, "relu")(animals)  # (B, n, units)
     speeds = layers.Dense(1)(animals)
     motion = layers.Dense(width // 2, "relu")(known["motion"])
-    group = layers.Concatenate()([_strongest(animals), _usual(animals), motion])
+    group = layers.Concatenate()([*_together(animals), motion])
     group = layers.Dropout(0.1)(layers.Dense(width, "relu")(group))
     answers = layers.Dense(n_answers, name="answers")(group)
     speeds = layers.Reshape((-1,), name="speeds")(speeds)
     return keras.Model(inputs, {"answers": answers, "speeds": speeds})
 
 
-def _strongest(units):
-    """Greatest of (B, ..., k, units) over the last but one axis."""
-    return ops.max(units, axis=-2)
+def _together(units) -> tuple:
+    """Greatest and mean of (B, ..., k, units) over the last but one axis."""
+    return ops.max(units, axis=-2), ops.mean(units, axis=-2)
 
 
-def _usual(units):
-    """Mean of (B, ..., k, units) over the last but one axis."""
-    return ops.mean(units, axis=-2)
-
-
-class Moments(keras.utils.PyDataset):
-    """Batches of frames, described on the fly; their order follows from seed and epoch.
+class Moments(Samples):
+    """Batches of frames, described on the fly; mirrored at random where they are shuffled.
 
     Parameters
     ----------
@@ -109,36 +105,25 @@ class Moments(keras.utils.PyDataset):
     targets : dict of name -> float32 array (T, ...)
         ``answers`` and ``speeds``; NaN where not known.
     at : int array (k,)
-    batch_size : int
-    n_batches : int, optional
-        An epoch's; None takes all frames.
-    seed : int, optional
-        Frames are mixed, and mirrored at random; None leaves them as they are.
+    **order
+        As of :class:`fishlib.clips.Samples`.
     """
 
-    def __init__(self, swim, targets, at, batch_size=256, n_batches=None, seed=None):
-        super().__init__()
-        self.swim, self.targets, self.at, self.seed = swim, targets, at, seed
-        self.batch_size = batch_size
-        self.n_batches = min(n_batches or len(at), -(-len(at) // batch_size))
+    def __init__(self, swim, targets, at, **order):
+        self.swim, self.targets = swim, targets
         self.used_labels = np.nan_to_num(targets["answers"][at]).max(axis=1)  # any answer is yes
-        self.set_epoch(0)
+        super().__init__(at, **order)
 
     def set_epoch(self, epoch: int) -> None:
-        """Mix the frames for an epoch."""
-        rng = np.random.default_rng([self.seed or 0, epoch])
-        self.order = self.at if self.seed is None else rng.permutation(self.at)
-        self.mirrored = (rng.random(len(self.at)) < 0.5) & (self.seed is not None)
-
-    def __len__(self):
-        return self.n_batches
+        """Mix the frames for an epoch, and choose those that are mirrored."""
+        super().set_epoch(epoch)
+        self.mirrored = (self.rng.random(len(self.codes)) < 0.5) & self.shuffle
 
     def __getitem__(self, i):
-        batch = slice(i * self.batch_size, (i + 1) * self.batch_size)
-        at, mirrored = self.order[batch], self.mirrored[batch]
+        at, mirrored = self.batch(i), self.mirrored[i * self.batch_size :]
         features = self.swim.gather(at)
         for name, one in features.items():
-            one[mirrored] *= MIRROR[name]
+            one[mirrored[: len(at)]] *= MIRROR[name]
         return features, {name: one[at] for name, one in self.targets.items()}
 
 
@@ -178,13 +163,7 @@ class Animals:
     effort = 1
     learns_all = True
 
-    def fit(
-        self,
-        recording,
-        question: np.ndarray | Mapping[str, np.ndarray],
-        parts: dict[str, slice] | None,
-        folder: str | Path,
-    ) -> "Animals":
+    def fit(self, recording, question, parts, folder) -> "Animals":
         """Train on one part, choose the epoch on another; see ``fishlib.forecasters``.
 
         Parameters
@@ -217,8 +196,10 @@ class Animals:
         usable = np.isfinite(hazards[:, 0])
         at = {part: _asked(recording, parts[part]) for part in ("train", "validation")}
         at = {part: frames[usable[frames]] for part, frames in at.items()}
-        data = Moments(swim, targets, at["train"], self.batch_size, self.steps_per_epoch, self.seed)
-        validation = Moments(swim, targets, at["validation"][::3], 1024)
+        order = {"batch_size": self.batch_size, "shuffle": True, "seed": self.seed}
+        order["max_samples"] = self.steps_per_epoch * self.batch_size or None
+        data = Moments(swim, targets, at["train"], **order)
+        validation = Moments(swim, targets, at["validation"][::3], batch_size=1024)
         sample = swim.gather(at["train"][:: max(1, len(at["train"]) // 4000)])
         usual = {name: _statistics(one) for name, one in sample.items()}
         n_answers = len(questions) + len(BINS) - 1
@@ -228,9 +209,8 @@ class Animals:
         )  # fmt: skip
         losses = {"answers": _masked_cross_entropy, "speeds": _mean_square}
         settings = {key: getattr(self, key) for key in ("batch_size", "learning_rate", "questions")}
-        settings["steps"] = len(data)
         known = (np.nan_to_num(one, nan=-1) for one in targets.values())
-        settings["data"] = hash_arrays(swim.x, *known, *at.values())
+        settings |= {"steps": len(data), "data": hash_arrays(swim.x, *known, *at.values())}
         self.model, self.history = train(
             lambda: build_animals(usual, n_answers), data, validation, folder, self.epochs,
             optimizer, losses, seed=self.seed, settings=settings,
@@ -243,11 +223,11 @@ class Animals:
     def _facts(self, recording) -> Facts:
         """What has to be known to look at another film with it, and how animals are found there."""
         places = places_of(recording)
-        seen = {"body": places.body, "box": places.box}
-        seen["looks"] = places.looks and asdict(places.looks)
+        looks = places.looks and asdict(places.looks)
+        seen = {"body": places.body, "box": places.box, "looks": looks}
         asked = {"names": self.questions, **getattr(recording, "asked", {})}
-        about = {"question": asked, "data": seen, "seed": self.seed}
-        return Facts(recording.fps, moments=((0.0,),), size=(240, 320), **about)
+        told = {"question": asked, "data": seen, "seed": self.seed}
+        return Facts(recording.fps, moments=((0.0,),), size=(240, 320), **told)
 
     @classmethod
     def load(cls, path: str | Path) -> "Animals":
@@ -278,16 +258,12 @@ class Animals:
         """Probability at each frame, float64 (T,); see ``fishlib.forecasters``."""
         return self.forecast_all(recording, at)[self.answers]
 
-    def forecast_all(
-        self, recording, at: slice | np.ndarray | None = None
-    ) -> dict[str, np.ndarray]:
+    def forecast_all(self, recording, at=None) -> dict[str, np.ndarray]:
         """Probability at each frame, float64 (T,), of every question that it was taught."""
         told = expit(self._logits(recording, at))
         return {question: told[:, k] for k, question in enumerate(self.questions)}
 
-    def alarm(
-        self, recording, lead: float = 0.0, at: slice | np.ndarray | None = None
-    ) -> np.ndarray:
+    def alarm(self, recording, lead: float = 0.0, at=None) -> np.ndarray:
         """Probability that the next onset event begins between ``lead`` and 1.5 s from now.
 
         Parameters
@@ -314,14 +290,11 @@ class Animals:
             Symmetric, NaN on the diagonal; the greatest is the pair that moves the forecast.
         """
         described = _swim(recording).gather(np.asarray(at))
-        n = described["animals"].shape[1]
+        animals, pairs, n = described["animals"], described["pairs"], described["animals"].shape[1]
         feared = np.full((len(at), n, n), np.nan)
         for i, j in combinations(range(n), 2):
-            pair = {
-                "animals": described["animals"][:, [i, j]],
-                "pairs": described["pairs"][:, [i, j], [j - 1, i]][:, :, None],
-                "motion": described["motion"],
-            }
+            facing = pairs[:, [i, j], [j - 1, i]][:, :, None]
+            pair = described | {"animals": animals[:, [i, j]], "pairs": facing}
             told = self._answer(pair)[:, self.questions.index(self.answers)]
             feared[:, i, j] = feared[:, j, i] = expit(told)
         return feared
@@ -330,9 +303,7 @@ class Animals:
         """The pair that moves its forecast most at frames (k,): columns of places, int (k, 2)."""
         return _pair_of_least(-self.who(recording, at))
 
-    def names_attackers(
-        self, recording, at: slice | np.ndarray | None = None, seconds=(1.0, 0.5, 0.2)
-    ) -> pd.DataFrame:
+    def names_attackers(self, recording, at=None, seconds=(1.0, 0.5, 0.2)) -> pd.DataFrame:
         """How often the pair it fears most is the coming attacker and its victim, in the tank.
 
         Parameters
@@ -357,12 +328,12 @@ class Animals:
             frames = chases.start.to_numpy() - wait
             x, y = places.x[frames], places.y[frames]
             far = np.hypot(x[:, :, None] - x[:, None], y[:, :, None] - y[:, None])
-            named = {"forecast": self.feared_pair(recording, frames)}
-            named["nearest"] = _pair_of_least(np.where(far == 0, np.nan, far))
+            nearest = _pair_of_least(np.where(far == 0, np.nan, far))
+            named = {"forecast": self.feared_pair(recording, frames), "nearest": nearest}
             found = np.stack([_found(truth.position[t], places, t) for t in frames])
             true = np.take_along_axis(found, chases[["chaser", "victim"]].to_numpy(), axis=1)
-            right = {name: np.sort(one) == np.sort(true) for name, one in named.items()}
-            shares = {name: one.all(axis=1).mean() for name, one in right.items()}
+            right = {k: (np.sort(one) == np.sort(true)).all(axis=1) for k, one in named.items()}
+            shares = {name: one.mean() for name, one in right.items()}
             rows.append({"seconds": wait / recording.fps, "chases": len(frames), **shares})
         n = places.n_animals
         return pd.DataFrame(rows).assign(chance=2 / (n * (n - 1)))
@@ -453,10 +424,8 @@ class LiveAnimals:
         self.seen.append([one[0] for one in self.linker.follow(frame[None])])
         self.before = frame
         del self.motion[: -self.kept], self.seen[: -self.kept]
-        film = SimpleNamespace(
-            motion=np.append(self.motion[1:], 0.0), fps=self.fps,
-            places=Places(*map(np.stack, zip(*self.seen, strict=True)), **self.about),
-        )  # fmt: skip
+        places = Places(*map(np.stack, zip(*self.seen, strict=True)), **self.about)
+        film = SimpleNamespace(motion=np.append(self.motion[1:], 0.0), fps=self.fps, places=places)
         return float(self.animals.forecast(film, np.array([len(self.seen) - 1]))[-1])
 
 
@@ -486,8 +455,8 @@ def _asked(recording, at) -> np.ndarray:
 
 
 def _swim(recording) -> Swimming:
-    pieces = pieces_of(recording)
-    return Swimming(places_of(recording), recording.motion, pieces, recording.fps)
+    told = recording.motion, pieces_of(recording), recording.fps
+    return Swimming(places_of(recording), *told)
 
 
 def hazard_bins(recording, min_rise: float = 1e-3) -> np.ndarray:

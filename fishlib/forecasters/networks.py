@@ -9,27 +9,10 @@ import keras
 import numpy as np
 import pandas as pd
 
-from fishlib.clips import (
-    ClipDataset,
-    ClipLayout,
-    Samples,
-    class_weights,
-    motion_channels,
-    time_channels,
-)
+from fishlib import clips, models
 from fishlib.facts import Facts, what_is_seen
 from fishlib.files import hash_arrays
 from fishlib.forecasters import check_parts, pieces_of, rate_of, stretches_of
-from fishlib.models import (
-    NETWORKS,
-    build_motion_lstm,
-    check_size,
-    layout_of,
-    load_network,
-    moments_of,
-    save_network,
-    undo_class_weights,
-)
 from fishlib.motion import behind
 from fishlib.recording import at_size
 from fishlib.spans import USUAL_FPS, frames_in, lags
@@ -73,18 +56,21 @@ class Plan:
     seed: int = 0
 
     def __post_init__(self):
-        if self.network not in NETWORKS:
-            raise ValueError(f"No network {self.network!r}; there are: {', '.join(NETWORKS)}.")
+        if self.network not in models.NETWORKS:
+            known = ", ".join(models.NETWORKS)
+            raise ValueError(f"No network {self.network!r}; there are: {known}.")
 
     @property
-    def layout(self) -> ClipLayout:
+    def layout(self) -> clips.ClipLayout:
         """The clips the network reads."""
-        return time_channels(self.n_slices, self.channels) if self.n_slices else motion_channels()
+        if self.n_slices:
+            return clips.time_channels(self.n_slices, self.channels)
+        return clips.motion_channels()
 
     def build(self, size: tuple[int, int]) -> keras.Model:
         """The network, untrained, for frames of a size (height, width)."""
         n_slices, channels = self.layout.shape
-        return NETWORKS[self.network]((n_slices, *size, channels))
+        return models.NETWORKS[self.network]((n_slices, *size, channels))
 
 
 @dataclass
@@ -113,14 +99,7 @@ class Network:
         """Epochs of a training."""
         return self.plan.epochs
 
-    def fit(
-        self,
-        recording,
-        question: np.ndarray,
-        parts: dict[str, slice] | None,
-        folder: str | Path,
-        **options,
-    ) -> "Network":
+    def fit(self, recording, question, parts, folder, **options) -> "Network":
         """Train on one part, choose the epoch on another; see ``fishlib.forecasters``.
 
         The network is kept as ``network.keras``; class weights are taken out of its odds, so that
@@ -146,14 +125,14 @@ class Network:
         plan, frames, pieces = self.plan, recording.frames, pieces_of(recording)
         layout = plan.layout.at_rate(rate_of(recording))
         check_parts(parts)
-        weights = class_weights(question[parts["train"]]) if plan.class_weighting else None
+        weights = clips.class_weights(question[parts["train"]]) if plan.class_weighting else None
         common = {"layout": layout, "weights": weights, "pieces": pieces, "seed": plan.seed}
-        data = ClipDataset(
-            frames, question, parts["train"], batch_size=plan.batch_size, flips=plan.flips,
-            shuffle=True, max_samples=plan.steps_per_epoch * plan.batch_size or None, **common,
-        )  # fmt: skip
-        validation = ClipDataset(frames, question, parts["validation"], batch_size=128, **common)
-
+        order = {"shuffle": True, "max_samples": plan.steps_per_epoch * plan.batch_size or None}
+        order |= {"batch_size": plan.batch_size, "flips": plan.flips}
+        data, validation = (
+            clips.ClipDataset(frames, question, parts[part], **how, **common)
+            for part, how in (("train", order), ("validation", {"batch_size": 128}))
+        )
         optimizer = partial(keras.optimizers.Adam, plan.learning_rate)
         if plan.anneal:
             optimizer = annealed_adam(plan.learning_rate, plan.epochs * len(data))
@@ -164,10 +143,10 @@ class Network:
             seed=plan.seed, settings=asdict(plan) | settings, **options,
         )  # fmt: skip
         if weights:
-            undo_class_weights(self.model, weights)
+            models.undo_class_weights(self.model, weights)
         self.model.facts = self.facts = self._facts(recording, parts["train"], weights)
         self.path = Path(folder) / "network.keras"
-        save_network(self.model, self.path, self.facts)
+        models.save_network(self.model, self.path, self.facts)
         return self
 
     def __setstate__(self, state: dict) -> None:
@@ -177,19 +156,13 @@ class Network:
 
     def _facts(self, recording, part, weights: dict | None) -> Facts:
         """What the network has to carry with it."""
-        preparation = getattr(recording, "preparation", None)
-        return Facts(
-            fps=rate_of(recording),
-            moments=moments_of(self.plan.layout),
-            size=recording.frames.shape[1:],
-            mix=self.plan.layout.mix,
-            method=getattr(recording, "method", None),
-            preparation=preparation and preparation.settings(),
-            question=getattr(recording, "asked", None),
-            data={"film": getattr(recording, "name", None), **what_is_seen(recording, part)},
-            seed=self.plan.seed,
-            class_weights=weights,
-        )
+        keys = ("name", "method", "asked", "preparation")
+        film, method, asked, preparation = (getattr(recording, key, None) for key in keys)
+        layout, size = self.plan.layout, recording.frames.shape[1:]
+        told = {"method": method, "preparation": preparation and preparation.settings()}
+        told |= {"question": asked, "seed": self.plan.seed, "class_weights": weights}
+        told["data"] = {"film": film, **what_is_seen(recording, part)}
+        return Facts(rate_of(recording), models.moments_of(layout), size, layout.mix, **told)
 
     def forecast(self, recording, at: slice | np.ndarray | None = None) -> np.ndarray:
         """Probability at each frame, float64 (T,); see ``fishlib.forecasters``.
@@ -198,7 +171,7 @@ class Network:
         """
         size = tuple(self.model.input_shape[2:4])
         film = recording if recording.frames.shape[1:] == size else at_size(recording, size)
-        layout = layout_of(self.model, rate_of(recording))
+        layout = models.layout_of(self.model, rate_of(recording))
         return forecast_film(self.model, film.frames, layout, at, pieces_of(recording))
 
 
@@ -208,7 +181,7 @@ class SavedNetwork(Network):
     trained = True
 
     def __init__(self, name: str | Path, facts: str | Path | None = None):
-        super().__init__(model=load_network(name, facts))
+        super().__init__(model=models.load_network(name, facts))
         self.facts = self.model.facts
 
     def fit(self, *_, **__) -> "SavedNetwork":
@@ -221,12 +194,7 @@ BATCH_BYTES = 10_000_000
 
 
 def forecast_film(
-    model: keras.Model,
-    frames: np.ndarray,
-    layout: ClipLayout | None = None,
-    at: slice | np.ndarray | None = None,
-    pieces: pd.DataFrame | None = None,
-    batch_size: int | None = None,
+    model: keras.Model, frames, layout=None, at=None, pieces=None, batch_size=None
 ) -> np.ndarray:
     """A network's forecast at frames of a film.
 
@@ -255,18 +223,23 @@ def forecast_film(
     ValueError
         If the frames are not what the network reads.
     """
-    layout = layout or layout_of(model)
-    check_size(model, frames)
+    layout = layout or models.layout_of(model)
+    models.check_size(model, frames)
     asked = frames_with_past(len(frames), layout.past, pieces, at)
     batch_size = batch_size or max(1, BATCH_BYTES // (4 * math.prod(model.input_shape[1:])))
-    forecast = np.full(len(frames), np.nan)
+    return _predict(model, partial(layout.gather, frames), asked, len(frames), batch_size)
+
+
+def _predict(model, gather, asked, n_frames: int, batch_size: int) -> np.ndarray:
+    """A network's answers (T,) at the frames asked, whose inputs are gathered in batches."""
+    forecast = np.full(n_frames, np.nan)
     for start in range(0, len(asked), batch_size):
         batch = asked[start : start + batch_size]
-        forecast[batch] = model.predict_on_batch(layout.gather(frames, batch))[:, 0]
+        forecast[batch] = model.predict_on_batch(gather(batch))[:, 0]
     return forecast
 
 
-class PastDataset(Samples):
+class PastDataset(clips.Samples):
     """Batches of the past motion: the last values before each frame.
 
     Parameters
@@ -291,7 +264,12 @@ class PastDataset(Samples):
 
     def __getitem__(self, i):
         at = self.batch(i)
-        return self.past[at][..., None].astype(np.float32), self.label[at].astype(np.float32)
+        return _last_values(self.past, at), self.label[at].astype(np.float32)
+
+
+def _last_values(past: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """What the LSTM reads at frames (B,), oldest first: float32 (B, 119, 1)."""
+    return past[at][..., None].astype(np.float32)
 
 
 @dataclass
@@ -312,14 +290,7 @@ class MotionLSTM:
     scale: tuple[float, float] = (0.0, 1.0)
     effort = 1
 
-    def fit(
-        self,
-        recording,
-        question: np.ndarray,
-        parts: dict[str, slice] | None,
-        folder: str | Path,
-        **options,
-    ) -> "MotionLSTM":
+    def fit(self, recording, question, parts, folder, **options) -> "MotionLSTM":
         """Train on one part, choose the epoch on another; arguments as of :meth:`Network.fit`."""
         told = {part: stretches_of(recording, parts, part) for part in ("train", "validation")}
         motion = np.concatenate([recording.motion[one] for one in told["train"]])
@@ -333,27 +304,21 @@ class MotionLSTM:
             return PastDataset(past, question, asked, seed=self.seed, **order)
 
         data = dataset("train", batch_size=64, shuffle=True, max_samples=self.samples_per_epoch)
+        validation = dataset("validation", batch_size=512)
         settings = {"samples": self.samples_per_epoch, "fps": rate_of(recording)}
-        settings["parts"] = edges_of(parts)
-        settings["data"] = hash_arrays(recording.motion, question)
+        settings |= {"parts": edges_of(parts), "data": hash_arrays(recording.motion, question)}
         self.model, self.history = train(
-            partial(build_motion_lstm, past.shape[1]), data, dataset("validation", batch_size=512),
-            folder, self.epochs, annealed_adam(4e-3, self.epochs * len(data)), seed=self.seed,
-            settings=settings, **options,
+            partial(models.build_motion_lstm, past.shape[1]), data, validation, folder, self.epochs,
+            annealed_adam(4e-3, self.epochs * len(data)), seed=self.seed, settings=settings,
+            **options,
         )  # fmt: skip
         return self
 
     def forecast(self, recording, at: slice | np.ndarray | None = None) -> np.ndarray:
         """Probability at each frame, float64 (T,); see ``fishlib.forecasters``."""
-        past = self._past(recording)
-        forecast = np.full(len(past), np.nan)
-        reach = frames_in("lags", rate_of(recording))
+        past, reach = self._past(recording), frames_in("lags", rate_of(recording))
         asked = frames_with_past(len(past), reach + 1, pieces_of(recording), at)
-        for start in range(0, len(asked), 1024):
-            batch = asked[start : start + 1024]
-            told = past[batch][..., None].astype(np.float32)  # (B, 119, 1), oldest first
-            forecast[batch] = self.model.predict_on_batch(told)[:, 0]
-        return forecast
+        return _predict(self.model, partial(_last_values, past), asked, len(past), 1024)
 
     def _past(self, recording) -> np.ndarray:
         """The standardised motion before each frame, float64 (T, 119)."""

@@ -64,29 +64,26 @@ def _window_statistics(window: np.ndarray) -> np.ndarray:
 
 
 @dataclass
-class PastMotion:
-    """Classifiers that read the past of the motion; the log-odds of two are averaged.
+class Regressions:
+    """Classifiers that read the past of the motion, and the mean of their log-odds.
 
     Parameters
     ----------
-    kind : {"logistic", "boosting", "both"}
     seed : int
         Of the boosting.
+    kinds : tuple of str
+        Of `KINDS`; the last one is what `forecast` answers.
     max_frames : int
         Of more labelled frames than these, about so many are used, evenly spread: neighbours are
         nearly copies of each other.
     """
 
-    kind: str = "both"
     seed: int = 0
+    kinds: tuple[str, ...] = tuple(KINDS)
     max_frames: int = 45_000
-    classifiers: tuple = field(default=(), repr=False)
+    classifiers: dict = field(default_factory=dict, repr=False)
 
-    def __post_init__(self):
-        if self.kind not in KINDS:
-            raise ValueError(f"kind is one of {', '.join(KINDS)}, got {self.kind!r}.")
-
-    def fit(self, recording, question: np.ndarray, parts: dict, folder=None) -> "PastMotion":
+    def fit(self, recording, question: np.ndarray, parts: dict, folder=None) -> "Regressions":
         """Learn from the labelled frames of the training part; see ``fishlib.forecasters``.
 
         Raises
@@ -104,66 +101,40 @@ class PastMotion:
             raise ValueError("The training labels hold one class only: nothing can be learned.")
         features = [motion_features(recording.motion[one], frames, fps) for one, frames in told]
         features = np.concatenate(features)
+        wanted = {name for kind in self.kinds for name in KINDS[kind]}
         with threadpool_limits(1):  # boosting's threads slow each other down when cores are busy
-            made = [_MAKERS[name](self.seed) for name in KINDS[self.kind]]
-            self.classifiers = tuple(one.fit(features, label) for one in made)
+            made = {name: make(self.seed) for name, make in _MAKERS.items() if name in wanted}
+            self.classifiers = {name: one.fit(features, label) for name, one in made.items()}
         return self
 
     def forecast(self, recording, at: slice | np.ndarray | None = None) -> np.ndarray:
         """Probability at each frame, float64 (T,); see ``fishlib.forecasters``."""
-        return expit(self.log_odds(recording, at).mean(axis=0))
+        return self.forecasts(recording, at)[self.kinds[-1]]
 
-    def log_odds(self, recording, at: slice | np.ndarray | None = None) -> np.ndarray:
-        """What each classifier says, float64 (classifiers, T); NaN where there is no forecast."""
+    def forecasts(self, recording, at: slice | np.ndarray | None = None) -> dict[str, np.ndarray]:
+        """Forecast of each kind, float64 (T,)."""
         pieces, fps = pieces_of(recording), rate_of(recording)
         asked = np.zeros(len(recording.motion), bool)
         asked[frames_with_past(len(asked), frames_in("lags", fps) + 1, pieces, at)] = True
-        odds = np.full((len(self.classifiers), len(asked)), np.nan)
+        odds = {name: np.full(len(asked), np.nan) for name in self.classifiers}
         for start, stop in zip(pieces.start, pieces.stop, strict=True):
             frames = np.flatnonzero(asked[start:stop])
             if frames.size:
                 features = motion_features(recording.motion[start:stop], frames, fps)
                 with threadpool_limits(1):
-                    sure = [one.predict_proba(features)[:, 1] for one in self.classifiers]
-                odds[:, start + frames] = logit(np.clip(sure, 1e-6, 1 - 1e-6))
-        return odds
-
-
-@dataclass
-class Regressions:
-    """All kinds of :class:`PastMotion`, at the cost of one fit of each classifier."""
-
-    seed: int = 0
-    both: PastMotion | None = field(default=None, repr=False)
-
-    def fit(self, recording, question: np.ndarray, parts: dict, folder=None) -> "Regressions":
-        """Fit both classifiers; errors as of :meth:`PastMotion.fit`."""
-        self.both = PastMotion("both", self.seed).fit(recording, question, parts)
-        return self
-
-    def forecasts(self, recording, at: slice | np.ndarray | None = None) -> dict[str, np.ndarray]:
-        """Forecast of each kind, float64 (T,)."""
-        odds = dict(zip(KINDS["both"], self.both.log_odds(recording, at), strict=True))
+                    for name, one in self.classifiers.items():
+                        sure = one.predict_proba(features)[:, 1]
+                        odds[name][start + frames] = logit(np.clip(sure, 1e-6, 1 - 1e-6))
         return {
-            kind: expit(np.mean([odds[name] for name in names], axis=0))
-            for kind, names in KINDS.items()
+            kind: expit(np.mean([odds[name] for name in KINDS[kind]], axis=0))
+            for kind in self.kinds
         }
 
 
-def _logistic(seed: int):
-    return make_pipeline(StandardScaler(), LogisticRegression(C=1.0, max_iter=1000))
-
-
-def _boosting(seed: int):
-    return HistGradientBoostingClassifier(
-        learning_rate=0.03,
-        max_leaf_nodes=8,
-        max_iter=250,
-        min_samples_leaf=200,
-        l2_regularization=10.0,
-        max_features=0.3,
-        random_state=seed,
-    )
-
-
-_MAKERS = {"logistic": _logistic, "boosting": _boosting}
+_MAKERS = {
+    "logistic": lambda seed: make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)),
+    "boosting": lambda seed: HistGradientBoostingClassifier(
+        learning_rate=0.03, max_leaf_nodes=8, max_iter=250, min_samples_leaf=200,
+        l2_regularization=10.0, max_features=0.3, random_state=seed,
+    ),
+}  # fmt: skip

@@ -11,7 +11,6 @@ from scipy.special import expit
 
 from fishlib.forecasters import pieces_of, rate_of
 from fishlib.motion import behind, recent_motion
-from fishlib.questions import is_burst
 from fishlib.spans import USUAL_FPS, frames_in
 from fishlib.splits import by_piece
 
@@ -64,22 +63,7 @@ def published_baseline(motion: np.ndarray, window: int = 90) -> np.ndarray:
     return 0.5 * wide + 0.5 * calm
 
 
-def hard_baseline(
-    motion: np.ndarray, window: int = 45, min_range: float = 1e-3, low_fraction: float = 0.1
-) -> np.ndarray:
-    """The study's earlier, hard baseline: the label's own rule, applied to the past.
-
-    1 if motion[t - window .. t - 1] ranges by at least ``min_range`` and motion[t - 1] is within
-    ``low_fraction`` of its bottom, else 0.
-    """
-    newest_first = behind(motion, window)[:, ::-1]
-    fires = is_burst(newest_first, min_range, low_fraction)
-    return np.where(np.isfinite(newest_first[:, -1]), fires.astype(float), np.nan)
-
-
-def time_since_burst(
-    motion: np.ndarray, min_rise: float = 1e-3, fps: float = USUAL_FPS
-) -> np.ndarray:
+def time_since_burst(motion: np.ndarray, min_rise=1e-3, fps: float = USUAL_FPS) -> np.ndarray:
     """Frames since the recent motion last stood ``min_rise`` above its running low of 1.5 s.
 
     NaN before the first burst. Known at frame t from motion[:t].

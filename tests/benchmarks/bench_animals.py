@@ -14,6 +14,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
+from compare import as_markdown
 from scipy.optimize import linear_sum_assignment
 from sklearn.metrics import roc_auc_score
 
@@ -28,11 +29,8 @@ from fishlib.questions import median_recent_motion as median_motion
 from fishlib.recording import open_recording
 
 MINUTES = 80
-PARTS = {
-    "train": slice(0, 97_200),
-    "validation": slice(97_365, 108_000),
-    "test": slice(108_165, 144_000),
-}
+PARTS = {"train": slice(0, 97_200), "validation": slice(97_365, 108_000)}
+PARTS["test"] = slice(108_165, 144_000)
 LEADS = (0.0, 0.25, 0.5)
 RIVALS = ("level", "past of the motion")
 WAYS = {"animals found": find_places, "animals known": true_places}
@@ -52,29 +50,24 @@ def ask(motion: np.ndarray) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
     return events, {"onset": onsets, "burst": label_bursts(motion), "alarm": alarms}
 
 
-def forecasts_of(
-    recording, questions: dict, folder: Path, seed: int, ways: list[str]
-) -> Iterator[tuple]:
+def forecasts_of(recording, questions, folder, seed: int, ways: list[str]) -> Iterator[tuple]:
     """Yield name, forecasts of each question over the test part, and seconds of the processor."""
     from fishlib.forecasters.animals import Animals
-    from fishlib.forecasters.regressions import PastMotion
+    from fishlib.forecasters.regressions import Regressions
     from fishlib.forecasters.rules import level
 
     at = PARTS["test"]
     if seed == 0:
         yield "level", dict.fromkeys(questions, level(recording.motion)), 0.0
         began = time.process_time()
-        fitted = PastMotion("both").fit(recording, questions["alarm"], PARTS, folder)
+        fitted = Regressions().fit(recording, questions["alarm"], PARTS)
         seconds = time.process_time() - began
         yield "past of the motion", {"alarm": fitted.forecast(recording, at)}, seconds
     for name in ways:
-        seen = SimpleNamespace(
-            motion=recording.motion, fps=recording.fps, pieces=recording.pieces,
-            places=WAYS[name](recording),
-        )  # fmt: skip
+        seen = {key: getattr(recording, key) for key in ("motion", "fps", "pieces")}
+        seen = SimpleNamespace(**seen, places=WAYS[name](recording))
         began = time.process_time()
-        own = folder / f"{name} {seed}"
-        fitted = Animals(seed=seed).fit(seen, questions, PARTS, own)
+        fitted = Animals(seed=seed).fit(seen, questions, PARTS, folder / f"{name} {seed}")
         seconds = time.process_time() - began
         yield name, fitted.forecast_all(seen, at), seconds
 
@@ -158,27 +151,20 @@ def table(tanks: list[int], folder: Path, motions: dict[int, tuple]) -> tuple[st
                 shown = [f"{scores[q]:.3f}" if q in scores else "–" for q in ("onset", "burst")]
                 if name == "level":
                     shown[0] = "–"  # one number is no model of both
-                shown += [" / ".join(f"{scores[lead][0]:.3f}" for lead in LEADS)]
-                shown += [f"{scores['at 20 %']:.2f}", f"{seconds:.0f}"]
+                areas_told = " / ".join(f"{scores[lead][0]:.3f}" for lead in LEADS)
+                shown += [areas_told, f"{scores['at 20 %']:.2f}", f"{seconds:.0f}"]
                 training = training if name not in RIVALS else "–"
                 rows.append([seed, n_events, name, training, *shown])
         for (name, training), area in areas.items():
             if name not in RIVALS and ("past of the motion", "0") in areas:
                 gain = area - areas["past of the motion", "0"]
-                low, high = interval(gain)
-                differences.append(
-                    [seed, name, training, f"{gain[0]:+.3f}", f"{low:+.3f}, {high:+.3f}"]
-                )
+                told = f"{gain[0]:+.3f}", "{:+.3f}, {:+.3f}".format(*interval(gain))
+                differences.append([seed, name, training, *told])
     columns = ["tank", "events", "forecaster", "training seed", "onset, AUC", "burst, AUC"]
     columns += ["alarm area at a lead of 0 / 0.25 / 0.5 s", "sensitivity at 20 % in warning", "s"]
     gains = ["tank", "forecaster", "training seed", "area, lead 0, minus the past of the motion"]
     made = pd.DataFrame(rows, columns=columns)
-    return _markdown(made), _markdown(pd.DataFrame(differences, columns=[*gains, "95 %"]))
-
-
-def _markdown(rows: pd.DataFrame) -> str:
-    lines = [rows.columns, ["---"] * len(rows.columns), *rows.to_numpy()]
-    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+    return as_markdown(made), as_markdown(pd.DataFrame(differences, columns=[*gains, "95 %"]))
 
 
 def main() -> None:
@@ -190,16 +176,14 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("data/benchmarks/animals"))
     chosen = parser.parse_args()
     chosen.folder.mkdir(parents=True, exist_ok=True)
-    motions = {}
+    motions, ways = {}, list(WAYS)[: 1 + chosen.known]
     for seed in chosen.tanks:
-        run_tank(
-            seed, chosen.seeds, chosen.folder, list(WAYS) if chosen.known else ["animals found"]
-        )
+        run_tank(seed, chosen.seeds, chosen.folder, ways)
         recording = open_tank(seed)
         motions[seed] = recording.motion, recording.pieces
     print(*table(chosen.tanks, chosen.folder, motions), sep="\n\n")
     places = [{"tank": seed, **measure_places(seed)} for seed in chosen.tanks]
-    print("\n" + _markdown(pd.DataFrame(places).round(4)))
+    print("\n" + as_markdown(pd.DataFrame(places).round(4)))
 
 
 if __name__ == "__main__":

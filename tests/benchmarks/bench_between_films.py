@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from compare import as_markdown
 
-from fishlib import Network, Plan, figures, fit_all, open_film, suggest_min_range
+from fishlib import Network, Plan, Regressions, figures, fit_all, open_film, suggest_min_range
 from fishlib.evaluation.beyond import blocks_of
 from fishlib.evaluation.intervals import estimate_table
 from fishlib.forecasters.animals import Animals
-from fishlib.forecasters.regressions import PastMotion
 from fishlib.questions import find_onsets, label_alarms, label_onsets, median_recent_motion
 from fishlib.recording import open_recording
 from fishlib.recording.films import join_films
@@ -53,7 +53,7 @@ def main(folder: str = "data/between_films") -> None:
     parts = split_frames(len(film.motion), (28, 3, 14))
     c, questions = ask(film, parts["train"])
     rivals = {
-        "past of the motion": PastMotion(),
+        "past of the motion": Regressions(kinds=("both",)),
         "CNN": Network(Plan("motion_cnn"), "onset"),
         "ConvLSTM": Network(Plan(), "onset"),
         "animals": Animals(c),
@@ -67,9 +67,10 @@ def main(folder: str = "data/between_films") -> None:
         asked = np.concatenate([ask(one, slice(None))[1]["onset"] for one in films])
         tables[name] = judge(fitted, joined, asked, np.arange(len(asked))[::EVERY])
     table = pd.concat([one.assign(film=name) for name, one in tables.items()], ignore_index=True)
+    table["name"] = table.name.str.replace(": both", "")
     shown = table[["film", "name", "value", "low", "high", "blocks"]].round(3)
     told = "AUC of onset from calm, pairs within a film; blocks of 10 s, or six films."
-    text = f"# Between films\n\n{__doc__.strip()}\n\n{told}\n\n{shown.to_markdown(index=False)}\n"
+    text = f"# Between films\n\n{__doc__.strip()}\n\n{told}\n\n{as_markdown(shown)}\n"
     (HERE / "BETWEEN.md").write_text(text)
     axes = figures.plot_films(table)
     np.ravel(axes)[0].figure.savefig(HERE.parents[1] / "figures" / "between_films.png", dpi=100)

@@ -11,11 +11,14 @@ import json
 import os
 import time
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from compare import one_thread
+
+from fishlib.files import write_text
 
 HERE = Path(__file__).resolve().parent
 KINDS = {"logistic": "logistic regression", "boosting": "boosting", "both": "both, averaged"}
@@ -31,22 +34,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
     parser.add_argument("--quick", action="store_true", help="to see that it runs; no table")
-    parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--results", type=Path, default=Path("data/runs/bench_forecasters"))
-    parser.add_argument("--only-paper", action="store_true")
-    parser.add_argument("--only-table", action="store_true")
     chosen = parser.parse_args()
-    size = {"minutes": 60, "test_minutes": 20, "steps": 200, "oracle_frames": 400}
-    size |= {"epochs": chosen.epochs}
+    size = {"minutes": 60, "test_minutes": 20, "steps": 200, "epochs": 4, "oracle_frames": 400}
     folder = chosen.results
     if chosen.quick:
         folder = folder.with_name(folder.name + "_quick")
         size |= {"minutes": 8, "test_minutes": 5, "steps": 10, "epochs": 2, "oracle_frames": 40}
-    if not chosen.only_table:
-        one_thread()
-        _once(folder / "paper.json", measure_paper)
-        for seed in [] if chosen.only_paper else chosen.seeds:
-            _once(folder / f"seed{seed}.json", lambda seed=seed: measure_seed(seed, folder, **size))
+    one_thread()
+    _once(folder / "paper.json", measure_paper)
+    for seed in chosen.seeds:
+        _once(folder / f"seed{seed}.json", partial(measure_seed, seed, folder, **size))
     found = [json.loads(path.read_text()) for path in sorted(folder.glob("seed*.json"))]
     paper = json.loads((folder / "paper.json").read_text())
     size |= {"seeds": chosen.seeds}
@@ -59,9 +57,7 @@ def main() -> None:
 def _once(path: Path, measure) -> None:
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(measure(), indent=1)
-        path.with_suffix(".partial").write_text(text)
-        os.replace(path.with_suffix(".partial"), path)
+        write_text(path, json.dumps(measure(), indent=1))
 
 
 def measure_seed(seed: int, folder: Path, minutes, test_minutes, steps, epochs, oracle_frames):
@@ -91,9 +87,8 @@ def measure_seed(seed: int, folder: Path, minutes, test_minutes, steps, epochs, 
         ("ConvLSTM trained on bursts", "burst", "motion_convlstm", ("burst",)),
     ):
         own = folder / f"seed{seed}_{target}_{network}"
-        fitted, seconds[name] = _train(
-            network, film, labels[target][0], parts, own, seed, epochs, steps
-        )
+        plan = network, film, labels[target][0], parts, own, seed, epochs, steps
+        fitted, seconds[name] = _train(*plan)
         p = _forecast(fitted, test, [labels[other][1] for other in asked])
         for other in asked:
             forecasts[other][name] = p
@@ -144,15 +139,14 @@ def _verdict(label, forecasts) -> dict:
     differences = pairs.query("score == 'auc'")
     gains = stacking_table(label, forecasts[best], {name: forecasts[name] for name in videos})
     gains = gains.query("score == 'gain'").set_index("name")
+    names = {best: "best ỹ"}
     return {
         "best": best,
         "frames": int(np.sum(label >= 0)),
         "base_rate": float(np.mean(label[label >= 0])),
         "auc": {name: _numbers(row) for name, row in table.iterrows()},
         "differences": {
-            f"{row['first']} − {'best ỹ' if row['second'] == best else row['second']}": _numbers(
-                row
-            )
+            f"{row['first']} − {names.get(row['second'], row['second'])}": _numbers(row)
             for _, row in differences.iterrows()
         },
         "stacking": {name: _numbers(row) for name, row in gains.iterrows()},
@@ -162,21 +156,17 @@ def _verdict(label, forecasts) -> dict:
 def _limit(test, label, forecasts, best, n_frames) -> dict:
     """The oracle on evenly spread frames, and the way to it from the best model of the past."""
     from fishlib.evaluation import evaluate
-    from fishlib.tank.fish import TankConfig
-    from fishlib.tank.oracle import oracle_forecast
+    from fishlib.tank import oracle_of
 
-    asked = np.flatnonzero(label >= 0)
-    chosen = asked[np.linspace(0, len(asked) - 1, min(n_frames, len(asked))).astype(int)]
-    tracks = getattr(test.truth, "tracks", test.truth)
-    oracle = oracle_forecast(tracks, TankConfig(), chosen, test.motion)
-    contest = {name: forecasts[name] for name in (best, "ConvLSTM", "CNN")} | {"oracle": oracle}
+    oracle = oracle_of(test, label, None, {"horizon": 45, "min_range": 1e-3}, n_frames)
+    contest = {name: forecasts[name] for name in (best, "ConvLSTM", "CNN")} | oracle
     verdict = evaluate(
         contest, label, ONE_FILM, rivals=[best], oracle="oracle", n_shifts=99, progress=False
     )
     scores = verdict.scores.query("score == 'auc'").set_index("name")
     share = verdict.share_of_the_way.query("score == 'auc'").set_index("name")
     return {
-        "frames": int(np.isfinite(oracle).sum()),
+        "frames": int(np.isfinite(oracle["oracle"]).sum()),
         "auc": {name: _numbers(row) for name, row in scores.iterrows()},
         "share": {name: _numbers(share.loc[name]) for name in ("ConvLSTM", "CNN")},
     }
@@ -191,11 +181,8 @@ def measure_paper() -> dict:
     from bench_convlstm import step_cost
 
     cost = step_cost(PAPER_STEPS)
-    days = cost["seconds"] * STUDY_CLIPS / 4 / 86400
-    return {
-        "seconds": cost["seconds"], "peak_mb": cost["megabytes"], "steps": PAPER_STEPS,
-        "days_an_epoch": days,
-    }  # fmt: skip
+    told = {"seconds": cost["seconds"], "peak_mb": cost["megabytes"], "steps": PAPER_STEPS}
+    return told | {"days_an_epoch": cost["seconds"] * STUDY_CLIPS / 4 / 86400}
 
 
 def as_markdown(seeds: list[dict], paper: dict, cores: int, day: date, size: dict) -> str:

@@ -1,4 +1,4 @@
-"""What can be foreseen in the tank: the oracle, the pose, and the motion proxy alone.
+"""What can be foreseen in the tank: by the oracle, and from the motion alone.
 
 Run: ``python tests/benchmarks/bench_oracle.py [--tanks 10] [--minutes 4]``. The first 60 % of the
 tanks train the forecasters; AUCs are of the rest, over calm frames. Futures drawn at 120 x 160,
@@ -12,13 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 from bench_tank import measure
-from pose import pose_features
-from scipy.special import logit
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from fishlib.forecasters.regressions import Regressions
 from fishlib.motion import recent_motion
@@ -38,24 +32,7 @@ def auc(labels: list[np.ndarray], forecasts: list[np.ndarray]) -> float:
     return roc_auc_score(label[asked], forecast[asked])
 
 
-def pose_forecasts(train: list, labels: list[np.ndarray], test: list) -> list[np.ndarray]:
-    """Forecasts from pose features: logistic regression and boosting, log-odds averaged."""
-    features = np.concatenate([pose_features(tracks) for tracks in train])
-    label = np.concatenate(labels)
-    asked = label >= 0
-    linear = make_pipeline(StandardScaler(), LogisticRegression(C=0.05, max_iter=500))
-    trees = HistGradientBoostingClassifier(
-        learning_rate=0.06, max_leaf_nodes=12, max_iter=80, min_samples_leaf=60, random_state=0
-    )
-    for model in (linear, trees):
-        model.fit(features[asked], label[asked])
-    known = [pose_features(tracks) for tracks in test]
-    return [sum(logit(m.predict_proba(x)[:, 1]) for m in (linear, trees)) for x in known]
-
-
-def oracle_forecasts(
-    config: TankConfig, test: list, motions: list, labels: list, question: str
-) -> list[np.ndarray]:
+def oracle_forecasts(config, test, motions, labels, question: str) -> list[np.ndarray]:
     """The oracle at FRAMES_ASKED labelled frames of each tank, NaN elsewhere."""
     forecasts = []
     for k, (tracks, motion, label) in enumerate(zip(test, motions, labels, strict=True)):
@@ -90,8 +67,6 @@ def main(n_tanks: int, minutes: float) -> None:
         for kind, forecast in past.items():
             forecasts = np.split(forecast, stops[:-1])[first:]
             print(f"  past {kind:18s} {auc(labels[first:], forecasts):.3f}")
-        pose = pose_forecasts(tracks[:first], labels[:first], tracks[first:])
-        print(f"  pose features           {auc(labels[first:], pose):.3f}")
         start = time.process_time()
         judged = (tracks[first:], motions[first:], labels[first:])
         forecasts = oracle_forecasts(config, *judged, target)

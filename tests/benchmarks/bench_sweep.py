@@ -8,7 +8,6 @@ to ``figures/sweep.png``. What was run is kept in ``--out``: called again, only 
 import argparse
 import json
 import shutil
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -25,10 +24,8 @@ from fishlib.pipeline.many import Execute, run_each
 
 HERE = Path(__file__).resolve().parent
 BASE = "default-in-small"
-SMALL = {
-    "height": 30, "epochs": 3, "steps_per_epoch": 100, "lstm_epochs": 0,
-    "overlay_seconds": 0,
-}  # fmt: skip
+SMALL = {"height": 30, "epochs": 3, "steps_per_epoch": 100, "lstm_epochs": 0}
+SMALL["overlay_seconds"] = 0
 PLAIN = {"n_slices": 3, "channels": 4}
 CHANGES = {
     BASE: ({}, "–"),
@@ -51,13 +48,13 @@ NETWORK = "ConvLSTM"
 
 
 def run_sweep(
-    names: Sequence[str],
-    seeds: Sequence[int],
+    names,
+    seeds,
     out: Path,
-    parameters: dict | None = None,
-    jobs: int = 1,
+    parameters=None,
+    jobs=1,
     execute: Execute = run_notebooks,
-    progress: bool = True,
+    progress=True,
 ) -> pd.DataFrame:
     """Run parameter sets on simulated tanks, over seeds of tank and training.
 

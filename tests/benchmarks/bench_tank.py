@@ -7,7 +7,6 @@ published files. What can be foreseen in the tank is measured by ``bench_oracle.
 import argparse
 import time
 
-import cv2
 import numpy as np
 from sklearn.metrics import roc_auc_score
 from tank_figures import measure_animals
@@ -82,12 +81,9 @@ def print_table(seeds: list[int], minutes: float) -> None:
         simulated.append(describe_motion(measure(tracks, config, seed, (240, 320))))
         print(f"seed {seed}: {1e3 * len(tracks.chases) / len(tracks):.1f} chases / 1000 frames")
     for name, value in real.items():
-        cells = [
-            f"{s[name]:8.3f}{' ' if within_band(name, s[name], value) else '*'}" for s in simulated
-        ]
+        marks = ["" if within_band(name, s[name], value) else "*" for s in simulated]
+        cells = [f"{s[name]:8.3f}{mark}" for s, mark in zip(simulated, marks, strict=True)]
         print(f"{name:24s}{value:8.3f}  ", *cells)
-    inside = sum(within_band(n, s[n], v) for n, v in real.items() for s in simulated)
-    print(f"within their bands: {inside} of {len(real) * len(seeds)}\n")
 
 
 def describe_look(frames: np.ndarray) -> dict[str, float]:
@@ -96,9 +92,8 @@ def describe_look(frames: np.ndarray) -> dict[str, float]:
     for threshold in (25, 76):
         area, grey = measure_animals(frames, threshold).T
         for what, values in (("area (px)", area), ("mean grey", grey)):
-            low, middle, high = np.percentile(values, (5, 50, 95))
-            look |= {f"{what} > {threshold}, 5 %": low, f"{what} > {threshold}, median": middle}
-            look[f"{what} > {threshold}, 95 %"] = high
+            for p in (5, 50, 95):
+                look[f"{what} > {threshold}, {p} %"] = np.percentile(values, p)
     for grey in (8, 25, 50, 100, 150, 200):
         look[f"pixels above {grey} (1e-3)"] = 1e3 * np.mean(frames > grey)
     return look
@@ -135,33 +130,6 @@ def print_motion(n_frames: int = 5400) -> None:
             f"frames/s, 54 000 frames in {54000 * (simulate + render):.1f} s; "
             f"speed x {speed.mean() / full.mean():.3f}, r = {np.corrcoef(speed, full)[0, 1]:.4f}"
         )
-        shrunk = [cv2.resize(f, size[::-1], interpolation=cv2.INTER_AREA) for f in _frames(tracks)]
-        small = measure_motion(np.stack(shrunk))[:-1]
-        part = full[: small.size]
-        print(
-            f"    240 x 320 shrunk by area: speed x {small.mean() / part.mean():.3f}, "
-            f"r = {np.corrcoef(small, part)[0, 1]:.4f}"
-        )
-
-
-def _frames(tracks) -> np.ndarray:
-    return next(render_blocks(tracks, TankConfig(), 1, block=1000))
-
-
-def print_ratio(n_tanks: int = 30, n_frames: int = 500, repetitions: int = 5) -> None:
-    """Tanks side by side against the first alone, alternating, per tank; and their equality."""
-    config, ratios = TankConfig(), []
-    for _ in range(repetitions):
-        start = time.perf_counter()
-        together = simulate_tanks(config, 0, n_frames, n_tanks)
-        middle = time.perf_counter()
-        alone = simulate_tracks(config, 0, n_frames)
-        ratios.append(n_tanks * (time.perf_counter() - middle) / (middle - start))
-    equal = np.array_equal(together[0].state, alone.state)
-    print(
-        f"{n_tanks} tanks together: {np.median(ratios):.1f} times as fast as one by one "
-        f"({min(ratios):.1f} to {max(ratios):.1f}); equal: {equal}"
-    )
 
 
 if __name__ == "__main__":
@@ -171,5 +139,4 @@ if __name__ == "__main__":
     arguments = parser.parse_args()
     print_look()
     print_motion()
-    print_ratio()
     print_table(arguments.seeds, arguments.minutes)

@@ -17,20 +17,17 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pooch
+from compare import as_markdown
 from sklearn.metrics import roc_auc_score
 
 from fishlib.animals import Places, read_tracks
+from fishlib.animals.places import COLUMNS
 from fishlib.evaluation.intervals import cut_blocks, interval
 from fishlib.files import save_arrays
 from fishlib.forecasters.animals import Animals
-from fishlib.forecasters.regressions import PastMotion
-from fishlib.questions import (
-    find_onsets,
-    label_alarms,
-    label_onsets,
-    median_recent_motion,
-    suggest_min_range,
-)
+from fishlib.forecasters.regressions import Regressions
+from fishlib.questions import find_onsets, label_alarms, label_onsets, suggest_min_range
+from fishlib.questions import median_recent_motion as median_motion
 from fishlib.spans import frames_in
 
 COMMIT = "bfbfa9816117c35ab968b27a824f806c35ed0c3b"
@@ -68,10 +65,8 @@ def join(paths: list[str]) -> SimpleNamespace:
     trials = [read_trial(path) for path in paths]
     stop = np.cumsum([len(motion) for _, motion in trials])
     start = np.append(0, stop[:-1])
-    columns = {
-        name: np.concatenate([getattr(places, name) for places, _ in trials])
-        for name in ("x", "y", "heading", "apart")
-    }
+    of_trials = ([getattr(places, name) for places, _ in trials] for name in COLUMNS)
+    columns = dict(zip(COLUMNS, map(np.concatenate, of_trials), strict=True))
     boxes = np.array([places.box for places, _ in trials])
     return SimpleNamespace(
         motion=np.concatenate([motion for _, motion in trials]), fps=FPS, name="zebrafish",
@@ -90,14 +85,14 @@ def forecast_trial(trial: str, others: list[str], folder: Path, seed: int) -> di
     width = frames_in("calm", FPS, odd=True)
     told = {"horizon": frames_in("horizon", FPS), "pieces": film.pieces}
     events = find_onsets(film.motion, min_rise=rise, width=width, **told)
-    calm = median_recent_motion(film.motion, parts["train"], width)
+    calm = median_motion(film.motion, parts["train"], width)
     told["past"] = frames_in("past", FPS)
     onsets = label_onsets(film.motion, min_rise=rise, calm_level=calm, width=width, **told)
     questions = {"onset": onsets, "alarm": label_alarms(len(film.motion), events, **told)}
     at = parts["test"]
     animals = Animals(rise, seed=seed).fit(film, questions, parts, folder / f"{seed}")
     made = {"places, onset": animals.forecast_all(film, at)["onset"]}
-    made["motion, onset"] = PastMotion("both").fit(film, onsets, parts).forecast(film, at)
+    made["motion, onset"] = Regressions().fit(film, onsets, parts).forecast(film, at)
     made |= questions | {"whole": film.places.apart.all(axis=1)}
     return {name: one[at] for name, one in made.items()}
 
@@ -114,24 +109,30 @@ def compare(made: list[dict], trials: list[str], whole: bool) -> list[list]:
     for lead in LEADS:
         held = [_hold(one, round(lead * FPS)) for one in made]
         joined = {k: np.concatenate([one[k] for one in held]) for k in held[0]}
-        judged = (joined["onset"] >= 0) & np.isfinite(joined["places"] + joined["motion"])
-        judged &= joined["whole"] | (not whole)
-        blocks = cut_blocks(judged, pieces)
+        blocks = cut_blocks(_judged(joined, whole), pieces)
         motion, places = (
             blocks.auc(joined["onset"][blocks.frames], joined[name][blocks.frames])
             for name in ("motion", "places")
         )
         low, high = interval(places - motion)
         value = f"{(places - motion)[0]:+.3f} [{low:+.3f}, {high:+.3f}]"
-        gains = []
-        for start, end in zip(pieces.start, pieces.stop, strict=True):
-            at = np.arange(start, end)[judged[start:end]]
-            label, told = joined["onset"][at], (joined["places"][at], joined["motion"][at])
-            gains.append(roc_auc_score(label, told[0]) - roc_auc_score(label, told[1]))
-        each = ", ".join(f"{gain:+.3f}" for gain in gains)
+        each = ", ".join(f"{_gain(one, whole):+.3f}" for one in held)
         frames = "seen whole" if whole else "all"
         rows.append([frames, lead, len(blocks.frames), f"{motion[0]:.3f}", value, each])
     return rows
+
+
+def _judged(held: dict, whole: bool) -> np.ndarray:
+    """Frames that are asked, forecast in both ways and, with ``whole``, seen whole."""
+    forecast = np.isfinite(held["places"] + held["motion"])
+    return (held["onset"] >= 0) & forecast & (held["whole"] | (not whole))
+
+
+def _gain(held: dict, whole: bool) -> float:
+    """What places add to the AUC of the past of the motion in one trial."""
+    at = _judged(held, whole)
+    places, motion = (roc_auc_score(held["onset"][at], held[k][at]) for k in ("places", "motion"))
+    return places - motion
 
 
 def _hold(made: dict, frames: int) -> dict:
@@ -164,11 +165,8 @@ def main() -> None:
         with np.load(path) as saved:
             made.append(dict(saved))
     columns = ["frames", "lead, s", "n", "past of the motion, AUC", "places and motion, minus it"]
-    for line in ([*columns, "by trial"], ["---"] * 6):
-        print("| " + " | ".join(line) + " |")
-    for whole in (True, False):
-        for row in compare(made, tested, whole):
-            print("| " + " | ".join(map(str, row)) + " |")
+    rows = [row for whole in (True, False) for row in compare(made, tested, whole)]
+    print(as_markdown(pd.DataFrame(rows, columns=[*columns, "by trial"])))
 
 
 if __name__ == "__main__":

@@ -33,16 +33,9 @@ class Row:
 
 
 def compare(
-    station: str,
-    what: str,
-    theirs: Callable,
-    ours: Callable,
-    check: Callable[..., str] | str,
-    repetitions: int = 5,
-    scale: tuple[float, float] = (1.0, 1.0),
-    clock: Callable[[], float] = time.process_time,
-    memory: tuple[float, float] | None = None,
-) -> Row:
+    station, what, theirs, ours, check, repetitions=5, scale=(1.0, 1.0), clock=time.process_time,
+    memory=None,
+) -> Row:  # fmt: skip
     """Time two callables in alternation, after one run of each that is not counted.
 
     Parameters
@@ -134,6 +127,12 @@ def format_row(row: Row) -> str:
         f"| {row.station} | {row.what} | {duration(row.theirs)} | {duration(row.ours)} | "
         f"**×{row.ratio:.3g}** ({row.low:.3g}–{row.high:.3g}) | {memory} | {row.check} |"
     )
+
+
+def as_markdown(table) -> str:
+    """A data frame as a Markdown table, its words and numbers as they stand."""
+    lines = [table.columns, ["---"] * len(table.columns), *table.to_numpy()]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
 
 
 HEADER = """| station | what | the study's or stock way | here | ratio (range) | peak MB | check |

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-import cv2
 import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
 from scipy.signal import welch
 
+from fishlib.animals.places import measure_blobs
 from fishlib.figures import style
 from fishlib.figures.frames import draw_rings, plot_frames
 from fishlib.figures.series import plot_autocorrelation
@@ -22,9 +22,7 @@ COLORS = (style.MOTION_COLOR, style.PAST_COLOR, style.FUTURE_COLOR, style.BURST_
 
 
 @styled
-def plot_spectrum(
-    groups: Mapping[str, np.ndarray], fps: float = 30.0, ax: Axes | None = None
-) -> Axes:
+def plot_spectrum(groups: Mapping[str, np.ndarray], fps=30.0, ax: Axes | None = None) -> Axes:
     """Power spectrum of the motion proxy, Welch's estimate over 1024 frames, one line a group.
 
     Parameters
@@ -91,14 +89,9 @@ def measure_animals(frames: np.ndarray, threshold: int = 25) -> np.ndarray:
 
     An animal is a connected patch of 40 to 200 pixels above the threshold.
     """
-    found = []
-    for frame in frames:
-        bright = (frame > threshold).astype(np.uint8)
-        n, which, stats, _ = cv2.connectedComponentsWithStats(bright)
-        for i in range(1, n):
-            if 40 < stats[i, cv2.CC_STAT_AREA] < 200:
-                found.append((stats[i, cv2.CC_STAT_AREA], frame[which == i].mean()))
-    return np.array(found, float).reshape(-1, 2)
+    blobs, _ = measure_blobs(frames, threshold)
+    area = blobs.stop - blobs.first
+    return np.stack([area, blobs.light / area], axis=1)[(area > 40) & (area < 200)]
 
 
 @styled

@@ -1,11 +1,20 @@
-"""Training that survives: best and last state on disk after every epoch, resumed after a kill."""
+"""Training that survives a kill, of several networks side by side.
+
+Best and last state are on disk after every epoch, and training is resumed from them. Each process
+has one core: two small trainings, one to a core, are done sooner than the same two in turn on both
+cores, since a small network leaves most of a second core idle.
+"""
 
 import copy
 import json
+import os
 import re
+import sys
+import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+import warnings
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import product
@@ -15,12 +24,15 @@ from types import SimpleNamespace
 import keras
 import numpy as np
 import pandas as pd
+import psutil
 import tensorflow as tf
+from joblib import Parallel, cpu_count, delayed
+from joblib.externals.loky import get_reusable_executor
+from tqdm.auto import tqdm
 
-from fishlib.files import hash_arrays, write_atomically, write_text
+from fishlib.files import write_atomically, write_text
 from fishlib.forecasters import pieces_of, rate_of
 from fishlib.splits import LEAST_MINUTES
-from fishlib.training.side_by_side import side_by_side
 
 
 class EpochKeeper(keras.callbacks.Callback):
@@ -69,8 +81,8 @@ class EpochKeeper(keras.callbacks.Callback):
         best = min(self.history, key=lambda row: row["val_loss"])
         if best is self.history[-1]:
             write_atomically(self.folder / "best.keras", self.model.save)
-        table = self.frame()
-        write_atomically(self.folder / "history.csv", lambda path: table.to_csv(path, index=False))
+        to_csv = partial(self.frame().to_csv, index=False)
+        write_atomically(self.folder / "history.csv", to_csv)
         write_atomically(self.folder / "last.keras", self.model.save)
 
 
@@ -88,17 +100,9 @@ def annealed_adam(peak: float, n_steps: int, **options) -> Callable[[], keras.op
 
 
 def train(
-    build: Callable[[], keras.Model],
-    data,
-    validation,
-    folder: str | Path,
-    epochs: int,
-    optimizer: Callable[[], keras.optimizers.Optimizer] = keras.optimizers.Adam,
-    loss="binary_crossentropy",
-    seed: int = 0,
-    strategy: tf.distribute.Strategy | None = None,
-    settings: dict | None = None,
-) -> tuple[keras.Model, pd.DataFrame]:
+    build, data, validation, folder, epochs, optimizer=keras.optimizers.Adam,
+    loss="binary_crossentropy", seed=0, strategy=None, settings=None,
+) -> tuple[keras.Model, pd.DataFrame]:  # fmt: skip
     """Train a network; the best epoch by validation loss is returned.
 
     After each epoch ``folder`` holds ``last.keras`` (with the optimizer), ``best.keras`` and
@@ -125,8 +129,8 @@ def train(
     strategy : tf.distribute.Strategy, optional
         For instance ``tf.distribute.MirroredStrategy()`` for all local GPUs.
     settings : dict, optional
-        All that decides the result, such as plan and data. What ``folder`` holds of a training
-        with other settings is removed, not resumed.
+        All that decides the result, such as plan and data, in plain values. What ``folder`` holds
+        of a training with other settings is removed, not resumed.
 
     Returns
     -------
@@ -157,24 +161,14 @@ def train(
             model.compile(optimizer(), loss)
     done = len(keeper.history)
     if done < epochs:
-        model.fit(
-            data,
-            validation_data=validation,
-            initial_epoch=done,
-            epochs=epochs,
-            callbacks=[keeper],
-            verbose=0,
-            shuffle=False,
-        )
+        how = {"validation_data": validation, "callbacks": [keeper], "verbose": 0, "shuffle": False}
+        model.fit(data, initial_epoch=done, epochs=epochs, **how)
     model.load_weights(folder / "best.keras")
     return model, keeper.frame()
 
 
 def _forget_other_training(folder: Path, settings: dict) -> None:
-    def told(value: object) -> str:
-        return hash_arrays(value) if isinstance(value, np.ndarray) else str(value)
-
-    note, text = folder / "settings.json", json.dumps(settings, sort_keys=True, default=told)
+    note, text = folder / "settings.json", json.dumps(settings, sort_keys=True, default=str)
     if not note.exists() or note.read_text(encoding="utf-8") != text:
         for name in ("last.keras", "best.keras", "history.csv"):
             (folder / name).unlink(missing_ok=True)
@@ -190,7 +184,117 @@ def _require_both_classes(name: str, data) -> None:
         )
 
 
-EMPTY_HISTORY = pd.DataFrame(columns=["name", "epoch", "loss", "val_loss"])
+TF_THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+
+
+def side_by_side(calls: Mapping[Hashable, Callable], n_jobs=None, rounds=None) -> dict:
+    """Call functions at the same time and wait for all of them.
+
+    Parameters
+    ----------
+    calls : mapping of name to callable
+        Without arguments, such as ``functools.partial(fit, ...)``, begun in this order: put the
+        longest first. A memory-mapped film among their arguments is opened by each process, not
+        copied.
+    n_jobs : int, optional
+        Calls at a time: by default as many as there are cores, but one, in this process, where a
+        GPU is to be shared.
+    rounds : mapping of path to int, optional
+        Folders in which :func:`train` works, and the epochs it will do there: a
+        bar counts them and shows the time left.
+
+    Returns
+    -------
+    dict
+        What each call returned, by its name. What one raises is raised here.
+    """
+    alone = keras.distribution.list_devices("gpu")
+    n_jobs = min(n_jobs or (1 if alone else cpu_count()), len(calls))
+    with _counting(rounds) if rounds else nullcontext():
+        if n_jobs <= 1:
+            return {name: call() for name, call in calls.items()}
+        return dict(zip(calls, _in_processes(calls.values(), n_jobs), strict=True))
+
+
+def _in_processes(calls: Iterable[Callable[[], object]], n_jobs: int) -> list:
+    with warnings.catch_warnings():
+        # joblib replaces a process that has grown, as one with a TensorFlow does, and says so
+        warnings.filterwarnings("ignore", message="A worker stopped while some jobs")
+        try:
+            pool = Parallel(n_jobs, backend="loky", initializer=_settle)
+            results = pool(delayed(call)() for call in calls)
+        except BaseException:  # also Ctrl-C: what still runs is of no use any more
+            get_reusable_executor().shutdown(wait=True, kill_workers=True)
+            raise
+        get_reusable_executor().shutdown(wait=True)
+        return results
+
+
+def _settle() -> None:
+    """Keep a new process to one core, and what is written below Python to itself.
+
+    It ends soon after its parent does, however that was ended.
+    """
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    os.environ.update({"TF_CPP_MIN_LOG_LEVEL": "3", **dict.fromkeys(TF_THREADS, "1")})
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)  # Python's own warnings still appear
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+
+
+def end_with_parent(every: float = 1.0, end: Callable[[int], object] = os._exit) -> None:
+    """Watch the parent of this process, and end this one when it is gone.
+
+    Parameters
+    ----------
+    every : float
+        Seconds between two looks.
+    end : callable
+        Gets the exit code.
+    """
+    parent = psutil.Process().parent()
+    while parent is not None and os.getppid() == parent.pid and parent.is_running():
+        time.sleep(every)
+    end(1)
+
+
+@contextmanager
+def _counting(rounds: Mapping[Path, int]):
+    """A bar over the epochs that the histories in some folders tell of."""
+    ended, written = threading.Event(), {folder: _written(folder) for folder in rounds}
+    with tqdm(total=sum(rounds.values()), desc="training", unit="round") as bar:
+
+        def keep_looking() -> None:  # at times of change only: a file that is open cannot be
+            while not ended.wait(0.5):  # replaced on Windows
+                for folder, last in written.items():
+                    written[folder] = _written(folder)
+                    bar.update(written[folder] not in (None, last))
+
+        watcher = threading.Thread(target=keep_looking, daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            watcher.join()
+            bar.update(sum(min(_epochs(folder), n) for folder, n in rounds.items()) - bar.n)
+
+
+def _written(folder: Path) -> int | None:
+    """When a training's history was last written; None before that."""
+    try:
+        return (Path(folder) / "history.csv").stat().st_mtime_ns
+    except FileNotFoundError:
+        return None
+
+
+def _epochs(folder: Path) -> int:
+    history = Path(folder) / "history.csv"
+    return len(history.read_text().splitlines()) - 1 if history.exists() else 0
+
+
 SEEN = ("frames", "motion", "fps", "name", "pieces", "preparation", "method", "folder", "places")
 """What a forecaster sees of a recording when it is fitted."""
 
@@ -201,17 +305,20 @@ class Fitted:
 
     Attributes
     ----------
-    forecasters : dict of (name, question) -> forecaster
-        Of the first fold; a rival that is trained once is the same object under each question.
     left_out : dict of name -> str
         Rivals that were not fitted, and why.
     folds : list of (parts, forecasters)
-        What each fold was fitted on, and its forecasters.
+        What each fold was fitted on, and its forecasters by (name, question); a rival that is
+        trained once is the same object under each question.
     """
 
-    forecasters: dict[tuple[str, str], object]
     left_out: dict[str, str]
-    folds: list[tuple[dict | None, dict]] = field(default_factory=list, repr=False)
+    folds: list[tuple[dict | None, dict]] = field(repr=False)
+
+    @property
+    def forecasters(self) -> dict[tuple[str, str], object]:
+        """Those of the first fold."""
+        return self.folds[0][1]
 
     def forecast(self, recording, at: slice | np.ndarray | None = None) -> dict[str, dict]:
         """Let every rival forecast a recording.
@@ -231,7 +338,7 @@ class Fitted:
             has not seen it, and that by which the next fold is chosen.
         """
         if len(self.folds) < 2:
-            parts = self.folds[0][0] if self.folds else None
+            parts = self.folds[0][0]
             watched = slice(parts["validation"].start, None) if parts and at is None else at
             return _forecast_all(self.forecasters, recording, watched)
         joined: dict[str, dict] = {}
@@ -252,12 +359,10 @@ class Fitted:
     @property
     def histories(self) -> pd.DataFrame:
         """The losses of every training, an epoch a row, with the network in column ``name``."""
-        tables = [
-            one.history.assign(name=name)
-            for name, one in self._named().items()
-            if getattr(one, "history", None) is not None
-        ]
-        return pd.concat(tables, ignore_index=True) if tables else EMPTY_HISTORY
+        known = {name: getattr(one, "history", None) for name, one in self._named().items()}
+        tables = [one.assign(name=name) for name, one in known.items() if one is not None]
+        none = pd.DataFrame(columns=["name", "epoch", "loss", "val_loss"])
+        return pd.concat(tables, ignore_index=True) if tables else none
 
     @property
     def parameters(self) -> dict[str, int]:
@@ -267,36 +372,32 @@ class Fitted:
 
     def _named(self) -> dict[str, object]:
         """Every forecaster once: "name", or "name, question" if it is fitted for each."""
-        all_of = {}
-        for (name, question), one in self.forecasters.items():
-            all_of.setdefault(name, {})[question] = one
-        named = {}
-        for name, family in all_of.items():
-            several = len({id(one) for one in family.values()}) > 1
-            named |= {f"{name}, {q}" if several else name: one for q, one in family.items()}
-        return named
+        fitted: dict[str, set] = {}
+        for (name, _), one in self.forecasters.items():
+            fitted.setdefault(name, set()).add(id(one))
+        several = [name for name, ids in fitted.items() if len(ids) > 1]
+        return {f"{n}, {q}" if n in several else n: one for (n, q), one in self.forecasters.items()}
 
 
 def _forecast_all(forecasters: dict, recording, at) -> dict[str, dict]:
     """Forecasts (T,) by question and name; one that answers for several is asked once."""
-    made, told = {}, {}
+    made, told = {}, {question: {} for _, question in forecasters}
     for (name, question), one in forecasters.items():
         if id(one) not in made:
-            made[id(one)] = _forecasts(name, one, recording, at)
-        of_one = made[id(one)]
-        together = getattr(one, "learns_all", False)
-        told.setdefault(question, {}).update(of_one[question] if together else of_one)
+            made[id(one)] = _forecasts(name, one, recording, at, told)
+        told[question] |= made[id(one)][question]
     return told
 
 
-def _forecasts(name: str, forecaster, recording, at) -> dict[str, np.ndarray]:
-    if getattr(forecaster, "learns_all", False):
-        answers = forecaster.forecast_all(recording, at)
-        return {question: {name: forecast} for question, forecast in answers.items()}
-    if hasattr(forecaster, "forecasts"):
-        kinds = forecaster.forecasts(recording, at)
-        return {f"{name}: {kind}": forecast for kind, forecast in kinds.items()}
-    return {name: forecaster.forecast(recording, at)}
+def _forecasts(name: str, one, recording, at, questions: Iterable[str]) -> dict[str, dict]:
+    """What a forecaster says to each question, by name; one of several kinds has several."""
+    if getattr(one, "learns_all", False):
+        return {question: {name: p} for question, p in one.forecast_all(recording, at).items()}
+    if hasattr(one, "forecasts"):
+        kinds = {f"{name}: {kind}": p for kind, p in one.forecasts(recording, at).items()}
+    else:
+        kinds = {name: one.forecast(recording, at)}
+    return dict.fromkeys(questions, kinds)
 
 
 def _learned(rival, question: str) -> str:
@@ -321,13 +422,7 @@ def _why_not(rival, recording, folds: Sequence[dict]) -> str:
 
 
 def fit_all(
-    rivals: dict[str, object],
-    recording,
-    questions: dict[str, np.ndarray],
-    folds: dict | Sequence[dict] | None,
-    folder: str | Path,
-    progress: bool = True,
-    about: dict[str, float] | None = None,
+    rivals: dict[str, object], recording, questions, folds, folder, progress=True, about=None
 ) -> Fitted:
     """Fit every rival on every question and fold, side by side, the longest training first.
 
@@ -376,15 +471,9 @@ def fit_all(
         if getattr(rival, "epochs", None):
             rounds[own] = rival.epochs
     fitted = side_by_side(calls, rounds=rounds if progress else None)
-    of_folds = [
-        (
-            parts,
-            {
-                (name, question): fitted.get((name, _learned(rival, question), k), rival)
-                for name, rival in kept.items()
-                for question in questions
-            },
-        )
-        for k, parts in enumerate(folds or [None])
-    ]
-    return Fitted(of_folds[0][1], left_out, of_folds)
+    of_folds = []
+    for k, parts in enumerate(folds or [None]):
+        each = product(kept.items(), questions)
+        own = {(n, q): fitted.get((n, _learned(rival, q), k), rival) for (n, rival), q in each}
+        of_folds.append((parts, own))
+    return Fitted(left_out, of_folds)
