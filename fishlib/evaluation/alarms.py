@@ -37,11 +37,12 @@ def raise_alarms(
     """
     with np.errstate(invalid="ignore"):
         called = np.asarray(forecast, dtype=float) >= threshold
-    loud, before = np.flatnonzero(called), np.append(0, np.cumsum(called))
+    before = np.cumsum(np.concatenate([[False], called, np.zeros(horizon, bool)]))
+    loud, before = memoryview(np.flatnonzero(called)), memoryview(before)  # for a fast loop
     alarms, i = [], 0
     while i < len(loud):
-        alarms.append(int(loud[i]))
-        i = before[min(alarms[-1] + horizon, len(called))]  # the next one not locked out
+        alarms.append(loud[i])
+        i = before[loud[i] + horizon]  # the next one not locked out
     return np.array(alarms, int)
 
 
@@ -164,13 +165,11 @@ def alarm_scores(
 def _score(
     alarms: np.ndarray, seen: Watch, min_lead: float, blocks: Blocks
 ) -> dict[str, np.ndarray | float]:
-    caught, in_warning = _cover(alarms, seen, min_lead)
-    frames, of = blocks.sizes, seen.onsets[caught]
+    caught, warned, sensitivity = _cover(alarms, seen, min_lead, blocks)
+    minutes, of = blocks.sizes / seen.fps / 60, seen.onsets[caught]
     leads = (of - alarms[np.searchsorted(alarms, of - seen.horizon)]) / seen.fps
     with np.errstate(invalid="ignore", divide="ignore"):
-        sensitivity = blocks.totals(caught, seen.onsets) / blocks.totals(1.0, seen.onsets)
-        warned = blocks.totals(in_warning, alarms) / frames
-        false = blocks.totals(1.0, false_alarms(alarms, seen)) / (frames / seen.fps / 60)
+        false = blocks.totals(1.0, false_alarms(alarms, seen)) / minutes
     return {
         "sensitivity": sensitivity,
         "time_in_warning": warned,
@@ -182,8 +181,10 @@ def _score(
     }
 
 
-def _cover(alarms: np.ndarray, seen: Watch, min_lead: float) -> tuple[np.ndarray, np.ndarray]:
-    """Whether each onset is caught, bool (n,), and the watched frames each alarm covers, int (m,).
+def _cover(
+    alarms: np.ndarray, seen: Watch, min_lead: float, blocks: Blocks
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Whether each onset is caught, bool (n,); estimates of time in warning and sensitivity.
 
     Alarms are at least a horizon apart, so that no frame is covered twice.
     """
@@ -192,7 +193,9 @@ def _cover(alarms: np.ndarray, seen: Watch, min_lead: float) -> tuple[np.ndarray
     caught = following[np.searchsorted(alarms, seen.onsets - seen.horizon)] <= seen.onsets - first
     ends = (np.minimum(alarms + k, len(seen.watched)) for k in (seen.horizon + 1, first))
     last, start = (seen.passed[end] for end in ends)
-    return caught, np.maximum(last - start, 0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        warned = blocks.totals(np.maximum(last - start, 0), alarms) / blocks.sizes
+        return caught, warned, blocks.totals(caught, seen.onsets) / blocks.totals(1.0, seen.onsets)
 
 
 LEADS = (0.0, 0.25, 0.5, 1.0)
@@ -273,10 +276,9 @@ def alarm_table(
         raised = thresholds.get(name)
         raised = None if raised is None else raise_alarms(forecast, raised, seen.horizon)
         for lead in LEADS:
-            curve = [_score(alarms, seen, lead, blocks) for alarms in tried]
-            covered = [[one[s] for one in curve] for s in ("time_in_warning", "sensitivity")]
+            curve = [_cover(alarms, seen, lead, blocks)[1:] for alarms in tried]
             scores = {} if raised is None else _score(raised, seen, lead, blocks)
-            scores["area"] = curve_area(*np.stack(covered).swapaxes(1, 2))
+            scores["area"] = curve_area(*np.stack(curve, axis=-1))
             counts = ("alarms", "onsets")
             estimates[name, lead] = {k: v for k, v in scores.items() if k not in counts}
     return estimate_table(estimates, ("name", "min_lead_s"))

@@ -191,13 +191,6 @@ def blocks_of(
     return cut_blocks(judged, whole(len(judged)) if pieces is None else pieces, block)
 
 
-def _estimate_aucs(label: np.ndarray, forecasts: scores.Forecasts, **film) -> dict:
-    """The AUC of each forecast on the frames where all are defined, and without each block."""
-    blocks = blocks_of(label, forecasts, **film)
-    y = np.asarray(label)[blocks.frames]
-    return {about: {"auc": blocks.auc(y, p[blocks.frames])} for about, p in forecasts.items()}
-
-
 def equal_level_table(
     label: np.ndarray, forecasts: scores.Forecasts, level: np.ndarray, n_bins: int = 20, **film
 ) -> pd.DataFrame:
@@ -258,8 +251,10 @@ def film_table(
     for film, own in pieces.groupby("film", sort=False):
         here = np.where(inside(own, len(label)), label, -1)
         if len(np.unique(here[here >= 0])) == 2:
-            aucs = _estimate_aucs(here, forecasts, pieces=own, block=block)
-            estimates |= {(name, film): auc for name, auc in aucs.items()}
+            blocks = blocks_of(here, forecasts, own, block)
+            y = here[blocks.frames]
+            for name, p in forecasts.items():
+                estimates[name, film] = {"auc": blocks.auc(y, p[blocks.frames])}
     if not estimates:
         raise NothingToJudge("No film holds frames of both classes.")
     return estimate_table(estimates, ("name", "film"))
@@ -291,12 +286,16 @@ def lead_table(
         Tidy, by ``name`` and ``lead``, each of :data:`LEADS` (seconds): label[t] meets
         forecast[t - lead], of the same piece. The score is ``auc``.
     """
-    held = {
-        (name, lead): by_piece(partial(_hold_back, round(lead * fps)), pieces, forecast)
+    back = {lead: round(lead * fps) for lead in LEADS}
+    known = sum(forecasts.values())
+    held = sum(by_piece(partial(_hold_back, frames), pieces, known) for frames in back.values())
+    blocks = blocks_of(label, {"the forecasts held back": held}, pieces, block)
+    y = np.asarray(label)[blocks.frames]
+    aucs = {
+        (name, lead): {"auc": blocks.auc(y, forecast[blocks.frames - frames])}
         for name, forecast in forecasts.items()
-        for lead in LEADS
+        for lead, frames in back.items()
     }
-    aucs = _estimate_aucs(label, held, pieces=pieces, block=block)
     return estimate_table(aucs, ("name", "lead"))
 
 

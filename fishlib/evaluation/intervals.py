@@ -85,11 +85,15 @@ class Blocks:
         """Estimate of the number of judged frames."""
         return self.totals(1.0)
 
+    @cached_property
+    def _every(self) -> np.ndarray:
+        """The block of every frame up to the last judged one; one that is not judged has that of
+        the next that is."""
+        return np.repeat(self.of, np.diff(self.frames, prepend=-1))
+
     def totals(self, values: np.ndarray | float, at: np.ndarray | None = None) -> np.ndarray:
         """Estimate of the sum of values (m,) that stand at frames (m,), or at all judged ones."""
-        of = self.of
-        if at is not None:  # the block of a frame that is not judged is that of the next judged one
-            of = of[np.minimum(np.searchsorted(self.frames, at), len(of) - 1)]
+        of = self.of if at is None else self._every[np.minimum(at, len(self._every) - 1)]
         sums = np.bincount(of, np.broadcast_to(values, of.shape), self.count)
         return np.append(sums.sum(), sums.sum() - sums)
 
@@ -117,8 +121,9 @@ class Blocks:
         """
         strata = np.unique(self.strata if strata is None else strata, return_inverse=True)[1]
         positive = np.asarray(label) == 1
-        right = _pairs_in_order(positive, forecast, strata)
-        within = _pairs_in_order(positive, forecast, strata * self.count + self.of)
+        rank = np.unique(forecast, return_inverse=True)[1]
+        right = _pairs_in_order(positive, rank, strata)
+        within = _pairs_in_order(positive, rank, strata * self.count + self.of)
         right = self.totals(np.where(positive, right, 0)) - np.append(
             0, np.bincount(self.of, np.where(positive, -within, right), self.count)
         )
@@ -177,10 +182,9 @@ class Blocks:
         return rates, *np.array([interval(curve, bounded=True) for curve in curves.T]).T
 
 
-def _pairs_in_order(positive: np.ndarray, forecast: np.ndarray, group: np.ndarray) -> np.ndarray:
+def _pairs_in_order(positive: np.ndarray, rank: np.ndarray, group: np.ndarray) -> np.ndarray:
     """For each frame, how many pairs with the other class of its group are in the right order, a
     tie counting half; float64 (n,)."""
-    rank = np.unique(forecast, return_inverse=True)[1]
     size = rank.max() + 1
     pairs = np.zeros(len(rank))
     for mine, ascending in ((positive, rank), (~positive, size - 1 - rank)):

@@ -486,11 +486,12 @@ class Choices:
 
     @cached_property
     def calibrated(self) -> dict[str, np.ndarray]:
-        """The same forecasts, made probabilities."""
-        return {
-            name: self._join([of[name][1](self.forecasts[name]) for of in self._learned])
-            for name in self.chosen
-        }
+        """The same forecasts, made probabilities on the test part."""
+        made = {name: np.full(len(self.question), np.nan) for name in self.chosen}
+        for fold, of in zip(self.folds, self._learned, strict=True):
+            for name, joined in made.items():
+                joined[fold["test"]] = of[name][1](self.forecasts[name][fold["test"]])
+        return made
 
     def _best_of(self, fold: Mapping) -> str | None:
         """The rival of lowest log-loss on a fold's validation part."""
