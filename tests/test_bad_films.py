@@ -39,13 +39,13 @@ def films(tmp_path_factory, frames):
 
 
 @pytest.fixture
-def opened(tmp_path):
-    """Open a recording with a cache of its own, of which nothing half-made may remain."""
+def opened(tmp_path, monkeypatch):
+    """Open films of a second or more, with a cache in which nothing half-made may remain."""
+    monkeypatch.setattr("fishlib.recording.source.LEAST_SECONDS", 1.0)
 
-    def open_it(path, **options):
+    def open_it(path):
         fps = 30 if path.is_dir() else None
-        options = {"min_seconds": 1.0, "progress": False, "fps": fps, **options}
-        return open_recording(path, cache_dir=tmp_path / "cache", **options)
+        return open_recording(path, cache_dir=tmp_path / "cache", progress=False, fps=fps)
 
     yield open_it
     for folder in (tmp_path / "cache").glob("*"):
@@ -129,9 +129,9 @@ def test_a_single_image_is_too_short(opened, frames, tmp_path):
         opened(tmp_path / "still.png")
 
 
-def test_shorter_than_window_and_horizon(opened, films):
+def test_shorter_than_window_and_horizon(films, tmp_path):
     with pytest.raises(ValueError, match=r"has 120 frames \(4.0 s at 30 fps\).* need 165"):
-        opened(films["avi"], min_seconds=5.5)
+        open_recording(films["avi"], cache_dir=tmp_path)
 
 
 def test_frames_of_different_sizes(opened, frames, tmp_path):
@@ -244,7 +244,7 @@ def swimming():
 def sound_motion(tmp_path_factory, swimming):
     folder = tmp_path_factory.mktemp("sound")
     path = write_video(folder / "sound.avi", swimming)
-    return open_recording(path, cache_dir=folder, min_seconds=1.0, progress=False).motion
+    return open_recording(path, cache_dir=folder, progress=False).motion
 
 
 def test_dark_stretches_are_outside_the_pieces(opened, tmp_path, swimming, sound_motion):

@@ -138,7 +138,7 @@ def test_places_are_found_once_for_a_recording(tmp_path, monkeypatch):
 def test_animals_are_looked_for_in_the_colour_that_the_film_was_prepared_in():
     colour, asked = (1.0, -1.0, 0.0, 128.0), []
 
-    def blocks(start, account, seek, colour=None):
+    def blocks(start, seek, colour):
         asked.append(colour)
         yield np.zeros((4, 240, 320), np.uint8)
 

@@ -13,7 +13,6 @@ import pytest
 
 from fishlib import tank
 from fishlib.motion import measure_motion
-from fishlib.preparation import Preparation
 from fishlib.questions import find_onsets, suggest_min_range
 from fishlib.recording import making as recording_making
 from fishlib.recording import open_recording
@@ -22,7 +21,7 @@ from fishlib.tank.rendering import Painter
 from fishlib.video import read_frames, shrink, write_video
 from fishlib.video.frames import keep_every
 
-SETTINGS = {"progress": False, "min_seconds": 0.5}
+SETTINGS = {"progress": False}
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +99,7 @@ def test_the_key_follows_content_and_parameters_not_names(tmp_path, film):
 
 
 def test_a_preparation_made_by_hand_is_used(tmp_path, film, film_frames):
-    by_hand = Preparation(noise_floor=40)
+    by_hand = {"background": False, "noise_floor": 40}
     recording = open_recording(film, cache_dir=tmp_path, preparation=by_hand, **SETTINGS)
     cut = np.maximum(film_frames.astype(int) - 40, 0).astype(np.uint8)
     assert np.array_equal(recording.motion, measure_motion(cut))
@@ -197,7 +196,7 @@ def slow(*arguments):
     print("block", flush=True)
     time.sleep(0.3)
 recording_making._append = slow
-open_recording(sys.argv[1], cache_dir=sys.argv[2], progress=False, min_seconds=0.5)
+open_recording(sys.argv[1], cache_dir=sys.argv[2], progress=False)
 """
 
 

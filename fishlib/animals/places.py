@@ -6,7 +6,7 @@ up to t alone.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 
@@ -15,7 +15,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from fishlib.files import code_version, save_arrays
-from fishlib.video import Account
+from fishlib.recording.source import prepared_blocks
 
 MOST = 40
 """More animals than these cannot be told apart in a frame of 240 x 320."""
@@ -412,19 +412,6 @@ def join_places(members: Sequence[Places], index: Sequence[np.ndarray]) -> Place
     told["apart"] = told["apart"].astype(bool)
     box = (min(left), max(right), min(top), max(bottom))
     return replace(first, **told, box=tuple(map(float, box)))
-
-
-def prepared_blocks(recording, stop: int | None = None) -> Iterator[np.ndarray]:
-    """The frames of a recording as they were prepared, uint8 (n, 240, 320), block by block."""
-    n_frames, start, last = min(stop or len(recording.motion), len(recording.motion)), 0, None
-    blocks = recording.opened.blocks(0, Account(), False, recording.preparation.colour)
-    while start < n_frames and (raw := next(blocks, None)) is not None:
-        frames = recording.preparation.apply(raw[: n_frames - start])
-        for t in recording.torn[(recording.torn >= start) & (recording.torn < start + len(frames))]:
-            frames[t - start] = frames[t - start - 1] if t > start else last  # it stands in
-        yield frames
-        start, last = start + len(frames), frames[-1].copy()
-    blocks.close()
 
 
 def _follow(recording, looks: Looks, learned: int) -> Places:

@@ -14,8 +14,7 @@ from fishlib.files import cache_folder, make_key, only_one, project_path
 from fishlib.preparation import Preparation
 from fishlib.recording.films import Films, join_films, list_films, open_films
 from fishlib.recording.making import make_recording
-from fishlib.recording.recorded import Recording
-from fishlib.recording.source import Source, check_length, open_source, parts_of
+from fishlib.recording.source import Recording, Source, check_length, open_source, parts_of
 
 
 def open_recording(
@@ -25,11 +24,9 @@ def open_recording(
     seed: int = 0,
     minutes: float | None = None,
     clip_size: tuple[int, int] = (60, 80),
-    method: str | None = None,
-    preparation: Preparation | dict | None = None,
+    preparation: dict | None = None,
     config: tank.TankConfig | None = None,
     fps: float | None = None,
-    min_seconds: float = 5.5,
     progress: bool = True,
 ) -> Recording:
     """Prepare a film, or the simulated tank, or open what was prepared before.
@@ -44,24 +41,19 @@ def open_recording(
     source : str or Path
         "simulated", a video file, or a folder of images.
     cache_dir : str or Path, optional
-        Where recordings are kept; see `recording_cache.cache_folder`.
+        Where recordings are kept; see `files.cache_folder`.
     seed : int
         Seed of the simulated tank.
     minutes : float, optional
         Length to simulate (default 60), or to read of a film (default all).
     clip_size : (int, int)
-        Height and width of the frames kept.
-    method : str, optional
-        How frames are shrunk; by default the study's "nearest-exact" to 120x160, else "area".
-    preparation : Preparation or dict, optional
-        How to prepare a film. None: as suggested from the film. A dict replaces single
-        settings of the suggestion, ``Preparation()`` leaves the film as it is.
+        Height and width of the frames kept: shrunk to 120x160 as the study did, else by area.
+    preparation : dict, optional
+        Settings of `Preparation` that replace those suggested from the film.
     config : TankConfig, optional
         The simulated tank.
     fps : float, optional
         Frame rate of a film, replacing what it says itself.
-    min_seconds : float
-        Shortest film accepted: the window of a forecast and its horizon.
     progress : bool
         Show a progress bar.
 
@@ -73,9 +65,8 @@ def open_recording(
         It cannot be read, or the cache cannot be written.
     """
     opened = open_source(source, seed, minutes, preparation, config, fps)
-    check_length(opened, opened.n_frames, min_seconds)
-    cache = Path(cache_dir or cache_folder())
-    return _record(opened, cache, tuple(clip_size), method, min_seconds, progress)
+    check_length(opened, opened.n_frames)
+    return _record(opened, Path(cache_dir or cache_folder()), tuple(clip_size), progress)
 
 
 def at_size(film: Recording, clip_size: tuple[int, int], progress: bool = True) -> Recording:
@@ -84,44 +75,27 @@ def at_size(film: Recording, clip_size: tuple[int, int], progress: bool = True) 
         members = [at_size(one, clip_size, progress) for one in film.members]
         groups = film.pieces.drop_duplicates("film").group.tolist()
         return join_films(members, film.source, film.folder.parent, groups)
-    return _record(film.opened, film.folder.parent, tuple(clip_size), None, 0.0, progress)
+    return _record(film.opened, film.folder.parent, tuple(clip_size), progress)
 
 
-def _record(
-    opened: Source,
-    cache: Path,
-    clip_size: tuple[int, int],
-    method: str | None,
-    min_seconds: float,
-    progress: bool,
-) -> Recording:
-    method = method or ("nearest-exact" if clip_size == (120, 160) else "area")
-    contents = {**opened.contents, "size": clip_size, "method": method}
-    folder = cache / make_key(opened.name, contents)
-    if not (folder / "recording.json").exists():
+def _record(opened: Source, cache: Path, clip_size: tuple[int, int], progress: bool) -> Recording:
+    folder = cache / make_key(opened.name, {**opened.contents, "size": clip_size})
+    told, tracks = folder / "recording.json", folder / "tracks.npz"
+    if not told.exists():
         with only_one(folder):
-            if not (folder / "recording.json").exists():  # another process may have made it
-                make_recording(folder, opened, clip_size, method, min_seconds, progress)
-    return _load(folder, opened)
-
-
-def _load(folder: Path, opened: Source) -> Recording:
-    facts = json.loads((folder / "recording.json").read_text())
-    tracks = folder / "tracks.npz"
+            if not told.exists():  # another process may have made it
+                make_recording(folder, opened, clip_size, progress)
+    facts = json.loads(told.read_text())
+    facts["pieces"], facts["torn"] = pd.DataFrame(facts["pieces"]), np.array(facts["torn"], int)
     return Recording(
+        **facts,
         frames=np.load(folder / "frames.npy", mmap_mode="r"),
         motion=np.load(folder / "motion.npy"),
-        fps=facts["fps"],
         name=opened.name,
         source=opened.path,
         preparation=Preparation.load(folder / "preparation.npz"),
-        repairs=facts["repairs"],
-        remarks=facts["remarks"],
-        pieces=pd.DataFrame(facts["pieces"]),
         truth=opened.truth(tracks if tracks.exists() else None),
         folder=folder,
-        method=facts["method"],
-        torn=np.array(facts["torn"], int),
         opened=opened,
     )
 
@@ -169,8 +143,7 @@ def open_film(
             f"preparation is {preparation!r}: write settings as name: value, separated by commas, "
             'such as "noise_floor: 4, polarity: dark, roi: [0, 240, 0, 320]".'
         )
-    how |= {"seed": seed, "minutes": minutes or None, "fps": fps or None}
-    how["preparation"] = settings or None
+    how |= {"seed": seed, "minutes": minutes or None, "fps": fps or None, "preparation": settings}
     if source == "simulated":
         return open_recording(source, **how)
     films = list_films(source)

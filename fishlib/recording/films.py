@@ -19,17 +19,14 @@ from fishlib.files import (
     write_atomically,
     write_text,
 )
-from fishlib.recording.recorded import Recording
-from fishlib.recording.source import parts_of
-from fishlib.video.frames import IMAGE_SUFFIXES, natural_key
+from fishlib.recording.source import Recording, parts_of
+from fishlib.video.frames import IMAGE_SUFFIXES, STACK_SUFFIXES, natural_key
 
 FILM_SUFFIXES = {
     ".avi", ".h264", ".h265", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ogv",
     ".tif", ".tiff", ".ts", ".webm", ".wmv",
 }  # fmt: skip
 """Endings by which the films in a folder are known."""
-COLUMNS = ("film", "group", "recording")
-"""Of a table of films: the path, what it shares with others, the film whose part it is."""
 
 
 def list_films(source: str) -> pd.DataFrame | None:
@@ -61,8 +58,7 @@ def list_films(source: str) -> pd.DataFrame | None:
         inside = [one for one in path.iterdir() if not one.name.startswith(".")]
         images = any(one.suffix.lower() in IMAGE_SUFFIXES - FILM_SUFFIXES for one in inside)
         found = [one for one in inside if one.is_dir() or one.suffix.lower() in FILM_SUFFIXES]
-        stacks = {".tif", ".tiff"} >= {one.suffix.lower() for one in found}
-        if images or not found or stacks:
+        if images or {one.suffix.lower() for one in found} <= STACK_SUFFIXES:  # or none
             return None
     elif glob.has_magic(str(path)) and not path.exists():
         found = [Path(name) for name in glob.glob(str(path), recursive=True)]
@@ -90,13 +86,12 @@ def write_films(films: list[str], folder: Path) -> Path:
 
 def _read_table(path: Path) -> pd.DataFrame:
     with path.open(encoding="utf-8-sig") as text:
-        header = text.readline()
-    separator = next((one for one in ";\t" if one in header), ",")
+        separator = next((one for one in text.readline() if one in ";\t"), ",")
     table = pd.read_csv(path, dtype=str, sep=separator, encoding="utf-8-sig")
     if "film" not in table or table.film.dropna().empty:
         raise ValueError(
             f"{path} is no table of films: write a CSV with the column film, a path a row, and "
-            f"perhaps {' and '.join(COLUMNS[1:])}."
+            "perhaps group and recording."
         )
     table = table[table.film.notna()]
     table = table.assign(film=[os.path.abspath(path.parent / one) for one in table.film])
@@ -115,18 +110,16 @@ def account_for(recording: Recording, onsets: Sequence[int] = ()) -> pd.DataFram
     onsets : int array (n,)
         Frames at which events begin.
     """
-    pieces, onsets = recording.pieces, np.asarray(onsets, int)
-    frames = pieces.stop - pieces.start
-    edges = zip(pieces.start, pieces.stop, strict=True)
-    within = [np.sum((onsets >= start) & (onsets < stop)) for start, stop in edges]
-    table = pieces[["film"]].assign(minutes=frames / recording.fps / 60, onsets=within, note=1)
-    table = table.groupby("film", sort=False).sum().reset_index()
+    pieces, onsets = recording.pieces, np.sort(onsets)
+    minutes = (pieces.stop - pieces.start) / recording.fps / 60
+    within = np.searchsorted(onsets, pieces.stop) - np.searchsorted(onsets, pieces.start)
+    table = pieces[["film"]].assign(minutes=minutes, onsets=within, note=1)
+    table = table.groupby("film", sort=False, as_index=False).sum()
     table["note"] = [f"{n} pieces" if n > 1 else "" for n in table.note]
-    lost = getattr(recording, "lost", {})
-    names = [Path(film).name for film in lost]
-    left_out = pd.DataFrame({"film": names, "minutes": 0.0, "onsets": 0})
-    left_out["note"] = [f"left out: {why}" for why in lost.values()]
-    return pd.concat([table, left_out], ignore_index=True) if lost else table
+    lost = getattr(recording, "lost", {}).items()
+    rows = [(Path(film).name, 0.0, 0, f"left out: {why}") for film, why in lost]
+    left_out = pd.DataFrame(rows, columns=table.columns)
+    return pd.concat([table, left_out], ignore_index=True) if rows else table
 
 
 @dataclass(frozen=True)
@@ -140,7 +133,7 @@ class Films(Recording):
     members : tuple of Recording
     starts : int array
         First frame of each member.
-    index : tuple of int arrays
+    index : list of int arrays
         The frame of a member that stands at each of its frames here; another one only where a film
         had another rate.
     """
@@ -148,7 +141,7 @@ class Films(Recording):
     lost: dict[str, str] = field(default_factory=dict)
     members: tuple[Recording, ...] = field(default=(), repr=False)
     starts: np.ndarray = field(default=None, repr=False)
-    index: tuple[np.ndarray, ...] = field(default=(), repr=False)
+    index: list[np.ndarray] = field(default_factory=list, repr=False)
 
     def excerpt(self, start: int, stop: int) -> np.ndarray:
         """As of a recording, from the film that holds frame ``start``, at whose end it is cut."""
@@ -204,7 +197,9 @@ def join_films(
     memory-mapped array in the cache.
     """
     fps = Counter(one.fps for one in members).most_common(1)[0][0]
-    names, lost = _names_apart(members), lost or {}
+    names = pd.Series([one.name for one in members])
+    names += [f" ({n + 1})" if n else "" for n in names.groupby(names).cumcount()]
+    lost = lost or {}
     remarks = [f"{Path(film).name} is left out: {reason}" for film, reason in lost.items()]
     pieces, index, starts, n_frames = [], [], [], 0
     for name, one, group in zip(names, members, groups or names, strict=True):
@@ -220,42 +215,27 @@ def join_films(
         remarks += [f"{name}: {remark}" for remark in one.remarks]
         if step != 1:
             remarks.append(f"{name}: its {one.fps:.4g} frames a second are read as {fps:.4g}.")
-    first = members[0]
     contents = {"films": [one.folder.name for one in members], "fps": fps}
     folder = cache / make_key(Path(source).stem, contents)
-    return Films(
-        frames=_joined_frames(folder, members, index),
-        motion=np.concatenate([one.motion[i] for one, i in zip(members, index, strict=True)]),
-        fps=fps,
-        name=first.name if len(members) == 1 else f"{len(members)} films",
-        source=source,
-        preparation=first.preparation,
-        repairs=dict(sum((Counter(one.repairs) for one in members), Counter())),
-        remarks=remarks,
-        pieces=pd.concat(pieces, ignore_index=True),
-        truth=None,
-        folder=folder,
-        method=first.method,
-        torn=np.concatenate([one.torn + s for one, s in zip(members, starts, strict=True)]),
-        opened=first.opened,
-        lost=lost,
-        members=tuple(members),
-        starts=np.array(starts),
-        index=tuple(index),
-    )
+    joined = {
+        "frames": _joined_frames(folder, members, starts, index),
+        "motion": np.concatenate([one.motion[i] for one, i in zip(members, index, strict=True)]),
+        "fps": fps,
+        "name": names[0] if len(members) == 1 else f"{len(members)} films",
+        "source": source,
+        "repairs": dict(sum((Counter(one.repairs) for one in members), Counter())),
+        "remarks": remarks,
+        "pieces": pd.concat(pieces, ignore_index=True),
+        "truth": None,
+        "folder": folder,
+        "torn": np.concatenate([one.torn + s for one, s in zip(members, starts, strict=True)]),
+    }
+    more = {"lost": lost, "members": tuple(members), "starts": np.array(starts), "index": index}
+    return Films(**vars(members[0]) | joined | more)
 
 
-def _names_apart(members: list[Recording]) -> list[str]:
-    """Names of films, of which those that come twice are numbered."""
-    seen: Counter = Counter()
-    names = []
-    for one in members:
-        seen[one.name] += 1
-        names.append(one.name + (f" ({seen[one.name]})" if seen[one.name] > 1 else ""))
-    return names
-
-
-def _joined_frames(folder: Path, members: list[Recording], index: list[np.ndarray]) -> np.ndarray:
+def _joined_frames(folder: Path, members, starts, index) -> np.ndarray:
+    """Frames of the members, one after the other, as a memory map: written once."""
     path = folder / "frames.npy"
     with only_one(folder):
         if not path.exists():
@@ -265,11 +245,10 @@ def _joined_frames(folder: Path, members: list[Recording], index: list[np.ndarra
 
             def write(part: Path) -> None:
                 joined = np.lib.format.open_memmap(part, "w+", np.uint8, shape)
-                first = 0
-                for one, frames in zip(members, index, strict=True):
-                    for block in np.array_split(frames, -(-len(frames) // 4096)):
-                        joined[first : first + len(block)] = one.frames[block]
-                        first += len(block)
+                for one, first, frames in zip(members, starts, index, strict=True):
+                    for at in range(0, len(frames), 4096):
+                        block = one.frames[frames[at : at + 4096]]
+                        joined[first + at : first + at + len(block)] = block
                 joined.flush()
 
             write_atomically(path, write)

@@ -6,21 +6,14 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from fishlib.files import check_space, save_arrays
+from fishlib.files import check_space, hash_arrays, save_arrays
 from fishlib.preparation import Preparation
-from fishlib.recording.repairs import (
-    COLUMNS,
-    Survey,
-    count_animals,
-    measure_frames,
-    survey,
-)
+from fishlib.recording.repairs import COLUMNS, Survey, count_animals, measure_frames, survey
 from fishlib.recording.source import Source, check_length
 from fishlib.spans import USUAL_FPS
 from fishlib.splits import whole
@@ -72,7 +65,7 @@ class PartialRecording:
 
     @property
     def n_frames(self) -> int:
-        return int(self.state["n_frames"]) if self.state else 0
+        return int(self.state.get("n_frames", 0))
 
     def account(self) -> Account:
         """What was amiss up to the last block that was finished."""
@@ -118,8 +111,6 @@ class PartialRecording:
         with (self.work / "frames.npy").open("r+b") as opened:
             opened.truncate(HEADER_BYTES + self.n_frames * self.shape[0] * self.shape[1])
             np.lib.format.write_array_header_1_0(opened, header)
-            if opened.tell() != HEADER_BYTES:
-                raise AssertionError(f"an .npy header of {opened.tell()} bytes, not 128")
         np.save(self.work / "motion.npy", motion)
         (self.work / "recording.json").write_text(json.dumps(facts, indent=1) + "\n")
         for name in ("progress.npz", "measured.bin"):
@@ -129,18 +120,12 @@ class PartialRecording:
         os.replace(self.work, self.folder)
 
 
-def make_recording(
-    folder: Path,
-    opened: Source,
-    size: tuple[int, int],
-    method: str,
-    min_seconds: float,
-    progress: bool,
-) -> None:
+def make_recording(folder: Path, opened: Source, size: tuple[int, int], progress: bool) -> None:
     """Fill the cache folder of a recording, or leave a partial one to go on from."""
     partial = PartialRecording(folder, size)
     check_space(folder.parent, (opened.n_frames - partial.n_frames) * size[0] * size[1])
     preparation = _prepare(partial, opened)
+    method = "nearest-exact" if size == (120, 160) else "area"
     blocks, account = _remaining(partial, opened, preparation.colour)
     with tqdm(total=opened.n_frames, disable=not progress, unit="frame", desc=opened.name) as bar:
         for raw in blocks:
@@ -148,7 +133,7 @@ def make_recording(
             bar.update(partial.n_frames - bar.n)
     try:
         with explained(partial.work):
-            _finish(partial, opened, preparation, method, min_seconds, account)
+            _finish(partial, opened, preparation, method, account)
     except ValueError:
         shutil.rmtree(partial.work)
         raise
@@ -171,18 +156,13 @@ def _remaining(
     saved, account = partial.account(), Account()
     if partial.state and not saved.counts.total() and not saved.borders:  # smooth: seek, and check
         last = partial.n_frames - int(partial.state["n_last"])
-        blocks = opened.blocks(last, account, True, colour)
+        blocks = opened.blocks(start=last, account=account, seek=True, colour=colour)
         first = next(blocks, None)
-        if first is not None and _digest(first) == str(partial.state["digest"]):
+        if first is not None and hash_arrays(first[::16]) == str(partial.state["digest"]):
             return blocks, account
         blocks.close()
         account = Account()
-    return opened.blocks(partial.n_frames, account, False, colour), account
-
-
-def _digest(raw: np.ndarray) -> str:
-    """Hash of every 16th frame of a block: enough to tell whether a seek led to it."""
-    return sha256(np.ascontiguousarray(raw[::16]).data).hexdigest()
+    return opened.blocks(start=partial.n_frames, account=account, colour=colour), account
 
 
 def _append(partial: PartialRecording, raw, preparation, method: str, account: Account) -> None:
@@ -195,7 +175,7 @@ def _append(partial: PartialRecording, raw, preparation, method: str, account: A
         measure_frames(raws, joined, len(last)),
         last=joined[-2:],
         last_raw=raws[-2:],
-        digest=np.array(_digest(raw)),
+        digest=np.array(hash_arrays(raw[::16])),  # enough to tell whether a seek led to it
         n_last=np.array(len(raw)),
         account=np.array(json.dumps(vars(account))),
     )
@@ -206,7 +186,6 @@ def _finish(
     opened: Source,
     preparation: Preparation,
     method: str,
-    min_seconds: float,
     account: Account,
 ) -> None:
     """Mend and check the whole, and give it its final name."""
@@ -216,22 +195,23 @@ def _finish(
     missing -= round(sum(seconds for _, seconds, _ in account.borders) * opened.fps)
     if missing > max(2, 0.005 * opened.n_frames):
         account.counts["undecoded_frames"] = missing
-    check_length(opened, partial.n_frames, min_seconds)
-    frames = partial.frames()
-    if opened.path == "simulated":
-        change = partial.measured()[:, 0]
-        found = Survey(np.append(change[1:], 0.0), whole(len(change), opened.name))
+    check_length(opened, partial.n_frames)
+    frames, measured, truth = partial.frames(), partial.measured(), opened.truth(None)
+    if truth is not None:
+        truth.save(partial.work / "tracks.npz")
+        found = Survey(np.append(measured[1:, 0], 0.0), whole(len(measured), opened.name))
     else:
-        found = survey(opened.name, partial.measured(), frames, opened.fps, account)
-        _check_motion(found.motion, opened)
-        longest = (found.pieces.stop - found.pieces.start).to_numpy()
-        check_length(opened, longest.max(initial=0), min_seconds, " in its longest piece")
+        found = survey(opened.name, measured, frames, opened.fps, account)
+        if found.motion.max() == 0:
+            raise ValueError(
+                f"nothing moves in {opened.path} once it is prepared: no forecast can be made. If "
+                "something does move, prepare it with a lower noise_floor or another polarity."
+            )
+        longest = max(found.pieces.stop - found.pieces.start, default=0)
+        check_length(opened, longest, " in its longest piece")
         for t in found.torn:  # in order: two torn frames in a row are both bridged
             frames[t] = frames[t - 1]
         frames.flush()
-    truth = opened.truth(None)
-    if truth is not None:
-        truth.save(partial.work / "tracks.npz")
     alone = count_animals(frames) <= 1
     facts = {
         "fps": opened.fps,
@@ -243,11 +223,3 @@ def _finish(
     }
     per_thirtieth = opened.fps / USUAL_FPS  # the unit of motion, whatever the rate
     partial.finish(facts, found.motion * per_thirtieth)
-
-
-def _check_motion(motion: np.ndarray, opened: Source) -> None:
-    if motion.max() == 0:
-        raise ValueError(
-            f"nothing moves in {opened.path} once it is prepared: no forecast can be made. If "
-            "something does move, prepare it with a lower noise_floor or another polarity."
-        )

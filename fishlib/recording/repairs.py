@@ -7,10 +7,11 @@ from itertools import pairwise
 import cv2
 import numpy as np
 import pandas as pd
-from scipy.ndimage import maximum_filter, percentile_filter
+from scipy.ndimage import label, maximum_filter, percentile_filter
 
 from fishlib.motion import runs_of
 from fishlib.preparation.sample import find_darkness
+from fishlib.splits import inside
 from fishlib.video import Account
 
 COLUMNS = ("change", "skip", "same", "raw", "light", "peak")
@@ -30,6 +31,7 @@ ENDS = {
 """Why a piece ends, in words."""
 TORN_RATIO = 3.0  # how far a torn frame differs from its neighbours, compared with what is usual
 AGREEING = 1.5  # and how far compared with what these differ by: motion goes further in two steps
+MOST = 6  # places of a kind of border that are told
 FLASH = 10.0  # grey levels by which the light of a single frame leaps
 SENTENCES = {
     "frames_held": "{n} frames were missing on the film's clock; the frame before stands in.",
@@ -167,14 +169,13 @@ def find_pieces(
     where : dict of str to str
         For each reason the seconds of the film at which it was found.
     """
-    stretches = [(int(a), int(b) + 1, why) for why, m in out.items() for a, b in runs_of(m)]
-    edges = {0, n_frames}.union(*((a, b) for a, b, _ in stretches), [f for f, _, _ in borders])
-    before = dict.fromkeys(edges, 0.0)  # seconds missing before a frame
+    stretches = [(a, b + 1, why) for why, m in out.items() for a, b in runs_of(m).tolist()]
+    ends = {frame: (why, 0) for frame, _, why in borders} | {a: (w, b - a) for a, b, w in stretches}
+    before: Counter = Counter()  # seconds missing before a frame
     for frame, seconds, _ in borders:
         before[frame] += seconds
-    ends = {frame: (why, 0) for frame, _, why in borders} | {a: (w, b - a) for a, b, w in stretches}
     rows, where, missing = [], {}, 0.0
-    for start, stop in pairwise(sorted(edges)):
+    for start, stop in pairwise(sorted({0, n_frames, *ends, *(b for _, b, _ in stretches)})):
         missing += before[start]
         seconds = start / fps + missing
         why, length = ends.get(start, ("", 0))
@@ -183,24 +184,20 @@ def find_pieces(
             told = f"at {seconds:.1f} s" + (f" for {lasts:.1f} s" if lasts else "")
             where.setdefault(why, []).append(told)
         if not length:
-            why, length = ends.get(stop, ("the film ends", 0))
+            why, _ = ends.get(stop, ("the film ends", 0))
             rows.append((name, start, stop, seconds, ENDS.get(why, why)))
     table = pd.DataFrame(rows, columns=["film", "start", "stop", "seconds", "ends"])
-    most = 6
-    shortened = {
-        why: told[:most] + [f"and {len(told) - most} more"] * (len(told) > most)
-        for why, told in where.items()
-    }
-    return table, {why: ", ".join(told) for why, told in shortened.items()}
+    for told in where.values():
+        told[MOST:] = [f"and {len(told) - MOST} more"] * (len(told) > MOST)
+    return table, {why: ", ".join(told) for why, told in where.items()}
 
 
 def _without_borders(motion: np.ndarray, pieces: pd.DataFrame) -> np.ndarray:
     """Motion without the leaps at the ends of pieces, and 0 outside them."""
-    mended = np.zeros_like(motion)
-    for start, stop in zip(pieces.start, pieces.stop, strict=True):
-        mended[start:stop] = motion[start:stop]
-        if stop - start > 1 and stop < len(motion):
-            mended[stop - 1] = mended[stop - 2]
+    mended = np.where(inside(pieces, len(motion)), motion, 0.0)
+    start, stop = pieces[["start", "stop"]].to_numpy(int).T
+    last = stop[(stop - start > 1) & (stop < len(motion))] - 1
+    mended[last] = mended[last - 1]
     return mended
 
 
@@ -217,17 +214,13 @@ def find_still(same: np.ndarray, fps: float) -> np.ndarray:
     every pixel must be the same, and the film must not stand still for shorter times as well,
     which would be animals that rest.
     """
-    noisy = np.median(same) < 0.95
-    still = (same > 0.995) if noisy else (same == 1)
-    runs = runs_of(still)
-    lengths = runs[:, 1] - runs[:, 0] + 1
+    labels, _ = label((same > 0.995) if np.median(same) < 0.95 else (same == 1))
+    lengths = np.bincount(labels)
+    lengths[0] = 0
     long = lengths >= LONGEST_STILL * fps
     short = lengths[~long & (lengths > LONGEST_REPEAT)].sum()
-    found = np.zeros(len(same), bool)
-    if short <= 0.1 * lengths[long].sum() and lengths[long].sum() < 0.5 * len(same):
-        for first, last in runs[long]:
-            found[first : last + 1] = True
-    return found
+    gone = lengths[long].sum()
+    return long[labels] & (short <= 0.1 * gone) & (gone < 0.5 * len(same))
 
 
 def find_torn(change: np.ndarray, skip: np.ndarray, least: float = 0.0) -> np.ndarray:

@@ -1,21 +1,24 @@
-"""The sources of a recording behind one face: the simulated tank, a film, a frame folder."""
+"""A film as a source of frames: the simulated tank, a stored film; and its recording."""
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
-from hashlib import sha256
+from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from fishlib import tank
-from fishlib.files import code_version, fingerprint
+from fishlib.files import code_version, fingerprint, make_key
 from fishlib.preparation import Preparation, suggest_preparation
-from fishlib.spans import check_rate
-from fishlib.video import FRAME_SIZE, Account, iter_frames, probe_parts
+from fishlib.spans import SECONDS, check_rate
+from fishlib.video import iter_frames, probe_parts, shrink
 
 TANK_FPS, TANK_MINUTES = 30.0, 60.0
 BLOCK = 256  # frames
+LEAST_SECONDS = SECONDS["past"] + SECONDS["horizon"]
+"""Shortest film accepted: the window of a forecast and its horizon."""
 
 
 @dataclass(frozen=True)
@@ -35,14 +38,14 @@ class Source:
     contents : dict
         All that decides the frames, for the key of the cache.
     blocks : callable
-        ``blocks(start, account, seek, colour)`` yields unprepared frames uint8 (n, 240, 320) from
-        frame `start` on; with `seek` fast, but to be checked.
+        Yields unprepared frames uint8 (n, 240, 320), of `start`, `account`, `seek` and `colour` as
+        `fishlib.video.iter_frames` takes them.
     prepare : callable
         ``prepare()`` returns the fitted `Preparation`.
     truth : callable
         ``truth(saved)`` returns the tracks of a simulated tank, or None for a real film;
         ``saved`` is where they were written before, or None to simulate them.
-    remarks : tuple of str
+    remarks : list of str
         What a reader must know of how it is read.
     """
 
@@ -54,21 +57,127 @@ class Source:
     blocks: Callable[..., Iterator[np.ndarray]]
     prepare: Callable[[], Preparation]
     truth: Callable[[Path | None], tank.Tracks | None]
-    remarks: tuple[str, ...] = ()
+    remarks: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A prepared film.
+
+    Attributes
+    ----------
+    frames : uint8 memory map (T, h, w)
+        Bright animals on black at the clip size, read-only.
+    motion : float64 array (T,)
+        Motion, measured on the prepared frames at 240x320 and mended where the film is damaged.
+    fps : float
+        Frames per second.
+    name, source : str
+        Short name; "simulated" or the path of the film.
+    preparation : Preparation
+        How its frames were prepared.
+    repairs : dict of str to int
+        Repairs made, by kind; empty for a sound film.
+    remarks : list of str
+        The same in sentences.
+    pieces : DataFrame
+        The stretches within which time runs on: ``film``, ``start``, ``stop`` (frames, ``stop`` not
+        included), ``seconds`` (of the film, at ``start``), ``ends`` (why the piece ends).
+    truth : Tracks or None
+        What the simulated fish did; None for a real film.
+    folder : Path
+        Where it is cached.
+    method : str
+        How its frames were shrunk to the clip size.
+    torn : int array
+        Torn frames, for which the one before stands in.
+    opened : Source
+        The film itself, from which `excerpt` reads.
+    """
+
+    frames: np.ndarray
+    motion: np.ndarray
+    fps: float
+    name: str
+    source: str
+    preparation: Preparation
+    repairs: dict
+    remarks: list
+    pieces: pd.DataFrame
+    truth: tank.Tracks | None
+    folder: Path
+    method: str
+    torn: np.ndarray = field(repr=False)
+    opened: Source = field(repr=False)
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of the film's content and of what was asked of it."""
+        return make_key("", self.opened.contents).strip("-")
+
+    @property
+    def longest_piece(self) -> slice:
+        """The longest stretch within which time runs on."""
+        longest = self.pieces.loc[(self.pieces.stop - self.pieces.start).idxmax()]
+        return slice(int(longest.start), int(longest.stop))
+
+    def stretch_at(self, start: int, length: int) -> slice:
+        """A stretch about a frame, of so many frames or as many as the piece that holds it has."""
+        k = max(0, int(np.searchsorted(self.pieces.start, start, "right")) - 1)
+        first, stop = int(self.pieces.start[k]), int(self.pieces.stop[k])
+        start = max(first, min(start, stop - length))
+        return slice(start, min(start + length, stop))
+
+    def excerpt(self, start: int, stop: int) -> np.ndarray:
+        """Read a short stretch again at full resolution: prepared, uint8 (n, 240, 320).
+
+        Raises
+        ------
+        ValueError
+            The film has no such frames. A stretch may reach beyond its end, where it is cut.
+        """
+        stop = min(stop, len(self.frames))
+        if not 0 <= start < stop:
+            raise ValueError(
+                f"{self.name} has frames 0 to {len(self.frames) - 1}: frames {start} to {stop} "
+                "are no stretch of it."
+            )
+        if start in self.torn:  # the frame before stands in for it
+            return self.excerpt(start - 1, stop)[1:]
+        exact = np.concatenate(list(prepared_blocks(self, stop, start, seek=True)))
+        clips = shrink(exact, self.frames.shape[1:], self.method)
+        if np.array_equal(clips, self.frames[start:stop]):
+            return exact
+        return np.concatenate(list(prepared_blocks(self, stop, start)))  # its index is off: count
+
+
+def prepared_blocks(
+    recording: Recording, stop: int | None = None, start: int = 0, seek: bool = False
+) -> Iterator[np.ndarray]:
+    """The frames of a recording as they were prepared, uint8 (n, 240, 320), block by block."""
+    stop, last = min(stop or len(recording.motion), len(recording.motion)), None
+    blocks = recording.opened.blocks(start=start, seek=seek, colour=recording.preparation.colour)
+    while start < stop and (raw := next(blocks, None)) is not None:
+        frames = recording.preparation.apply(raw[: stop - start])
+        for t in recording.torn[(recording.torn >= start) & (recording.torn < start + len(frames))]:
+            frames[t - start] = frames[t - start - 1] if t > start else last  # it stands in
+        yield frames
+        start, last = start + len(frames), frames[-1].copy()
+    blocks.close()
 
 
 def open_source(
     source: str | Path,
     seed: int = 0,
     minutes: float | None = None,
-    preparation: Preparation | dict | None = None,
+    preparation: dict | None = None,
     config: tank.TankConfig | None = None,
     fps: float | None = None,
 ) -> Source:
     """Open "simulated" or the path of a film or frame folder; see `recording.open_recording`."""
     if str(source) == "simulated":
         return _open_tank(seed, minutes or TANK_MINUTES, config or tank.TankConfig())
-    return _open_film(source, minutes, preparation, fps)
+    return _open_film(source, minutes, preparation or {}, fps)
 
 
 def parts_of(source: str | Path) -> list[Path]:
@@ -80,78 +189,49 @@ def parts_of(source: str | Path) -> list[Path]:
 
 
 def _open_tank(seed: int, minutes: float, config: tank.TankConfig) -> Source:
-    n_frames = round(minutes * 60 * TANK_FPS)
-    tracks: list[tank.Tracks] = []
+    n_frames, known = round(minutes * 60 * TANK_FPS), []  # known: the tracks, once they are
 
     def truth(saved: Path | None = None) -> tank.Tracks:
-        if not tracks and saved:
-            tracks.append(tank.Tracks.load(saved))
-        elif not tracks:
-            tracks.append(tank.simulate_tracks(config, seed, n_frames))
-        return tracks[0]
+        if not known:
+            simulate = partial(tank.simulate_tracks, config, seed, n_frames)
+            known.append(tank.Tracks.load(saved) if saved else simulate())
+        return known[0]
 
-    def blocks(start: int, account: Account, seek: bool, colour=None) -> Iterator[np.ndarray]:
+    def blocks(start: int, **how) -> Iterator[np.ndarray]:
         return tank.render_blocks(truth(), config, seed, block=BLOCK, start=start)
 
-    contents = {
-        "config": asdict(config),
-        "seed": seed,
-        "n_frames": n_frames,
-        "tank": code_version("tank"),
-    }
-    return Source(
-        f"simulated-{seed}", "simulated", TANK_FPS, n_frames, contents, blocks, Preparation, truth,
-    )  # fmt: skip
+    name, code = f"simulated-{seed}", code_version("tank")
+    contents = {"config": asdict(config), "seed": seed, "n_frames": n_frames, "tank": code}
+    return Source(name, "simulated", TANK_FPS, n_frames, contents, blocks, Preparation, truth)
 
 
 def _open_film(
-    source: str | Path,
-    minutes: float | None,
-    preparation: Preparation | dict | None,
-    fps: float | None,
+    source: str | Path, minutes: float | None, settings: dict, fps: float | None
 ) -> Source:
     paths = parts_of(source)
     path, info = paths[0], probe_parts(paths, fps)
-    remarks = [*check_rate(info.rate(), str(path)), *info.remarks()]
+    remarks = check_rate(info.rate(), str(path)) + info.remarks()
     stop = info.n_frames if minutes is None else min(info.n_frames, round(minutes * 60 * info.fps))
     limit = None if minutes is None else stop
-    chosen = preparation if isinstance(preparation, Preparation) else None
-    wanted = chosen.settings() if chosen else preparation or {}
-    roi = info.region(wanted.get("roi"))
-    contents = {
-        "film": "-".join(fingerprint(one) for one in paths),
-        "stop": limit,
-        "fps": fps,
-        "preparation": wanted,
-        "ground": None if chosen is None or chosen.ground is None else _digest(chosen.ground),
-    }
+    roi = info.region(settings.get("roi"))
+    film = "-".join(fingerprint(one) for one in paths)
+    contents = {"film": film, "stop": limit, "fps": fps, "preparation": settings}
 
-    def blocks(start: int, account: Account, seek: bool, colour=None) -> Iterator[np.ndarray]:
-        options = {"roi": roi, "account": account, "seek": seek, "colour": colour}
-        return iter_frames(info, FRAME_SIZE, BLOCK, start, limit, **options)
-
-    def prepare() -> Preparation:
-        fitted = chosen and (chosen.is_identity or chosen.ground is not None)
-        return chosen if fitted else suggest_preparation(info, **wanted)
-
+    blocks = partial(iter_frames, info, block=BLOCK, stop=limit, roi=roi)
     name = path.name if path.is_dir() else path.stem
+    prepare = partial(suggest_preparation, info, **settings)
     return Source(
-        name, str(source), info.fps, stop, contents, blocks, prepare, lambda saved: None,
-        tuple(remarks),
-    )  # fmt: skip
+        name, str(source), info.fps, stop, contents, blocks, prepare, lambda saved: None, remarks
+    )
 
 
-def _digest(array: np.ndarray) -> str:
-    return sha256(np.ascontiguousarray(array).data).hexdigest()
-
-
-def check_length(source: Source, n_frames: int, min_seconds: float, where: str = "") -> None:
+def check_length(source: Source, n_frames: int, where: str = "") -> None:
     """Raise if a film is too short for one forecast and its answer."""
-    needed = int(np.ceil(min_seconds * source.fps))
+    needed = int(np.ceil(LEAST_SECONDS * source.fps))
     if n_frames < needed:
         raise ValueError(
             f"{source.path} has {n_frames} frames ({n_frames / source.fps:.1f} s at "
             f"{source.fps:g} fps){where}, but a forecast and its answer need {needed} "
-            f"({min_seconds:g} s: the window it looks back on and the horizon it looks ahead): "
+            f"({LEAST_SECONDS:g} s: the window it looks back on and the horizon it looks ahead): "
             "use a longer film."
         )
