@@ -32,7 +32,12 @@ def measure_motion(frames: np.ndarray) -> np.ndarray:
     """
     import cv2  # judging a forecast needs none of it
 
-    frames = _require_film(frames)
+    frames = np.asanyarray(frames)
+    if frames.dtype != np.uint8 or frames.ndim != 3 or len(frames) == 0:
+        raise ValueError(
+            f"A film is a uint8 array (frames, height, width), got {frames.dtype} of shape "
+            f"{frames.shape}: convert it with fishlib.video.read_frames."
+        )
     changes = [cv2.norm(a, b, cv2.NORM_L1) for a, b in pairwise(frames)]
     return np.append(np.array(changes), 0.0) / (255 * frames[0].size)
 
@@ -81,13 +86,3 @@ def autocorrelation(series: np.ndarray, n_lags: int) -> np.ndarray:
     centred = np.asarray(series, float) - np.mean(series)
     products = correlate(centred, centred, mode="full")[len(centred) - 1 :][: n_lags + 1]
     return products / products[0]
-
-
-def _require_film(frames: np.ndarray) -> np.ndarray:
-    frames = np.asanyarray(frames)
-    if frames.dtype != np.uint8 or frames.ndim != 3 or len(frames) == 0:
-        raise ValueError(
-            f"A film is a uint8 array (frames, height, width), got {frames.dtype} of shape "
-            f"{frames.shape}: convert it with fishlib.video.read_frames."
-        )
-    return frames

@@ -6,6 +6,8 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
+from fishlib.motion import runs_of
+
 PUBLISHED_SPLIT = (44_956, 3_593, 5_367)
 """Frames of the study's train, validation and test film: 83.38, 6.66 and 9.95 per cent."""
 LEAST_TEST = 1000
@@ -175,15 +177,12 @@ def cut_at_folds(pieces: pd.DataFrame, folds: list[dict]) -> pd.DataFrame:
 
 def edges_of(parts: dict[str, slice | np.ndarray]) -> dict[str, list[list[int]]]:
     """Parts as plain numbers: the fewest ``[start, stop]`` of each, as a run folder keeps them."""
-    return {name: _stretches(frames) for name, frames in parts.items()}
-
-
-def _stretches(frames: slice | np.ndarray) -> list[list[int]]:
-    if isinstance(frames, slice):
-        return [[frames.start, frames.stop]]
-    ends = np.flatnonzero(np.diff(frames) != 1)
-    starts = np.append(frames[:1], frames[ends + 1])
-    return np.column_stack([starts, np.append(frames[ends], frames[-1:]) + 1]).tolist()
+    return {
+        name: [[frames.start, frames.stop]]
+        if isinstance(frames, slice)
+        else np.add(runs_of(np.bincount(frames) > 0), [0, 1]).tolist()
+        for name, frames in parts.items()
+    }
 
 
 def from_edges(parts: dict[str, list[list[int]]]) -> dict[str, slice | np.ndarray]:

@@ -17,7 +17,7 @@ from fishlib.preparation import (
 )
 from fishlib.preparation.sample import measure_film, sample_film
 from fishlib.questions import suggest_min_range
-from fishlib.video import content_box, iter_frames, read_frames, write_video
+from fishlib.video import content_box, iter_frames, probe, read_frames, write_video
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +114,7 @@ def test_the_tank_is_left_as_it_is():
 
 def test_the_published_frames_are_left_as_they_are(published):
     folder = published.fetch("sample training images/00000.png").parent
-    sample, box = sample_film(folder)
+    sample, box = sample_film(probe(folder))
     assert Preparation(**choose_settings(measure_film(sample, box))).is_identity
 
 

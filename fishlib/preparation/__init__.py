@@ -8,13 +8,12 @@ else in a prepared frame comes from that frame alone.
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 import numpy as np
 
 from fishlib.files import save_arrays
-from fishlib.preparation.bodies import see_ground
 from fishlib.preparation.sample import (
     ENOUGH,
     LEAST_LEVEL,
@@ -25,19 +24,15 @@ from fishlib.preparation.sample import (
     find_colour,
     measure_film,
     sample_film,
+    see_ground,
 )
 from fishlib.video import Box, Colour, FilmInfo, probe, weigh
 from fishlib.video.frames import to_eight_bits
-
-__all__ = ["Preparation", "explain_preparation", "preparation_steps", "suggest_preparation"]
 
 CHUNK = 8  # frames prepared at once: small enough for the processor's cache
 LEAST_FLOOR = 3  # grey levels
 WEAK = 10.0  # contrast below which colour is looked at
 MOST_MASKED = 0.3  # of the picture
-POLARITIES = ("bright", "dark")
-COLOURS = ("red", "green", "blue")
-SETTINGS = ("background", "polarity", "normalise", "noise_floor", "roi", "rows", "colour")
 
 
 def brightness_of(frames: np.ndarray, box: Box) -> np.ndarray:
@@ -190,7 +185,7 @@ class Preparation:
     reasons: dict = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if self.polarity not in POLARITIES:
+        if self.polarity not in ("bright", "dark"):
             raise ValueError(f"polarity is {self.polarity!r}: the animals are 'bright' or 'dark'.")
         if not 0 <= self.noise_floor < 255:
             raise ValueError(f"noise_floor is {self.noise_floor}: give 0 to 254 grey levels.")
@@ -204,13 +199,12 @@ class Preparation:
 
     def settings(self) -> dict:
         """The parameters by name, without what was fitted."""
-        return {name: getattr(self, name) for name in SETTINGS}
+        return {one.name: getattr(self, one.name) for one in fields(self) if one.compare}
 
     def save(self, path: Path) -> None:
         """Write settings, ground and brightness to an .npz file."""
-        names = ("brightness", "box", "reasons", "remarks")
-        text = json.dumps({**self.settings(), **{name: getattr(self, name) for name in names}})
-        images = {"ground": self.ground, "mask": self.mask}
+        images = {name: getattr(self, name) for name in ("ground", "mask")}
+        text = json.dumps({name: told for name, told in vars(self).items() if name not in images})
         present = {name: image for name, image in images.items() if image is not None}
         save_arrays(path, settings=np.array(text), **present)
 
@@ -316,18 +310,22 @@ def suggest_preparation(
     info = source if isinstance(source, FilmInfo) else probe(source)
     sample, box = sample_film(info, roi)
     measures = measure_film(sample, box)
-    colour = settings.pop("colour", None)
-    by_hand = bool(settings) or colour is not None
-    if colour is not None or measures.contrast < WEAK:
-        sample, measures, colour = _in_colour(info, roi, colour, sample, measures)
+    given, colour = settings.pop("colour", None), None
+    by_hand = bool(settings) or given is not None
+    if given is not None or measures.contrast < WEAK:
+        colours, _ = sample_film(info, roi, colour=True)
+        mixture = find_colour(colours, box) if given is None else tuple(given)
+        if mixture is not None:
+            weighed = weigh(colours, mixture)
+            found = measure_film(weighed, box)
+            if given is not None or found.contrast >= 2 * measures.contrast:
+                sample, measures, colour = weighed, found, mixture
     if len(sample) >= ENOUGH and not by_hand:
         check_contrast(measures, info.path)
     reasons = explain_preparation(measures) | dict.fromkeys(settings, "chosen by hand")
     if colour is not None:
-        mixture = ", ".join(
-            f"{weight:+.2f} {name}" for weight, name in zip(colour, COLOURS, strict=False)
-        )
-        reasons["colour"] = f"{mixture}: in this mixture animals stand out most, in gray hardly"
+        told = "{:+.2f} red, {:+.2f} green, {:+.2f} blue".format(*colour)
+        reasons["colour"] = f"{told}: in this mixture animals stand out most, in gray hardly"
     preparation = Preparation(
         roi=roi,
         colour=colour,
@@ -337,16 +335,3 @@ def suggest_preparation(
         **{**choose_settings(measures), **settings},
     )
     return preparation.fit(sample[:, 0], box, measures.level)
-
-
-def _in_colour(info, roi, colour, sample, measures):
-    """Sample, measures and colour of a film that is gray, or that colour serves twice as well."""
-    colours, box = sample_film(info, roi, colour=True)
-    chosen = find_colour(colours, box) if colour is None else tuple(colour)
-    if chosen is None:
-        return sample, measures, None
-    weighed = weigh(colours, chosen)
-    found = measure_film(weighed, box)
-    if colour is None and found.contrast < 2 * measures.contrast:
-        return sample, measures, None
-    return weighed, found, chosen

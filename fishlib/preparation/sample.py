@@ -1,13 +1,12 @@
-"""A sample of frames spread over a film, and what it tells about light, ground and noise."""
+"""A sample of frames spread over a film, and what it tells about light, ground, noise, bodies."""
 
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from fishlib.motion import runs_of
-from fishlib.preparation.bodies import fixed_places, moving_light
-from fishlib.video import Box, Colour, FilmInfo, probe, read_stretches
+from fishlib.video import Box, Colour, FilmInfo, read_stretches
 
 N_STRETCHES, STRETCH = 48, 6  # 48 stretches of 6 frames
 ENOUGH, LONG_ENOUGH = 8, 32  # stretches from which its ground, and fixed places, can be told
@@ -17,10 +16,15 @@ LEAST_LIGHT = 200.0  # grey levels times pixels of the bodies that move in a fra
 UNEVEN, LOUD = 2.0, 4.0  # how much noisier parts of a film must be to count by themselves
 TO_999 = 1.88  # from the 95th to the 99.9th percentile of normal noise
 FROM_MEDIAN = 2.44  # from the median of absolute normal noise to its 90th percentile
+SMALLEST = 6  # pixels of a body at 240x320
+REACH = 16.0  # pixels a body may move within a stretch
+LEAST_SHIFT = 0.7  # pixels it must have moved to count
+OFTEN, ACTIVE, TOGGLING, STRADDLING, FILLED = 0.15, 0.25, 0.3, 0.15, 0.4  # see `fixed_places`
+RESTS = 0.2  # share of the sample in which the ground under a resting animal must be seen
 
 
 def sample_film(
-    source: str | Path | FilmInfo, roi: Box | None = None, colour: bool = False
+    info: FilmInfo, roi: Box | None = None, colour: bool = False
 ) -> tuple[np.ndarray, Box]:
     """Read up to 48 stretches of 6 consecutive frames, evenly spread over a film.
 
@@ -37,7 +41,6 @@ def sample_film(
     ValueError
         No stretch can be decoded.
     """
-    info = source if isinstance(source, FilmInfo) else probe(source)
     length = min(STRETCH, info.n_frames)
     count = max(1, min(N_STRETCHES, info.n_frames // length))
     starts = np.linspace(0, info.n_frames - length, count).astype(int)
@@ -85,7 +88,9 @@ class Measures:
     darker, brighter : float
         By how much the most outstanding 0.01 % of all pixels fall below and rise above it.
     dark_bodies, bright_bodies : float
-        Light of the bodies on either side that move on, see `bodies.moving_light`.
+        Light of the bodies on either side that move on, see `moving_light`.
+    dark : bool
+        Whether the animals are darker than the ground: by bodies, else by single pixels.
     flicker : float
         Change of mean brightness from frame to frame, whatever single torn frames do.
     drift : float
@@ -110,6 +115,7 @@ class Measures:
     brighter: float
     dark_bodies: float
     bright_bodies: float
+    dark: bool
     flicker: float
     drift: float
     rows: float
@@ -123,13 +129,6 @@ class Measures:
     def contrast(self) -> float:
         """How many times the noise, or a grey level, what stands out most does so."""
         return max(self.darker, self.brighter) / max(self.noise, 1.0)
-
-    @property
-    def dark(self) -> bool:
-        """Whether the animals are darker than the ground: by bodies, else by single pixels."""
-        if max(self.dark_bodies, self.bright_bodies) > LEAST_LIGHT:
-            return self.dark_bodies > self.bright_bodies
-        return self.darker > self.brighter
 
     @property
     def doubtful(self) -> bool:
@@ -155,39 +154,38 @@ def measure_film(sample: np.ndarray, box: Box) -> Measures:
     if len(film) >= LONG_ENOUGH:
         fixed = fixed_places(film, ground, level)
         film[:, :, fixed] = ground[fixed]
-    excess, change = film[:, 0] - ground, change[:, :, ~fixed]
-    noise = np.median(np.quantile(change, 0.9, axis=2), axis=1)  # whatever single torn frames do
-    dark_bodies, bright_bodies = (
-        moving_light(film[:: 1 + len(film) // N_STRETCHES], ground, level, sign) for sign in (-1, 1)
-    )
-    far_low, low, high, far_high = np.quantile(excess, [0.0001, 0.05, 0.95, 0.9999])
-    sides = np.quantile(excess, [0.05, 0.95], axis=(1, 2))  # (2, n)
     whole = np.zeros(sample.shape[2:], bool)
     whole[y0:y1, x0:x1] = fixed
-    found = Measures(
+    excess, change = film[:, 0] - ground, change[:, :, ~fixed]
+    noise = np.median(np.quantile(change, 0.9, axis=2), axis=1)  # whatever single torn frames do
+    usual, loudest = float(np.median(noise)), float(np.quantile(noise, 0.95))
+    uneven = loudest / max(usual, 1.0)
+    even = uneven < UNEVEN or loudest < LOUD  # then the floor of all of it
+    some = film[:: 1 + len(film) // N_STRETCHES]
+    dark_bodies, bright_bodies = (moving_light(some, ground, level, sign) for sign in (-1, 1))
+    far_low, low, high, far_high = np.quantile(excess, [0.0001, 0.05, 0.95, 0.9999])
+    darker, brighter = max(-float(far_low), 0.0), max(float(far_high), 0.0)
+    dark = darker > brighter
+    if max(dark_bodies, bright_bodies) > LEAST_LIGHT:
+        dark = dark_bodies > bright_bodies
+    low_sides, high_sides = np.quantile(excess, [0.05, 0.95], axis=(1, 2))  # (n,)
+    wrong, sides = (high, high_sides) if dark else (-low, -low_sides)
+    wrong = max(float(wrong), 0.0 if even else float(np.quantile(sides, 0.95)), 0.0)
+    return Measures(
         ground=float(np.median(ground)),
-        darker=max(-float(far_low), 0.0),
-        brighter=max(float(far_high), 0.0),
+        darker=darker,
+        brighter=brighter,
         dark_bodies=dark_bodies,
         bright_bodies=bright_bodies,
+        dark=dark,
         flicker=float(flicker),
         drift=float(np.median(mean, axis=1).std()),
-        rows=_row_flicker(film, ground, float(np.median(noise))),
-        wrong_side=0.0,
-        noise=float(np.quantile(change, 0.9)),
-        uneven_noise=1.0,
+        rows=_row_flicker(film, ground, usual),
+        wrong_side=TO_999 * wrong,
+        noise=max(float(np.quantile(change, 0.9)), 0.0 if even else loudest),
+        uneven_noise=1.0 if even else uneven,
         level=level,
         fixed=whole,
-    )
-    pooled = max(TO_999 * float(high if found.dark else -low), 0.0)
-    noisiest = TO_999 * np.quantile(sides[1] if found.dark else -sides[0], 0.95)
-    loudest = float(np.quantile(noise, 0.95))
-    uneven = loudest / max(float(np.median(noise)), 1.0)
-    if uneven < UNEVEN or loudest < LOUD:  # an even film: the floor of all of it
-        return replace(found, wrong_side=pooled)
-    loudest = max(found.noise, loudest)
-    return replace(
-        found, wrong_side=max(pooled, float(noisiest)), noise=loudest, uneven_noise=uneven
     )
 
 
@@ -231,3 +229,130 @@ def find_colour(sample: np.ndarray, box: Box) -> Colour | None:
     weights = weights / np.abs(weights).sum() * 2
     added = 128 - float(np.median(ground.reshape(-1, 3) @ weights))
     return (*(float(w) for w in weights), added)
+
+
+def moving_light(film: np.ndarray, ground: np.ndarray, level: float, sign: int) -> float:
+    """Light of the bodies on one side of the ground that move on from place to place.
+
+    A body is a connected region. It counts if it can be followed through every frame of a
+    stretch, with about the same light, in even steps. Glints die before, lamps and clocks stay
+    where they are, and the hole that a resting animal left in the ground does not move.
+
+    Parameters
+    ----------
+    film : float32 array (n, k, h, w)
+        Stretches of consecutive frames, their brightness evened.
+    ground : float32 array (h, w)
+    level : float
+        Grey levels above which a pixel stands out.
+    sign : int
+        1 for bodies brighter than the ground, -1 for darker ones.
+
+    Returns
+    -------
+    float
+        Sum of the light above `level`, mean over the stretches.
+    """
+    total = 0.0
+    for stretch in film:
+        first, *following = (_bodies(sign * (frame - ground) - level) for frame in stretch)
+        for light, centre in zip(*first, strict=True):
+            total += light * _moves_on(light, centre, following)
+    return total / len(film)
+
+
+def _bodies(light: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Light and centre of every connected region."""
+    _, labels, stats, centres = cv2.connectedComponentsWithStats((light > 0).astype(np.uint8))
+    sums = np.bincount(labels.ravel(), light.ravel(), minlength=len(stats))
+    large = stats[:, cv2.CC_STAT_AREA] >= SMALLEST
+    large[0] = False
+    return sums[large], centres[large]
+
+
+def _moves_on(light: float, centre: np.ndarray, following: list) -> bool:
+    path = [centre]
+    for lights, centres in following:
+        alike = centres[(lights > light / 2) & (lights < 2 * light)]
+        if not len(alike):
+            return False
+        path.append(alike[np.linalg.norm(alike - path[-1], axis=1).argmin()])
+    steps = np.linalg.norm(np.diff(path, axis=0), axis=1)
+    net = np.linalg.norm(path[-1] - path[0])
+    even = steps.max(initial=0) <= 0.5 * net + 0.5
+    return bool(LEAST_SHIFT <= net <= REACH * 2 and even)
+
+
+def fixed_places(film: np.ndarray, ground: np.ndarray, level: float) -> np.ndarray:
+    """Where the picture changes often without anything ever moving from there; bool (h, w).
+
+    A place is a connected region in which pixels differ from the ground in at least 0.15 of the
+    stretches. It is fixed if it is active in a quarter of them, what is active fills much of it and
+    hardly reaches out of it, and its pixels come and go: an animal reaches out of such a place,
+    and one that rests stays for longer.
+    """
+    active = np.abs(film[:, 0] - ground) > level  # (n, h, w)
+    often = (active.mean(axis=0) >= OFTEN).astype(np.uint8)
+    often = cv2.morphologyEx(often, cv2.MORPH_CLOSE, np.ones((5, 9), np.uint8))
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(often)
+    found = np.zeros(often.shape, bool)
+    regions = np.array([cv2.connectedComponents(mask.astype(np.uint8))[1] for mask in active])
+    for place in np.flatnonzero(stats[1:, cv2.CC_STAT_AREA] >= 2 * SMALLEST) + 1:
+        inside = labels == place
+        grown = cv2.dilate(inside.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+        if _is_fixed(active, regions, inside, grown):
+            found |= grown
+    return found
+
+
+def _is_fixed(
+    active: np.ndarray, regions: np.ndarray, inside: np.ndarray, grown: np.ndarray
+) -> bool:
+    present = active[:, grown].sum(axis=1) > 0.1 * inside.sum()
+    if present.mean() < ACTIVE:
+        return False
+    frame, filled, outside = _extent(inside), [], []
+    for mask, region in zip(active[present], regions[present], strict=True):
+        part = mask & grown
+        filled.append(_extent(part) / frame)
+        whole = np.isin(region, np.unique(region[part])) & mask
+        outside.append(1 - part.sum() / whole.sum())
+    states = active[:, inside]
+    share = states.mean(axis=0)
+    toggles = np.abs(np.diff(states.astype(np.int8), axis=0)).mean(axis=0).sum()
+    by_chance = (2 * share * (1 - share)).sum()
+    return bool(
+        np.median(filled) >= FILLED
+        and np.mean(outside) <= STRADDLING
+        and toggles >= TOGGLING * by_chance
+    )
+
+
+def _extent(mask: np.ndarray) -> int:
+    """Pixels of the upright rectangle around a region."""
+    return np.prod(cv2.boundingRect(mask.astype(np.uint8))[2:])
+
+
+def see_ground(first: np.ndarray, level: float, sign: int) -> np.ndarray:
+    """The ground, without the animals that rest: float32 (h, w).
+
+    The median over the film, but where a pixel was free of animals in a fifth of the sample and
+    differs then by more than `level`, what it showed in those frames.
+
+    Parameters
+    ----------
+    first : float32 array (n, h, w)
+        Frames spread over the film, their brightness evened.
+    level : float
+        Grey levels above which a pixel stands out.
+    sign : int
+        1 for animals brighter than the ground, -1 for darker ones.
+    """
+    ground = np.median(first, axis=0)
+    free = np.quantile(first, RESTS if sign > 0 else 1 - RESTS, axis=0).astype(np.float32)
+    hidden = sign * (ground - free) > level
+    if hidden.any():
+        values, middle = first[:, hidden], ((ground + free) / 2)[hidden]
+        empty = np.where(sign * (middle - values) > 0, values, np.nan)
+        ground[hidden] = np.nanmedian(empty, axis=0)
+    return ground

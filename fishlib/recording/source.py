@@ -192,9 +192,10 @@ def _open_tank(seed: int, minutes: float, config: tank.TankConfig) -> Source:
     n_frames, known = round(minutes * 60 * TANK_FPS), []  # known: the tracks, once they are
 
     def truth(saved: Path | None = None) -> tank.Tracks:
-        if not known:
-            simulate = partial(tank.simulate_tracks, config, seed, n_frames)
-            known.append(tank.Tracks.load(saved) if saved else simulate())
+        if not known and saved:
+            known.append(tank.Tracks.load(saved))
+        elif not known:
+            known.append(tank.simulate_tracks(config, seed, n_frames))
         return known[0]
 
     def blocks(start: int, **how) -> Iterator[np.ndarray]:
