@@ -121,9 +121,7 @@ def make_folds(
     list of dict of int arrays
         Frames of ``train``, ``validation`` (with ``choose``) and ``test``, ascending.
     """
-    frames = np.concatenate(
-        [np.arange(a, b) for a, b in zip(pieces.start, pieces.stop, strict=True)]
-    )
+    frames = np.flatnonzero(inside(pieces, pieces.stop.max()))
     row = np.repeat(np.arange(len(pieces)), pieces.stop - pieces.start)
     film = pd.factorize(pieces.film)[0][row]
     group = pd.factorize(pieces.get("group", pieces.film))[0][row]

@@ -8,6 +8,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
+import cv2
 import numpy as np
 import pytest
 
@@ -16,6 +17,7 @@ from fishlib.motion import measure_motion
 from fishlib.questions import find_onsets, suggest_min_range
 from fishlib.recording import making as recording_making
 from fishlib.recording import open_recording
+from fishlib.recording.making import Making
 from fishlib.spans import frames_in
 from fishlib.tank.rendering import Painter
 from fishlib.video import read_frames, shrink, write_video
@@ -139,21 +141,47 @@ def test_a_run_that_failed_goes_on_where_it_was(tmp_path, film, whole, monkeypat
         appended.append(1)
         real(partial, *arguments)
 
-    real = recording_making._append
-    monkeypatch.setattr(recording_making, "_append", failing)
+    real = Making.append
+    monkeypatch.setattr(Making, "append", failing)
     with pytest.raises(Stop):
         open_recording(film, cache_dir=tmp_path / "cache", **SETTINGS)
     assert not list((tmp_path / "cache").glob("*/recording.json"))
-    monkeypatch.setattr(recording_making, "_append", real)
+    monkeypatch.setattr(Making, "append", real)
     resumed = open_recording(film, cache_dir=tmp_path / "cache", **SETTINGS)
     assert np.array_equal(resumed.frames, whole.frames)
     assert np.array_equal(resumed.motion, whole.motion)
 
 
+def test_a_folder_with_gaps_goes_on_with_all_that_was_missing(tmp_path, film_frames, monkeypatch):
+    numbers = [t for t in range(560) if t not in (20, 21) and not 100 <= t < 160]
+    (tmp_path / "film").mkdir()
+    for t in numbers:
+        cv2.imwrite(str(tmp_path / "film" / f"{t}.png"), film_frames[t])
+    options = {"fps": 30, **SETTINGS}
+    sound = open_recording(tmp_path / "film", cache_dir=tmp_path / "sound", **options)
+    real, appended = Making.append, []
+
+    def failing(*given):
+        if appended:
+            raise Stop
+        appended.append(1)
+        real(*given)
+
+    monkeypatch.setattr(Making, "append", failing)
+    with pytest.raises(Stop):
+        open_recording(tmp_path / "film", cache_dir=tmp_path / "cache", **options)
+    monkeypatch.setattr(Making, "append", real)
+    resumed = open_recording(tmp_path / "film", cache_dir=tmp_path / "cache", **options)
+    assert resumed.repairs == sound.repairs
+    assert (sound.repairs["missing_images"], sound.repairs["gaps"]) == (2, 1)
+    assert resumed.pieces.equals(sound.pieces)
+    assert np.array_equal(resumed.motion, sound.motion)
+
+
 def test_an_unfinished_tank_goes_on_too(tmp_path, monkeypatch):
     options = {"seed": 5, "minutes": 0.4, **SETTINGS}
     sound = open_recording("simulated", cache_dir=tmp_path / "sound", **options)
-    real, appended = recording_making._append, []
+    real, appended = Making.append, []
 
     def failing(partial, *arguments):
         if appended:
@@ -161,10 +189,10 @@ def test_an_unfinished_tank_goes_on_too(tmp_path, monkeypatch):
         appended.append(1)
         real(partial, *arguments)
 
-    monkeypatch.setattr(recording_making, "_append", failing)
+    monkeypatch.setattr(Making, "append", failing)
     with pytest.raises(Stop):
         open_recording("simulated", cache_dir=tmp_path / "cache", **options)
-    monkeypatch.setattr(recording_making, "_append", real)
+    monkeypatch.setattr(Making, "append", real)
     resumed = open_recording("simulated", cache_dir=tmp_path / "cache", **options)
     assert np.array_equal(resumed.frames, sound.frames)
     assert np.array_equal(resumed.motion, sound.motion)
@@ -188,14 +216,14 @@ def test_two_at_a_time_make_it_once(tmp_path, film, whole, monkeypatch):
 
 KILLED = """
 import sys, time
-from fishlib.recording import making as recording_making
 from fishlib.recording import open_recording
-real = recording_making._append
+from fishlib.recording.making import Making
+real = Making.append
 def slow(*arguments):
     real(*arguments)
     print("block", flush=True)
     time.sleep(0.3)
-recording_making._append = slow
+Making.append = slow
 open_recording(sys.argv[1], cache_dir=sys.argv[2], progress=False)
 """
 

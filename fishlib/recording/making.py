@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,10 +16,25 @@ from fishlib.recording.repairs import COLUMNS, Survey, count_animals, measure_fr
 from fishlib.recording.source import Source, check_length
 from fishlib.spans import USUAL_FPS
 from fishlib.splits import whole
-from fishlib.video import Account, Colour, shrink
+from fishlib.video import Account, shrink
 
 ALONE = "only one animal is seen to move: its bursts can be forecast, but none of them is a chase."
 HEADER_BYTES = 128  # of an .npy file with a three-axis shape
+
+
+def make_recording(folder: Path, opened: Source, size: tuple[int, int], progress: bool) -> None:
+    """Fill the cache folder of a recording, or leave a partial one to go on from."""
+    making = Making(folder, opened, size)
+    with tqdm(total=opened.n_frames, disable=not progress, unit="frame", desc=opened.name) as bar:
+        for raw in making.remaining():
+            making.append(raw)
+            bar.update(making.n_frames - bar.n)
+    try:
+        with explained(making.work):
+            making.finish()
+    except ValueError:
+        shutil.rmtree(making.work)
+        raise
 
 
 @contextmanager
@@ -35,191 +49,140 @@ def explained(folder: Path) -> Iterator[None]:
         ) from error
 
 
-class PartialRecording:
+class Making:
     """A recording on its way: frames appended block by block, and how far it has come.
 
     All lies in ``<folder>.part`` until `finish` renames it. After a kill, a new object on the same
     folder goes on from the last block that was finished.
 
-    Attributes
+    Parameters
     ----------
     folder : Path
         The final name.
+    opened : Source
+        Where frames come from.
+    size : (int, int)
+        Height and width of the frames kept.
+
+    Attributes
+    ----------
     work : Path
         Where it is being made.
     state : dict of ndarray
         What was saved with the last finished block; empty at the start.
-    n_frames : int
-        Frames finished.
+    account : Account
+        What was amiss while the film was read.
     """
 
-    def __init__(self, folder: Path, shape: tuple[int, int]) -> None:
-        self.folder, self.shape = folder, shape
-        self.work = folder.with_name(folder.name + ".part")
+    def __init__(self, folder: Path, opened: Source, size: tuple[int, int]) -> None:
+        self.folder, self.opened, self.size = folder, opened, size
+        self.method = "nearest-exact" if size == (120, 160) else "area"
+        self.work, self.account, self.state = folder.with_name(f"{folder.name}.part"), Account(), {}
         self.work.mkdir(parents=True, exist_ok=True)
-        self.state: dict[str, np.ndarray] = {}
-        progress = self.work / "progress.npz"
+        progress, prepared = self.work / "progress.npz", self.work / "preparation.npz"
         if progress.exists():
-            with np.load(progress, allow_pickle=False) as saved:
+            with np.load(progress) as saved:
                 self.state = dict(saved)
+        check_space(folder.parent, (opened.n_frames - self.n_frames) * size[0] * size[1])
+        self.preparation = Preparation.load(prepared) if prepared.exists() else opened.prepare()
+        with explained(self.work):
+            self.preparation.save(prepared)
 
     @property
     def n_frames(self) -> int:
+        """Frames finished."""
         return int(self.state.get("n_frames", 0))
 
-    def account(self) -> Account:
-        """What was amiss up to the last block that was finished."""
-        told = json.loads(str(self.state.get("account", "{}")))
-        return Account(Counter(told.get("counts")), told.get("borders", []))
+    def remaining(self) -> Iterator[np.ndarray]:
+        """Unprepared blocks after the last finished one, exactly where it ended."""
+        read, colour = self.opened.blocks, self.preparation.colour
+        if self.state.get("smooth"):  # nothing was amiss so far: seek, and check
+            last = self.n_frames - int(self.state["n_last"])
+            blocks = read(start=last, account=self.account, seek=True, colour=colour)
+            first = next(blocks, None)
+            if first is not None and hash_arrays(first[::16]) == str(self.state["digest"]):
+                return blocks
+            blocks.close()
+            self.account = Account()
+        return read(start=self.n_frames, account=self.account, colour=colour)
 
-    def frames(self) -> np.ndarray:
-        """The frames finished so far, as a memory map uint8 (T, h, w)."""
-        shape = (self.n_frames, *self.shape)
-        return np.memmap(self.work / "frames.npy", np.uint8, "r+", HEADER_BYTES, shape)
-
-    def measured(self) -> np.ndarray:
-        """What was measured of the frames finished so far, float64 (T, 6)."""
-        return np.fromfile(self.work / "measured.bin").reshape(-1, len(COLUMNS))[: self.n_frames]
-
-    def append(self, clips: np.ndarray, measured: np.ndarray, **state: np.ndarray) -> None:
-        """Append frames uint8 (n, h, w) and measures (n, 6), then the state that belongs to them.
+    def append(self, raw: np.ndarray) -> None:
+        """Prepare a block, measure it against the frames before it, and store it.
 
         Raises
         ------
         OSError
             The disk is full or cannot be written.
         """
+        prepared = self.preparation.apply(raw)
+        last, last_raw = (self.state.get(name, raw[:0]) for name in ("last", "last_raw"))
+        joined, raws = np.concatenate([last, prepared]), np.concatenate([last_raw, raw])
+        state = {
+            "n_frames": np.array(self.n_frames + len(raw)),
+            "n_last": np.array(len(raw)),
+            "last": joined[-2:],
+            "last_raw": raws[-2:],
+            "digest": np.array(hash_arrays(raw[::16])),  # enough to tell whether a seek led to it
+            "smooth": np.array(not self.account.counts.total() and not self.account.borders),
+        }
         with explained(self.work):
-            self._write("frames.npy", HEADER_BYTES, clips)
-            self._write("measured.bin", 0, measured)
-            state["n_frames"] = np.array(self.n_frames + len(clips))
+            self._write("frames.npy", HEADER_BYTES, shrink(prepared, self.size, self.method))
+            self._write("measured.bin", 0, measure_frames(raws, joined, len(last)))
             save_arrays(self.work / "progress.npz", **state)
         self.state = state
 
     def _write(self, name: str, header: int, rows: np.ndarray) -> None:
         """Write rows behind those of the frames finished; what a kill left there is overwritten."""
-        path, offset = self.work / name, header + self.n_frames * rows[0].nbytes
-        with path.open("r+b" if path.exists() else "w+b") as opened:
-            opened.truncate(offset)
-            opened.seek(0, os.SEEK_END)
-            opened.write(bytes(offset - opened.tell()))
+        with (self.work / name).open("ab") as opened:
+            opened.truncate(header + self.n_frames * rows[0].nbytes)
             opened.write(np.ascontiguousarray(rows).data)
 
-    def finish(self, facts: dict, motion: np.ndarray) -> None:
-        """Write the header and the other files, and give the folder its final name."""
-        header = {"descr": "|u1", "fortran_order": False, "shape": (self.n_frames, *self.shape)}
-        with (self.work / "frames.npy").open("r+b") as opened:
-            opened.truncate(HEADER_BYTES + self.n_frames * self.shape[0] * self.shape[1])
-            np.lib.format.write_array_header_1_0(opened, header)
-        np.save(self.work / "motion.npy", motion)
+    def finish(self) -> None:
+        """Mend and check the whole, and give it its final name."""
+        opened, n_frames, account = self.opened, self.n_frames, self.account
+        missing = opened.n_frames - n_frames
+        missing -= round(sum(seconds for _, seconds, _ in account.borders) * opened.fps)
+        if missing > max(2, 0.005 * opened.n_frames):
+            account.counts["undecoded_frames"] = missing
+        check_length(opened, n_frames)
+        path, shape = self.work / "frames.npy", (n_frames, *self.size)
+        frames = np.memmap(path, np.uint8, "r+", HEADER_BYTES, shape)
+        measured = np.fromfile(self.work / "measured.bin").reshape(-1, len(COLUMNS))[:n_frames]
+        truth = opened.truth(None)
+        if truth is not None:
+            truth.save(self.work / "tracks.npz")
+            found = Survey(np.append(measured[1:, 0], 0.0), whole(n_frames, opened.name))
+        else:
+            found = survey(opened.name, measured, frames, opened.fps, account)
+            if found.motion.max() == 0:
+                raise ValueError(
+                    f"nothing moves in {opened.path} once it is prepared: no forecast can be made. "
+                    "If something does move, prepare it with a lower noise_floor or another "
+                    "polarity."
+                )
+            longest = max(found.pieces.stop - found.pieces.start, default=0)
+            check_length(opened, longest, " in its longest piece")
+            for t in found.torn:  # in order: two torn frames in a row are both bridged
+                frames[t] = frames[t - 1]
+            frames.flush()
+        remarks = [*opened.remarks, *self.preparation.remarks, *found.remarks]
+        facts = {
+            "fps": opened.fps,
+            "method": self.method,
+            "repairs": found.repairs,
+            "remarks": remarks + [ALONE] * (count_animals(frames) <= 1),
+            "torn": found.torn.tolist(),
+            "pieces": found.pieces.to_dict("list"),
+        }
+        with path.open("r+b") as written:
+            written.truncate(HEADER_BYTES + frames.size)
+            header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(written, header)
+        per_thirtieth = opened.fps / USUAL_FPS  # the unit of motion, whatever the rate
+        np.save(self.work / "motion.npy", found.motion * per_thirtieth)
         (self.work / "recording.json").write_text(json.dumps(facts, indent=1) + "\n")
         for name in ("progress.npz", "measured.bin"):
             (self.work / name).unlink()
         if self.folder.exists():
             shutil.rmtree(self.folder)
         os.replace(self.work, self.folder)
-
-
-def make_recording(folder: Path, opened: Source, size: tuple[int, int], progress: bool) -> None:
-    """Fill the cache folder of a recording, or leave a partial one to go on from."""
-    partial = PartialRecording(folder, size)
-    check_space(folder.parent, (opened.n_frames - partial.n_frames) * size[0] * size[1])
-    preparation = _prepare(partial, opened)
-    method = "nearest-exact" if size == (120, 160) else "area"
-    blocks, account = _remaining(partial, opened, preparation.colour)
-    with tqdm(total=opened.n_frames, disable=not progress, unit="frame", desc=opened.name) as bar:
-        for raw in blocks:
-            _append(partial, raw, preparation, method, account)
-            bar.update(partial.n_frames - bar.n)
-    try:
-        with explained(partial.work):
-            _finish(partial, opened, preparation, method, account)
-    except ValueError:
-        shutil.rmtree(partial.work)
-        raise
-
-
-def _prepare(partial: PartialRecording, opened: Source) -> Preparation:
-    path = partial.work / "preparation.npz"
-    if path.exists():
-        return Preparation.load(path)
-    preparation = opened.prepare()
-    with explained(partial.work):
-        preparation.save(path)
-    return preparation
-
-
-def _remaining(
-    partial: PartialRecording, opened: Source, colour: Colour | None
-) -> tuple[Iterator[np.ndarray], Account]:
-    """Unprepared blocks after the last finished one, exactly where it ended, and their account."""
-    saved, account = partial.account(), Account()
-    if partial.state and not saved.counts.total() and not saved.borders:  # smooth: seek, and check
-        last = partial.n_frames - int(partial.state["n_last"])
-        blocks = opened.blocks(start=last, account=account, seek=True, colour=colour)
-        first = next(blocks, None)
-        if first is not None and hash_arrays(first[::16]) == str(partial.state["digest"]):
-            return blocks, account
-        blocks.close()
-        account = Account()
-    return opened.blocks(start=partial.n_frames, account=account, colour=colour), account
-
-
-def _append(partial: PartialRecording, raw, preparation, method: str, account: Account) -> None:
-    """Prepare a block, measure it against the frames before it, and store it."""
-    prepared = preparation.apply(raw)
-    last, last_raw = (partial.state.get(name, raw[:0]) for name in ("last", "last_raw"))
-    joined, raws = np.concatenate([last, prepared]), np.concatenate([last_raw, raw])
-    partial.append(
-        shrink(prepared, partial.shape, method),
-        measure_frames(raws, joined, len(last)),
-        last=joined[-2:],
-        last_raw=raws[-2:],
-        digest=np.array(hash_arrays(raw[::16])),  # enough to tell whether a seek led to it
-        n_last=np.array(len(raw)),
-        account=np.array(json.dumps(vars(account))),
-    )
-
-
-def _finish(
-    partial: PartialRecording,
-    opened: Source,
-    preparation: Preparation,
-    method: str,
-    account: Account,
-) -> None:
-    """Mend and check the whole, and give it its final name."""
-    if not account.counts and not account.borders:  # a resumed run that had nothing left to read
-        account = partial.account()
-    missing = opened.n_frames - partial.n_frames
-    missing -= round(sum(seconds for _, seconds, _ in account.borders) * opened.fps)
-    if missing > max(2, 0.005 * opened.n_frames):
-        account.counts["undecoded_frames"] = missing
-    check_length(opened, partial.n_frames)
-    frames, measured, truth = partial.frames(), partial.measured(), opened.truth(None)
-    if truth is not None:
-        truth.save(partial.work / "tracks.npz")
-        found = Survey(np.append(measured[1:, 0], 0.0), whole(len(measured), opened.name))
-    else:
-        found = survey(opened.name, measured, frames, opened.fps, account)
-        if found.motion.max() == 0:
-            raise ValueError(
-                f"nothing moves in {opened.path} once it is prepared: no forecast can be made. If "
-                "something does move, prepare it with a lower noise_floor or another polarity."
-            )
-        longest = max(found.pieces.stop - found.pieces.start, default=0)
-        check_length(opened, longest, " in its longest piece")
-        for t in found.torn:  # in order: two torn frames in a row are both bridged
-            frames[t] = frames[t - 1]
-        frames.flush()
-    alone = count_animals(frames) <= 1
-    facts = {
-        "fps": opened.fps,
-        "method": method,
-        "repairs": found.repairs,
-        "remarks": [*opened.remarks, *preparation.remarks, *found.remarks, *[ALONE] * alone],
-        "torn": found.torn.tolist(),
-        "pieces": found.pieces.to_dict("list"),
-    }
-    per_thirtieth = opened.fps / USUAL_FPS  # the unit of motion, whatever the rate
-    partial.finish(facts, found.motion * per_thirtieth)

@@ -27,8 +27,7 @@ from fishlib.motion import measure_motion
 from fishlib.preparation import Preparation, suggest_preparation
 from fishlib.questions import suggest_min_range
 from fishlib.spans import USUAL_FPS, frames_in
-from fishlib.video import iter_frames, probe, shrink, write_video
-from fishlib.video.camera import is_live, open_live
+from fishlib.video import is_live, iter_frames, open_live, probe, shrink, write_video
 
 STUDY_C = 1e-3
 """The study's burst threshold, for which its published baseline was made."""

@@ -3,18 +3,23 @@
 A source is a video file, a folder of images or a stack. Frames come out grayscale, on a regular
 clock of 20 to 45 frames a second (or the film's own, if that is slower), fitted into one box (240
 rows x 320 columns unless told otherwise) without distortion: a film of another shape is shrunk by
-area until it fits and the rest stays black.
+area until it fits and the rest stays black. A camera is watched live, by its number or its address.
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
+from types import SimpleNamespace
 
+import av
+import cv2
 import numpy as np
 
+from fishlib.spans import USUAL_FPS
 from fishlib.video.frames import (
     FRAME_SIZE,
     Account,
@@ -22,14 +27,16 @@ from fishlib.video.frames import (
     Colour,
     Images,
     content_box,
+    fit_frame,
     is_images,
     keep_every,
     shrink,
     weigh,
 )
-from fishlib.video.stored import Stored, is_address, write_video
+from fishlib.video.stored import Shaper, Stored, decode, is_address, write_video
 
 __all__ = ["iter_frames", "probe", "read_frames", "read_stretches", "shrink", "write_video"]
+PATIENCE = 10.0  # seconds a network camera may take to answer
 _END = object()
 
 
@@ -197,7 +204,6 @@ def iter_frames(
     stop: int | None = None,
     *,
     roi: Box | None = None,
-    fps: float | None = None,
     account: Account | None = None,
     seek: bool = False,
     colour: Colour | None = None,
@@ -216,8 +222,6 @@ def iter_frames(
         First frame and the frame after the last one; None for the end of the film.
     roi : (y0, y1, x0, x1), optional
         Region of interest in pixels of the stored film; only it is kept, and fitted into `size`.
-    fps : float, optional
-        Frame rate that replaces the film's own; the film's time stamps are then not looked at.
     account : Account, optional
         Receives every repair and border.
     seek : bool
@@ -231,8 +235,7 @@ def iter_frames(
     ndarray
         uint8 (n, H, W), n <= block.
     """
-    info = source if isinstance(source, FilmInfo) else probe(source, fps)
-    account = Account() if account is None else account
+    info, account = source if isinstance(source, FilmInfo) else probe(source), account or Account()
     frames = info.opened.read(size, info.region(roi), start, account, seek, colour is not None)
     if colour is not None:
         frames = (weigh(frame, colour) for frame in frames)
@@ -293,3 +296,70 @@ def run_ahead(items: Iterator, depth: int = 2) -> Iterator:
         while (item := ahead.popleft().result()) is not _END:
             ahead.append(pool.submit(next, items, _END))
             yield item
+
+
+def is_live(source: str | Path) -> bool:
+    """Whether this is a camera's number or a stream's address, and no file of that name."""
+    return is_address(source) or (str(source).isdigit() and not Path(source).exists())
+
+
+def open_live(source: str | Path) -> tuple[float, Iterator[np.ndarray]]:
+    """Frames a second, and gray frames uint8 (240, 320) as they come.
+
+    The frames end where the camera stops sending.
+
+    Raises
+    ------
+    OSError
+        No picture comes; the sentence names the camera.
+    """
+    fps, images, shape = (_open_stream if is_address(source) else _open_camera)(str(source))
+    fps = fps if 1 <= fps <= 1000 else USUAL_FPS
+    step = keep_every(fps)
+    return fps / step, map(shape, islice(images, 0, None, step))
+
+
+def _open_camera(number: str) -> tuple[float, Iterator, Callable]:
+    """The rate that a camera states, its images, and what makes a frame of one."""
+    capture = cv2.VideoCapture(int(number))
+
+    def grab() -> Iterator[np.ndarray]:
+        while capture.isOpened() and (image := capture.read()[1]) is not None:
+            yield image
+        capture.release()
+
+    images = grab()
+    first = next(images, None)
+    if first is None:
+        raise OSError(f"camera {number} gives no picture: is it connected, and free?")
+
+    def shape(image: np.ndarray) -> np.ndarray:
+        return fit_frame(image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY))
+
+    return capture.get(cv2.CAP_PROP_FPS), chain([first], images), shape
+
+
+def _open_stream(address: str) -> tuple[float, Iterator, Callable]:
+    """The same of a network camera."""
+    options = {"rtsp_transport": "tcp"} if address.startswith("rtsp") else {}
+    try:
+        container = av.open(address, options=options, timeout=PATIENCE)
+        pictures = decode(container)
+        first = next(pictures, None)
+    except (av.error.FFmpegError, OSError) as error:
+        raise OSError(
+            f"{address} does not answer ({error.strerror or error}): is the camera switched on and "
+            "its address right? Try whether a player shows the stream."
+        ) from error
+    if first is None:
+        raise OSError(f"{address} answers, but its stream holds no picture: check the address.")
+
+    def images() -> Iterator[av.VideoFrame]:
+        with container, suppress(av.error.FFmpegError, OSError):  # gone: what came before counts
+            yield from chain([first], pictures)
+
+    shape = first.height, first.width
+    seen = SimpleNamespace(path=address, shape=shape, aspect=1.0, turned=0, white=None)
+    stream = container.streams.best("video")
+    fps = float(stream.guessed_rate or stream.average_rate or 0)
+    return fps, images(), Shaper(seen, FRAME_SIZE, (0, shape[0], 0, shape[1]))

@@ -259,24 +259,24 @@ class Images:
             An image is damaged or has another size than the first.
         """
         step, (y0, y1, x0, x1) = keep_every(self.fps or USUAL_FPS), region
-        for image in islice(self._images(start * step, account, colour), 0, None, step):
+        images = self._images(start * step, step, account, colour)
+        for image in islice(images, 0, None, step):
             yield fit_frame(to_eight_bits(image[y0:y1, x0:x1], self.white), size)
 
-    def _images(self, at: int, account: Account, colour: bool) -> Iterator[np.ndarray]:
-        """Images (h, w) or (h, w, 3), each held over a gap of up to a second."""
-        last = None
-        while at < self.n_frames:
-            which = int(np.searchsorted(self.ends, at, side="right"))
-            if self.gaps[which] > self.bridged[which] and at == self.starts[which]:
-                account.borders.append((at, self.gaps[which] * self.seconds, "gaps"))
-            if at < self.starts[which]:  # missing: the image before stands in
-                account.counts["missing_images"] += 1
-                images = [self._read(which - 1, colour)[-1] if last is None else last]
-            else:
-                images = self._read(which, colour, at - int(self.starts[which]), PAGES)
-            for last in images:
-                at += 1
-                yield last
+    def _images(self, start: int, step: int, account: Account, colour: bool) -> Iterator:
+        """Images (h, w) or (h, w, 3) from `start` on, each held over a gap of up to a second.
+
+        The account gets the gaps before `start` as well.
+        """
+        files = zip(self.gaps, self.bridged, self.starts.tolist(), self.ends, strict=True)
+        for which, (gap, bridged, first, end) in enumerate(files):
+            if gap > bridged:
+                account.borders.append((-(-first // step), gap * self.seconds, "gaps"))
+            account.counts["missing_images"] += int(bridged)
+            if bridged and start < first:  # the image before stands in
+                yield from self._read(which - 1, colour) * (first - max(start, first - bridged))
+            for at in range(max(start, first), end, PAGES):
+                yield from self._read(which, colour, at - first, PAGES)
 
     def _read(self, which: int, colour: bool = False, first: int = 0, count: int = 1) -> list:
         """Images of a file, gray or red green blue, at the depth in which they are stored."""

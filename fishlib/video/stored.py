@@ -33,12 +33,6 @@ CODECS = {
 N_FIRST, N_STAMPS = 30, 300  # frames and time stamps at the start that tell how a film is stored
 GRAY = "gray"
 NEAR = 120  # frames up to which reading on is faster than jumping
-TURNS = {
-    90: [("transpose", "cclock")],
-    180: [("hflip", None), ("vflip", None)],
-    270: [("transpose", "clock")],
-}
-"""Filters that turn a picture counter-clockwise, by degrees."""
 
 
 def is_address(source: str | Path) -> bool:
@@ -290,7 +284,7 @@ class Shaper:
         height, width = y1 - y0, x1 - x0
         top, bottom, left, right = content_box(height, width * self.stored.aspect, self.size)
         rows, columns = bottom - top, right - left
-        steps = list(TURNS.get(self.stored.turned, []))
+        steps = [("transpose", "cclock")] * (self.stored.turned // 90)
         if (height, width) != self.stored.shape:
             steps.append(("crop", f"{width}:{height}:{x0}:{y0}:exact=1"))
         how = "area" if rows <= height else "bilinear"
