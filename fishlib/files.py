@@ -314,14 +314,14 @@ def quietly() -> Iterator[None]:
     otherwise: on older processors that is faster, but not its own choice.
     """
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    kept = os.dup(2)
     try:
-        os.dup2(nowhere, 2)
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
         yield
     finally:
         os.dup2(kept, 2)
         os.close(kept)
-        os.close(nowhere)
 
 
 def plain(value):

@@ -39,9 +39,6 @@ class NotebookFailed(RuntimeError):
         super().__init__(sentence)
         self.places = places
 
-    def __reduce__(self):
-        return NotebookFailed, (str(self), *self.places)
-
 
 def notebook_folder() -> Path:
     """The folder of the five notebooks, beside the package or below the current folder."""

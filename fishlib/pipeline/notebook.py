@@ -83,7 +83,7 @@ class OwnKernel(AsyncKernelManager):
                 os.killpg(self.group, signal.SIGKILL)
 
 
-def execute(source: Path, run: Path, parameters: dict, progress: bool) -> Path:
+def execute(source: Path, run: Path, parameters: dict, progress: bool) -> None:
     """Execute a notebook with papermill and put it into the run folder.
 
     Parameters
@@ -121,7 +121,6 @@ def execute(source: Path, run: Path, parameters: dict, progress: bool) -> Path:
         raise
     finally:
         partial.unlink(missing_ok=True)
-    return run / f"{name}.ipynb"
 
 
 def _execute(source: Path, partial: Path, parameters: dict, progress: bool, log: Path) -> None:

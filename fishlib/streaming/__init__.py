@@ -6,6 +6,7 @@ What a network forecasts frame by frame is in :mod:`fishlib.streaming.live`.
 import re
 import signal
 import threading
+from array import array
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -15,9 +16,9 @@ from signal import SIGINT, SIGTERM
 from time import perf_counter
 from types import SimpleNamespace
 
-import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib import get_backend
 from matplotlib.backends import BackendFilter, backend_registry
 from tqdm import tqdm
 
@@ -33,14 +34,6 @@ STUDY_C = 1e-3
 """The study's burst threshold, for which its published baseline was made."""
 FIRST_LOOK = 5.0
 """Seconds of film after which it is compared with what a network was trained on."""
-
-
-def has_screen() -> bool:
-    """Whether matplotlib can open a window here."""
-    plt.figure(num="fishlib-probe")  # the backend is only chosen with the first figure
-    plt.close("fishlib-probe")
-    interactive = backend_registry.list_builtin(BackendFilter.INTERACTIVE)
-    return matplotlib.get_backend().lower() in interactive
 
 
 class LiveWindow:
@@ -155,42 +148,19 @@ class LiveNetwork:
             print(remark)
 
 
-class _Latest:
-    """A film of which only the newest frame is kept: what `ForecastPainter` draws at t."""
-
-    def __init__(self, frame: np.ndarray, n_frames: int) -> None:
-        self.frame, self.shape = frame, (n_frames, *frame.shape)
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __getitem__(self, t: int) -> np.ndarray:
-        return self.frame
-
-
 class Seen:
-    """Forecast and motion so far, in arrays that double when they are full."""
+    """Forecast and motion so far."""
 
     def __init__(self) -> None:
-        self.n_frames, self.alarms = 0, []
+        self.forecasts, self.alarms = array("d"), []
+        self.motion_before = array("d")  # that led to each frame
         self.latency = deque(maxlen=9000)  # seconds a forecast took, of the last five minutes
-        self.series = np.zeros((2, 4096))  # forecast and motion
-
-    def see(self, motion_before: float) -> None:
-        """Note a new frame, and the motion that led to it."""
-        if self.n_frames == self.series.shape[1]:
-            self.series = np.concatenate([self.series, np.zeros_like(self.series)], axis=1)
-        self.series[1, max(self.n_frames - 1, 0)] = motion_before
-        self.n_frames += 1
-
-    def forecast(self, forecast: float) -> None:
-        """Note the forecast of the frame seen last."""
-        self.series[0, self.n_frames - 1] = forecast
 
     def results(self) -> dict[str, np.ndarray]:
-        """What `watch` returns."""
-        forecast, motion = self.series[:, : self.n_frames]
-        return {"forecast": forecast, "motion": motion, "alarms": np.array(self.alarms, int)}
+        """What :func:`watch` returns."""
+        motion = np.append(self.motion_before[1:], self.motion_before[:1])  # the first is 0
+        alarms = np.array(self.alarms, int)
+        return {"forecast": np.array(self.forecasts), "motion": motion, "alarms": alarms}
 
 
 def live_pictures(
@@ -206,16 +176,16 @@ def live_pictures(
     for t, frame in enumerate(frames):
         pair = np.stack([frame if before is None else before, frame])
         before = frame
-        seen.see(measure_motion(pair)[0] * (fps / USUAL_FPS))
+        seen.motion_before.append(measure_motion(pair)[0] * (fps / USUAL_FPS))
         start = perf_counter()
         forecast = push(frame)
         seen.latency.append(perf_counter() - start)
-        seen.forecast(forecast)
+        seen.forecasts.append(forecast)
         if forecast >= threshold and (not seen.alarms or t >= seen.alarms[-1] + horizon):
             seen.alarms.append(t)
         known = seen.results()
         series = {"forecast": known["forecast"]}
-        film = _Latest(frame, t + 1)
+        film = np.broadcast_to(frame, (t + 1, *frame.shape))  # of which only frame t is drawn
         yield ForecastPainter(film, fps, known["motion"], series, threshold)(t)
 
 
@@ -282,14 +252,15 @@ def watch(
         shown = tqdm(going, "watching", unit="frame", disable=not progress)
         quiet = round(live.horizon * fps)
         pictures = live_pictures(shown, live.push, fps, threshold, quiet, seen)
-        if window is None and out is None and has_screen():
+        on_screen = backend_registry.list_builtin(BackendFilter.INTERACTIVE)
+        if window is None and out is None and get_backend().lower() in on_screen:
             window = LiveWindow(str(film))
         if window is not None:
             all(map(window, pictures))  # until it is closed
         else:
             target = _target(film, out)
             write_video(target, pictures, fps)
-            print(f"{target}: {len(seen.alarms)} alarms in {seen.n_frames / fps:.1f} s")
+            print(f"{target}: {len(seen.alarms)} alarms in {len(seen.forecasts) / fps:.1f} s")
         if seen.latency:
             usual, slow = 1e3 * np.quantile(seen.latency, [0.5, 0.95])
             print(f"a forecast took {usual:.1f} ms, one in twenty {slow:.1f} ms or more")

@@ -46,10 +46,6 @@ class CarriedState:
     def __init__(self, model: keras.Model):
         self._steps, self._head = split_chain(model)
         self.n_phases = model.input_shape[-1]
-        self.reset()
-
-    def reset(self) -> None:
-        """Forget everything, as before the first frame of a film."""
         cells = [layer.cell for layer in self._steps if _is_recurrent(layer)]
         zero = [cell.get_initial_state(batch_size=1) for cell in cells]
         self._states = [zero for _ in range(self.n_phases)]
@@ -165,15 +161,9 @@ class LiveForecaster:
         self.model = model
         self._carried = CarriedState(model) if mode == "streaming" else None
         self._predict = tf.function(lambda clip: model(clip, training=False)[0, 0], autograph=False)
-        self.reset()
-
-    def reset(self) -> None:
-        """Forget all frames, to begin another film."""
         self.n_seen = 0
         # Each frame is written twice, so that the last ones always lie in one piece.
         self._ring = np.zeros((2, self.layout.past, *self.model.input_shape[2:4]), np.uint8)
-        if self._carried is not None:
-            self._carried.reset()
 
     def push(self, frame: np.ndarray) -> float:
         """Take the next frame and forecast from it and those before.
@@ -197,12 +187,12 @@ class LiveForecaster:
         t, past = self.n_seen, self.layout.past
         self._ring[:, t % past] = frame
         self.n_seen += 1
-        forecast = float("nan")
-        if self._carried is not None and t >= self._carried.n_phases - 1:
-            forecast = self._carried.step(t, self._last(t, self._carried.n_phases))
+        carried, forecast = self._carried, float("nan")
+        if carried is not None and t >= carried.n_phases - 1:  # also before there is a clip
+            forecast = carried.step(t, self._last(t, carried.n_phases))
         if t < past - 1:
             return float("nan")
-        if self._carried is not None:
+        if carried is not None:
             return forecast
         clip = self.layout.gather(self._last(t, past), np.array([past - 1]))  # (1, S, H, W, C)
         return float(self._predict(tf.constant(clip)))

@@ -77,18 +77,17 @@ def _mathjax() -> Path:
 
 def _gather(source: Path, folder: Path, mathjax: Path) -> Path:
     """Settings, figures and notebooks in one folder, laid out as in the repository."""
-    shutil.copytree(HERE, source, ignore=shutil.ignore_patterns("build.py", "showcase.py", "__*"))
+    top, ignored = notebook_folder().parent, shutil.ignore_patterns("*.py", "__*", ".*")
+    shutil.copytree(HERE, source, ignore=ignored)
+    shutil.copy(HERE / "conf.py", source)
     shutil.copy(mathjax, source / "_static")
-    shutil.copy(notebook_folder().parent / "README.md", source)  # for its table of results
-    for figures in (notebook_folder().parent / "figures", folder / "figures"):
+    shutil.copy(top / "README.md", source)  # for its table of results
+    for figures in (top / "figures", folder / "figures"):
         if figures.is_dir():  # a run folder brings figures of its own
             shutil.copytree(figures, source / "figures", dirs_exist_ok=True)
+    shutil.copytree(top / "tests/benchmarks", source / "tests/benchmarks", ignore=ignored)
     (source / "notebooks").mkdir()
-    shutil.copy(notebook_folder() / "glossary.md", source / "notebooks")
-    tables = source / "tests" / "benchmarks"
-    tables.mkdir(parents=True)
-    for table in (notebook_folder().parent / "tests" / "benchmarks").glob("*.md"):
-        shutil.copy(table, tables)
+    shutil.copy(top / "notebooks" / "glossary.md", source / "notebooks")
     for name in NOTEBOOKS:
         notebook = nbformat.read(folder / f"{name}.ipynb", as_version=4)
         for cell in notebook.cells:  # the site's first page stands for the README

@@ -10,7 +10,6 @@ extensions += ["sphinx.ext.autosummary", "sphinx.ext.napoleon"]
 autodoc_typehints = "none"  # the docstrings say shape, type and unit
 python_maximum_signature_line_length = 88
 autodoc_member_order = "bysource"
-autosummary_generate = True
 napoleon_use_param = napoleon_use_rtype = False
 templates_path = ["_templates"]
 myst_enable_extensions = ["dollarmath", "amsmath"]
@@ -27,10 +26,8 @@ html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_favicon = "_static/fish.svg"
 html_logo = "_static/fish.svg"
-html_copy_source = True  # for the download button
 html_show_sourcelink = False
 html_show_sphinx = False
-html_last_updated_fmt = None
 copybutton_prompt_text = "$ "
 html_theme_options = {
     "home_page_in_toc": True,

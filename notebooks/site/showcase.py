@@ -35,13 +35,12 @@ def clean_notebook(executed: nbformat.NotebookNode) -> nbformat.NotebookNode:
     notebook = without_progress(nbformat.from_dict(executed))
     injected = "injected-parameters"
     notebook.cells = [c for c in notebook.cells if injected not in c.metadata.get("tags", [])]
-    count = 0
     for cell in notebook.cells:
         tags = cell.metadata.get("tags", [])
         cell.metadata = {"tags": tags} if tags else {}
-        if cell.cell_type == "code":
-            count += 1
-            _clean_outputs(cell, count)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    for count, cell in enumerate(code, start=1):
+        _clean_outputs(cell, count)
     versions = {"fishlib": fishlib.__version__} | {name: version(name) for name in SHOWN_VERSIONS}
     notebook.metadata = {
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -54,14 +53,12 @@ def clean_notebook(executed: nbformat.NotebookNode) -> nbformat.NotebookNode:
 def _clean_outputs(cell, count: int) -> None:
     cell.execution_count = count
     for output in cell.outputs:
-        output.pop("execution_count", None)
-        if output.output_type == "execute_result":
+        if "execution_count" in output:
             output["execution_count"] = count
         if "metadata" in output:
             output["metadata"] = {}
-        for mime in list(output.get("data", {})):
-            if "widget" in mime:
-                del output["data"][mime]
+        if data := output.get("data"):
+            output["data"] = {mime: data[mime] for mime in data if "widget" not in mime}
 
 
 def show_run(run: str | Path) -> list[Path]:
@@ -84,11 +81,8 @@ def show_run(run: str | Path) -> list[Path]:
     """
     run, folder = Path(run), notebook_folder()
     executed = {name: nbformat.read(run / f"{name}.ipynb", 4) for name in NOTEBOOKS}
-    written = []
-    for name, notebook in executed.items():
-        text = nbformat.writes(clean_notebook(notebook))
-        target = folder / f"{name}.ipynb"
-        written.append(write_text(target, text))
+    clean = {name: nbformat.writes(clean_notebook(one)) for name, one in executed.items()}
+    written = [write_text(folder / f"{name}.ipynb", text) for name, text in clean.items()]
     tell_results(folder.parent / "README.md", executed[NOTEBOOKS[-1]])
     pages = [*folder.glob("*.ipynb"), folder.parent / "README.md", folder / "site" / "index.md"]
     texts = [page.read_text(encoding="utf-8") for page in pages]
