@@ -19,9 +19,7 @@ run: $(VENV)/.ready
 	$(BIN)/python -m fishlib run --run-dir data/runs/$(RUN)
 
 # The whole suite. While you work: .venv/bin/pytest -m "not slow", under two minutes.
-test: $(VENV)/.ready
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+test: lint
 	$(BIN)/python -m pytest
 
 # The notebooks in JupyterLab, to change a parameter and run a cell again.
@@ -52,10 +50,11 @@ sweep: $(VENV)/.ready
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 format: $(VENV)/.ready
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) .pytest_cache .ruff_cache
+	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache

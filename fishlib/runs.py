@@ -123,7 +123,7 @@ def check_parameters(cells: Sequence[str]) -> None:
 def _assigned(source: str) -> dict[str, object]:
     """Names and literal values that a parameters cell assigns."""
     nodes = [node for node in ast.parse(source).body if isinstance(node, ast.Assign)]
-    return {node.targets[0].id: ast.literal_eval(node.value) for node in nodes}
+    return {ast.unparse(node.targets[0]): ast.literal_eval(node.value) for node in nodes}
 
 
 def _write_json(path: Path, value: object) -> None:

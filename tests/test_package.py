@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -31,6 +32,11 @@ def test_the_face_lists_about_25_names_and_loads_each_from_its_file():
         assert getattr(fishlib, name).__name__ == name
     with pytest.raises(AttributeError, match=r"fishlib has no open_movie; it has: .*open_film"):
         assert fishlib.open_movie
+
+
+def test_a_type_checker_sees_the_same_face():
+    stub = (TOP / "fishlib" / "__init__.pyi").read_text(encoding="utf-8")
+    assert sorted(re.findall(r" as (\w+)$", stub, re.MULTILINE)) == dir(fishlib)
 
 
 def test_conda_installs_the_package_through_pip():
