@@ -3,7 +3,7 @@
 from fishlib.clips import ClipDataset as ClipDataset
 from fishlib.evaluation import evaluate as evaluate
 from fishlib.evaluation import score_forecast as score_forecast
-from fishlib.forecasters.check import check_forecaster as check_forecaster
+from fishlib.forecasters import check_forecaster as check_forecaster
 from fishlib.forecasters.networks import MotionLSTM as MotionLSTM
 from fishlib.forecasters.networks import Network as Network
 from fishlib.forecasters.networks import Plan as Plan

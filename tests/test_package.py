@@ -1,6 +1,8 @@
 import re
 import subprocess
 import sys
+import tomllib
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -36,7 +38,12 @@ def test_the_face_lists_about_25_names_and_loads_each_from_its_file():
 
 def test_a_type_checker_sees_the_same_face():
     stub = (TOP / "fishlib" / "__init__.pyi").read_text(encoding="utf-8")
-    assert sorted(re.findall(r" as (\w+)$", stub, re.MULTILINE)) == dir(fishlib)
+    listed = re.findall(r"^from (\S+) import (\w+) as \2$", stub, re.MULTILINE)
+    assert sorted(name for _, name in listed) == dir(fishlib)
+    for home, name in listed:
+        assert getattr(import_module(home), name) is getattr(fishlib, name)
+    checked = tomllib.loads((TOP / "pyproject.toml").read_text())["tool"]["mypy"]["modules"]
+    assert all(map(import_module, checked))
 
 
 def test_conda_installs_the_package_through_pip():
