@@ -135,19 +135,15 @@ def survey(
     motion[torn - 1] = motion[torn] = skip[torn + 1] / 2
     repeats = np.append((same == 1) | find_rhythm(raw, change, fps), False)[1:]
     motion, n_repeats = spread_repeats(motion, repeats & sound)
-    borders = [(int(frame), seconds, why) for frame, seconds, why in account.borders]
-    known = {frame for frame, _, _ in borders}
-    cuts = [t + 1 for t in find_cuts(motion, clips) if sound[t : t + 2].all()]
-    borders += [(frame, 0.0, "cuts") for frame in cuts if frame not in known]
+    cuts = {t + 1 for t in find_cuts(motion, clips).tolist() if sound[t : t + 2].all()}
+    cuts -= {frame for frame, _, _ in account.borders}
+    borders = account.borders + [(frame, 0.0, "cuts") for frame in sorted(cuts)]
     pieces, where = find_pieces(name, len(motion), fps, out, borders)
-    repairs = Counter(account.counts)
-    repairs.update({"torn_frames": len(torn), "repeated_frames": n_repeats})
-    repairs.update(why for _, _, why in borders)
-    repairs.update({why: int(mask.sum()) for why, mask in out.items()})
-    made = {kind: int(count) for kind, count in repairs.items() if count}
-    return Survey(
-        _without_borders(motion, pieces), pieces, torn, made, describe_repairs(made, where)
-    )
+    mended = Counter(torn_frames=len(torn), repeated_frames=n_repeats)
+    lost = Counter({why: int(mask.sum()) for why, mask in out.items()})
+    made = dict(account.counts + mended + Counter(why for _, _, why in borders) + lost)
+    told = describe_repairs(made, where)
+    return Survey(_without_borders(motion, pieces), pieces, torn, made, told)
 
 
 def find_pieces(
