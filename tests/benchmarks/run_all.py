@@ -21,9 +21,9 @@ TOP = """# Speed of every station
 Written by `python tests/benchmarks/run_all.py`. Each line compares two ways to the same result on
 the same input, run in turn in one process: the study's way (written anew from its description) or
 the stock way, and this package's. Times are medians, ratios the median, lowest and highest over
-{repetitions} alternating repetitions, memory the highest above the start. One thread and seconds of
-the processor, except video: all threads and seconds of the clock. Ratios carry over to another
-machine better than times.
+{repetitions} alternating repetitions, memory the highest above the start. One thread, except
+video: all threads. Seconds of the processor. Ratios carry over to another machine better than
+times.
 
 """
 NOTES = """
