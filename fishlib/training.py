@@ -30,7 +30,7 @@ from joblib import Parallel, cpu_count, delayed
 from joblib.externals.loky import get_reusable_executor
 from tqdm.auto import tqdm
 
-from fishlib.files import write_atomically, write_text
+from fishlib.files import flatten, nest, write_atomically, write_text
 from fishlib.forecasters import pieces_of, rate_of
 from fishlib.splits import LEAST_MINUTES
 
@@ -284,10 +284,8 @@ def _counting(rounds: Mapping[Path, int]):
 
 def _written(folder: Path) -> int | None:
     """When a training's history was last written; None before that."""
-    try:
-        return (Path(folder) / "history.csv").stat().st_mtime_ns
-    except FileNotFoundError:
-        return None
+    history = Path(folder) / "history.csv"
+    return history.stat().st_mtime_ns if history.exists() else None
 
 
 def _epochs(folder: Path) -> int:
@@ -296,7 +294,11 @@ def _epochs(folder: Path) -> int:
 
 
 SEEN = ("frames", "motion", "fps", "name", "pieces", "preparation", "method", "folder", "places")
-"""What a forecaster sees of a recording when it is fitted."""
+"""What a forecaster sees of a recording in another process."""
+
+
+def _seen(recording) -> SimpleNamespace:
+    return SimpleNamespace(**{key: getattr(recording, key, None) for key in SEEN})
 
 
 @dataclass(frozen=True)
@@ -341,20 +343,27 @@ class Fitted:
             parts = self.folds[0][0]
             watched = slice(parts["validation"].start, None) if parts and at is None else at
             return _forecast_all(self.forecasters, recording, watched)
-        joined: dict[str, dict] = {}
-        for parts, forecasters in self.folds:
-            seen = {row: parts[k] for row, k in enumerate(("test", "validation")) if k in parts}
+        ones = self.forecasters.values()
+        given = any(getattr(one, "trained", False) for one in ones)  # it may want another size
+        apart = any(getattr(one, "epochs", None) for one in ones) and not given
+        told = _seen(recording) if apart else recording
+        rows = [
+            {row: parts[k] for row, k in enumerate(("test", "validation")) if k in parts}
+            for parts, _ in self.folds
+        ]
+        calls = {}
+        for k, (_, forecasters) in enumerate(self.folds):
             watched = np.zeros(len(recording.motion), bool)
-            for frames in seen.values():
+            for frames in rows[k].values():
                 watched[frames] = True
-            frames = np.flatnonzero(watched)
-            for question, of_one in _forecast_all(forecasters, recording, frames).items():
-                for name, forecast in of_one.items():
-                    empty = np.full((2, len(forecast)), np.nan)
-                    rows = joined.setdefault(question, {}).setdefault(name, empty)
-                    for row, frames_of_row in seen.items():
-                        rows[row, frames_of_row] = forecast[frames_of_row]
-        return joined
+            calls[k] = partial(_forecast_all, forecasters, told, np.flatnonzero(watched))
+        joined: dict[str, np.ndarray] = {}
+        for k, of_fold in side_by_side(calls, None if apart else 1).items():
+            for name, forecast in flatten(of_fold).items():
+                whole = joined.setdefault(name, np.full((2, len(forecast)), np.nan))
+                for row, frames in rows[k].items():
+                    whole[row, frames] = forecast[frames]
+        return nest(joined)
 
     @property
     def histories(self) -> pd.DataFrame:
@@ -455,7 +464,7 @@ def fit_all(
     left_out = {n: why for n, r in rivals.items() if (why := _why_not(r, recording, folds))}
     kept = {name: rival for name, rival in rivals.items() if name not in left_out}
     longest_first = sorted(kept, key=lambda name: -getattr(kept[name], "effort", 0))
-    seen = {key: getattr(recording, key, None) for key in SEEN}
+    seen = _seen(recording)
     calls, rounds = {}, {}
     for name, question, number in product(longest_first, questions, range(len(folds))):
         rival, learned = kept[name], _learned(kept[name], question)
@@ -464,7 +473,7 @@ def fit_all(
         words = name if getattr(rival, "learns", learned == "all") else f"{name} {question}"
         words += f" {number}" * (len(folds) > 1)
         own = Path(folder) / re.sub(r"\W+", "_", words).strip("_").lower()
-        told = SimpleNamespace(**seen, asked={"name": learned, **(about or {})})
+        told = SimpleNamespace(**vars(seen), asked={"name": learned, **(about or {})})
         label = questions.get(learned, questions)
         fit = copy.deepcopy(rival).fit
         calls[name, learned, number] = partial(fit, told, label, folds[number], own)

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fishlib.animals import places_from, read_tracks
+from fishlib import open_film, tank, write_video
+from fishlib.animals import find_places, places_from, places_of, read_tracks, with_tracks
 
 FPS, BODY = 15.0, 20.0
 
@@ -154,3 +155,20 @@ def test_what_is_no_table_of_tracks_is_refused(tmp_path):
         file.create_dataset("tracks", data=[1])
     with pytest.raises(ValueError, match=r"holds no tracks, as a \.h5 file does"):
         read_tracks(tmp_path / "of_another.h5", FPS, BODY)
+
+
+def test_a_film_takes_the_places_that_a_tracker_wrote_beside_it(tmp_path):
+    made = tank.simulate_film(tank.TankConfig(), 4, 400, (480, 640))
+    path = write_video(tmp_path / "film.avi", np.repeat(made.frames, 2, axis=0), 60.0)
+    place = np.repeat(2 * made.tracks.position, 2, axis=0)  # of every second frame, px as filmed
+    frame, animal = np.divmod(np.arange(800 * 6), 6)
+    x, y = place.reshape(-1, 2).T
+    table = pd.DataFrame({"frame": frame, "animal": animal, "x": x, "y": y})
+    film = open_film(str(path), cache_dir=tmp_path, progress=False)
+    seen = with_tracks(film, written(tmp_path, table))
+    assert film.fps == 30.0 and len(seen.motion) == len(places_of(seen)) == 400
+    np.testing.assert_allclose(seen.places.x, made.tracks.position[..., 0], atol=0.01)
+    np.testing.assert_allclose(seen.places.y, made.tracks.position[..., 1], atol=0.01)
+    assert seen.places.body == pytest.approx(find_places(film).body)
+    assert seen.places.apart.all() and with_tracks(film, "") is film
+    assert with_tracks(film, tmp_path / "tracks.csv", body=60.0).places.body == 30.0

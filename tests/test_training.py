@@ -224,3 +224,17 @@ def test_trainings_side_by_side_are_resumed_and_tell_their_losses(tmp_path):
     for question, family in fitted.forecast(film, slice(300, 320)).items():
         for name, forecast in again.forecast(film, slice(300, 320))[question].items():
             np.testing.assert_allclose(forecast, family[name], atol=1e-6)
+
+
+def test_folds_forecast_side_by_side_what_they_do_one_by_one(tmp_path):
+    rng = np.random.default_rng(5)
+    motion = np.convolve(rng.exponential(1e-3, 1200), np.ones(8) / 8, "same")
+    film, folds = SimpleNamespace(motion=motion), make_folds(whole(1200), 3, embargo=5)
+    rivals = {"LSTM": MotionLSTM(1, samples_per_epoch=64)}
+    fitted = fit_all(rivals, film, {"burst": label_bursts(motion)}, folds, tmp_path)
+    told = fitted.forecast(film)["burst"]["LSTM"]
+    for fold, own in fitted.folds:
+        for row, part in enumerate(("test", "validation")):
+            alone = own["LSTM", "burst"].forecast(film, fold[part])[fold[part]]
+            np.testing.assert_allclose(told[row, fold[part]], alone, atol=1e-6)
+            assert np.isfinite(alone).sum() > 200

@@ -1,6 +1,7 @@
 """The animals of a recording: where they are, found in the pixels or told by a tracker's file."""
 
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -8,8 +9,10 @@ import numpy as np
 import pandas as pd
 
 from fishlib.animals.places import Places, find_places, places_of, true_places
+from fishlib.recording.source import parts_of
+from fishlib.video import probe_parts
 
-__all__ = ["Places", "find_places", "places_from", "places_of", "read_tracks", "true_places"]
+__all__ = ["Places", "find_places", "places_of", "read_tracks", "true_places", "with_tracks"]
 
 FASTEST = 30.0
 """Body lengths a second that no animal swims: a longer step is the tracker's mistake."""
@@ -176,3 +179,46 @@ def places_from(
         found[:, t] = *place, way
     box = tuple(float(np.quantile(one[seen], q)) for one in (x, y) for q in (0.002, 0.998))
     return Places(*found.astype(np.float32), seen, float(body), box)
+
+
+def with_tracks(film, path: str | Path, body: float | None = None):
+    """A recording whose animals are where a tracker's file says, instead of found in its pixels.
+
+    Parameters
+    ----------
+    film : Recording
+        Of one film; its rate, its length and the place of its picture are taken from it.
+    path : path
+        See :func:`read_tracks`; places are pixels of the film as it was filmed. "" changes nothing.
+    body : float, optional
+        Length of an animal, px of the film as it was filmed; None takes it from the file, or from
+        what is seen in the film.
+
+    Raises
+    ------
+    ValueError
+        If the film is several films, the file holds no tracks, or nothing tells how long an animal
+        is.
+    """
+    if not path:
+        return film
+    if getattr(film, "members", ()):
+        raise ValueError(f"{path} has the tracks of one film, and these are several: give one.")
+    contents = film.opened.contents
+    info = probe_parts(parts_of(film.source), contents["fps"])
+    roi = contents["preparation"].get("roi")
+    (y0, y1, x0, x1), (top, bottom, left, right) = info.region(roi), info.box(roi)
+    across, down = (right - left) / (x1 - x0), (bottom - top) / (y1 - y0)
+    if body is None and READERS.get(Path(path).suffix) is not _read_idtracker_ai:
+        found = find_places(film)
+        if found.reason:
+            raise ValueError(
+                f"{path} does not say how long an animal is: give body. {found.reason}"
+            )
+        body = found.body / down
+    told = read_tracks(path, film.fps, body, len(film.motion), info.step)
+    x, y = (told.x - x0) * across + left, (told.y - y0) * down + top
+    box = [(edge - x0) * across + left for edge in told.box[:2]]
+    box += [(edge - y0) * down + top for edge in told.box[2:]]
+    places = replace(told, x=x, y=y, body=told.body * down, box=tuple(box))
+    return replace(film, places=places)

@@ -93,6 +93,9 @@ class Recording:
         Torn frames, for which the one before stands in.
     opened : Source
         The film itself, from which `excerpt` reads.
+    places : Places, optional
+        Where a tracker says that the animals are (:func:`fishlib.animals.with_tracks`); None has
+        them found in the pixels.
     """
 
     frames: np.ndarray
@@ -109,6 +112,7 @@ class Recording:
     method: str
     torn: np.ndarray = field(repr=False)
     opened: Source = field(repr=False)
+    places: object = field(default=None, repr=False)
 
     @property
     def fingerprint(self) -> str:

@@ -10,9 +10,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import contextmanager
 
 import numpy as np
-from compare import Row, compare, difference, duration, one_thread, peak_memory, run
+from compare import Row, compare, difference, duration, one_thread, peak_memory, run, seconds_of
 
 SIZES = {  # network; batch, slices, height, width, channels
     "paper size, batch 4": ("upbeat_snowflake", (4, 30, 120, 160, 4)),
@@ -30,14 +31,10 @@ def measure(repetitions: int, serve: str) -> list[Row]:
     rows = []
     for size in SIZES:
         for kind in KINDS:
-            with _Elsewhere(size, kind, "0") as eigen, _Elsewhere(size, kind, "1") as onednn:
-                rows.append(
-                    compare(
-                        "ConvLSTM (Eigen / oneDNN)", f"{kind}, {size}", eigen.step, onednn.step,
-                        difference, repetitions, clock=time.perf_counter,
-                        memory=(float("nan"),) * 2,
-                    )
-                )  # fmt: skip
+            what = "ConvLSTM (Eigen / oneDNN)", f"{kind}, {size}"
+            how = {"clock": time.perf_counter, "memory": (float("nan"),) * 2}
+            with _elsewhere(size, kind, "0") as eigen, _elsewhere(size, kind, "1") as onednn:
+                rows.append(compare(*what, eigen, onednn, difference, repetitions, **how))
     one_thread()
     cost = step_cost(repetitions)
     print(
@@ -51,37 +48,25 @@ def step_cost(n_steps: int) -> dict[str, float]:
     """Seconds of the processor and peak MB of a training step at the study's own size."""
     model, clips, targets = _network("paper size, batch 4")
     megabytes, _ = peak_memory(lambda: model.train_on_batch(clips, targets))  # also compiles
-    seconds = []
-    for _ in range(n_steps):
-        start = time.process_time()
-        model.train_on_batch(clips, targets)
-        seconds.append(time.process_time() - start)
+    seconds = [seconds_of(lambda: model.train_on_batch(clips, targets)) for _ in range(n_steps)]
     return {"seconds": float(np.median(seconds)), "megabytes": megabytes}
 
 
-class _Elsewhere:
-    """A network in a process of its own, which makes a step whenever it is asked to."""
+@contextmanager
+def _elsewhere(size: str, kind: str, onednn: str):
+    """What lets a network in a process of its own make a step, and gives what came out."""
+    environment = {**os.environ, "TF_ENABLE_ONEDNN_OPTS": onednn}
+    command = [sys.executable, __file__, "--serve", f"{size}:{kind}"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env=environment, **pipes) as process:
 
-    def __init__(self, size: str, kind: str, onednn: str):
-        environment = {**os.environ, "TF_ENABLE_ONEDNN_OPTS": onednn}
-        command = [sys.executable, __file__, "--serve", f"{size}:{kind}"]
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-        self.process = subprocess.Popen(command, env=environment, **pipes)
+        def step() -> np.ndarray:
+            print("step", file=process.stdin, flush=True)
+            while not (line := process.stdout.readline()).endswith(".npy\n"):
+                assert line, "the process has ended"
+            return np.load(line.strip())
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.stdin.close()
-        self.process.wait()
-
-    def step(self) -> np.ndarray:
-        """Let it make a step; what came out."""
-        self.process.stdin.write("step\n")
-        self.process.stdin.flush()
-        while not (line := self.process.stdout.readline()).endswith(".npy\n"):
-            assert line, "the process has ended"
-        return np.load(line.strip())
+        yield step
 
 
 def _serve(size: str, kind: str) -> None:

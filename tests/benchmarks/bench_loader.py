@@ -7,11 +7,10 @@ sends them through a shuffle buffer (of 16 clips here; of 4 % of all clips there
 """
 
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
-from compare import Row, compare, difference, one_thread, run
+from compare import Row, compare, difference, one_thread, run, seconds_of
 from PIL import Image
 
 BATCH, BATCHES, FILM = 4, 24, 400
@@ -30,9 +29,8 @@ def measure(repetitions: int) -> list[Row]:
         np.save(Path(folder) / "film.npy", film[:, 1::2, 1::2])
         frames = np.load(Path(folder) / "film.npy", mmap_mode="r")
         labels = (np.arange(FILM) % 2).astype(np.int8)
-        data = ClipDataset(
-            frames, labels, flips=4, batch_size=BATCH, shuffle=True, max_samples=BATCH * BATCHES
-        )
+        order = {"shuffle": True, "max_samples": BATCH * BATCHES}
+        data = ClipDataset(frames, labels, flips=4, batch_size=BATCH, **order)
         codes = data.order.copy()
         plain = ClipDataset(frames, labels, codes // 4, batch_size=BATCH)  # the same, unflipped
         model = _smallest_network()
@@ -59,13 +57,11 @@ def measure(repetitions: int) -> list[Row]:
             return difference(first, np.concatenate([x for x, _ in second]))
 
         clips = (BATCH * BATCHES,) * 2
+        what = "loader", "a clip with its flip, through fit of a trivial network"
         rows = [
             compare("loader", "a clip", by_image, from_memory, same, repetitions, clips),
-            compare(
-                "loader", "a clip with its flip, through fit of a trivial network",
-                fit_theirs, fit_ours, "same samples", repetitions, clips,
-            ),
-        ]  # fmt: skip
+            compare(*what, fit_theirs, fit_ours, "same samples", repetitions, clips),
+        ]
         _report_share(data)
     return rows
 
@@ -125,16 +121,9 @@ def _report_share(data) -> None:
     model.compile("adam", "binary_crossentropy")
     batch = data[0]
     model.train_on_batch(*batch)
-    start = time.process_time()
-    model.train_on_batch(*batch)
-    step = time.process_time() - start
-    start = time.process_time()
-    for i in range(len(data)):
-        data[i]
-    load = (time.process_time() - start) / len(data)
-    print(
-        f"loading is {100 * load / step:.1f} % of a training step of {step:.2f} s at the paper size"
-    )
+    step = seconds_of(lambda: model.train_on_batch(*batch))
+    share = seconds_of(lambda: [data[i] for i in range(len(data))]) / len(data) / step
+    print(f"loading is {share:.1%} of a training step of {step:.2f} s at the paper size")
 
 
 if __name__ == "__main__":
