@@ -123,6 +123,7 @@ def stacking_table(
     rival : float array (T,)
         A probability or a score, NaN where not defined.
     added : mapping of name -> float array (T,)
+        All are scored where all are defined.
     embargo : int
         Frames; window + horizon keeps one half's clips and labels out of the other.
     pieces, block
@@ -139,20 +140,21 @@ def stacking_table(
     NothingToJudge
         If a half to fit on holds one class only.
     """
-    estimates = {}
+    blocks = blocks_of(label, {"the rival": rival, **added}, **film)
+    y, frames = np.asarray(label)[blocks.frames], blocks.frames
+    alone = _as_odds(rival[frames])[:, None]
+    without, estimates = blocks.mean(_stacked_loss(y, alone, frames, embargo)), {}
     for name, forecast in added.items():
-        blocks = blocks_of(label, {"rival": rival, "added": forecast}, **film)
-        y = np.asarray(label)[blocks.frames]
-        x = np.column_stack([_as_odds(p[blocks.frames]) for p in (rival, forecast)])
-        without, both = map(blocks.mean, _stacked_losses(y, x, blocks.frames, embargo))
+        x = np.column_stack([alone, _as_odds(forecast[frames])])
+        both = blocks.mean(_stacked_loss(y, x, frames, embargo))
         estimates[name] = {"gain": without - both, "without": without, "with": both}
     return estimate_table(estimates)
 
 
-def _stacked_losses(y: np.ndarray, x: np.ndarray, frames: np.ndarray, embargo: int) -> np.ndarray:
-    """Log-loss of each frame (2, n), by models of the first column of x and of both."""
+def _stacked_loss(y: np.ndarray, x: np.ndarray, frames: np.ndarray, embargo: int) -> np.ndarray:
+    """Log-loss of each frame (n,), by a model of the columns of x that was fitted elsewhere."""
     middle = (frames[0] + frames[-1] + 1) / 2
-    losses = np.zeros((2, len(y)))
+    losses = np.zeros(len(y))
     for early in (True, False):
         fit = frames < middle - embargo if early else frames >= middle + embargo
         test = frames >= middle if early else frames < middle
@@ -162,10 +164,8 @@ def _stacked_losses(y: np.ndarray, x: np.ndarray, frames: np.ndarray, embargo: i
                 "class: too few to fit a stack on. Use a longer stretch of film."
             )
         learned = np.flatnonzero(fit)[:: -(-fit.sum() // MOST_FRAMES)]
-        for used in (1, 2):
-            model = LogisticRegression(C=1e6).fit(x[learned, :used], y[learned])
-            p = model.predict_proba(x[test, :used])[:, 1]
-            losses[used - 1, test] = scores.frame_losses(y[test], p)[1]
+        model = LogisticRegression(C=1e6).fit(x[learned], y[learned])
+        losses[test] = scores.frame_losses(y[test], model.predict_proba(x[test])[:, 1])[1]
     return losses
 
 
