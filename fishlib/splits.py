@@ -19,10 +19,7 @@ LEAST_GROUPS = 4
 
 
 def split_frames(
-    n_frames: int,
-    fractions: tuple[float, ...] = PUBLISHED_SPLIT,
-    embargo: int = 165,
-    least: int = LEAST_TEST,
+    n_frames: int, fractions: tuple[float, ...] = PUBLISHED_SPLIT, embargo: int = 165
 ) -> dict[str, slice] | None:
     """Cut a film into train, validation and test, in the order of time.
 
@@ -37,8 +34,6 @@ def split_frames(
         Relative sizes of train, validation and test; the default is the study's.
     embargo : int
         Frames left out at each border (120 of past + 45 of future).
-    least : int
-        Frames that the test part must hold.
 
     Returns
     -------
@@ -48,7 +43,7 @@ def split_frames(
     """
     edges = np.round(np.cumsum([0, *fractions]) / np.sum(fractions) * n_frames).astype(int)
     starts = edges[:-1] + np.array([0, embargo, embargo])
-    if (starts >= edges[1:]).any() or edges[3] - starts[2] < least:
+    if (starts >= edges[1:]).any() or edges[3] - starts[2] < LEAST_TEST:
         return None
     names = ("train", "validation", "test")
     return {k: slice(int(a), int(b)) for k, a, b in zip(names, starts, edges[1:], strict=True)}

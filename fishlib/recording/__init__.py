@@ -14,7 +14,9 @@ from fishlib.files import cache_folder, make_key, only_one, project_path
 from fishlib.preparation import Preparation
 from fishlib.recording.films import Films, join_films, list_films, open_films
 from fishlib.recording.making import make_recording
-from fishlib.recording.source import Recording, Source, check_length, open_source, parts_of
+from fishlib.recording.source import Recording, Source, open_stored, open_tank, parts_of
+
+TANK_MINUTES = 60.0
 
 
 def open_recording(
@@ -64,8 +66,10 @@ def open_recording(
     OSError
         It cannot be read, or the cache cannot be written.
     """
-    opened = open_source(source, seed, minutes, preparation, config, fps)
-    check_length(opened, opened.n_frames)
+    if str(source) == "simulated":
+        opened = open_tank(seed, minutes or TANK_MINUTES, config or tank.TankConfig())
+    else:
+        opened = open_stored(source, minutes, preparation or {}, fps)
     return _record(opened, Path(cache_dir or cache_folder()), tuple(clip_size), progress)
 
 

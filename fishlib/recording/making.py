@@ -13,7 +13,7 @@ from tqdm import tqdm
 from fishlib.files import check_space, hash_arrays, save_arrays
 from fishlib.preparation import Preparation
 from fishlib.recording.repairs import COLUMNS, Survey, count_animals, measure_frames, survey
-from fishlib.recording.source import Source, check_length
+from fishlib.recording.source import Source
 from fishlib.spans import USUAL_FPS
 from fishlib.splits import whole
 from fishlib.video import Account, shrink
@@ -144,7 +144,7 @@ class Making:
         missing -= round(sum(seconds for _, seconds, _ in account.borders) * opened.fps)
         if missing > max(2, 0.005 * opened.n_frames):
             account.counts["undecoded_frames"] = missing
-        check_length(opened, n_frames)
+        opened.check_length(n_frames)
         path, shape = self.work / "frames.npy", (n_frames, *self.size)
         frames = np.memmap(path, np.uint8, "r+", HEADER_BYTES, shape)
         measured = np.fromfile(self.work / "measured.bin").reshape(-1, len(COLUMNS))[:n_frames]
@@ -161,7 +161,7 @@ class Making:
                     "polarity."
                 )
             longest = max(found.pieces.stop - found.pieces.start, default=0)
-            check_length(opened, longest, " in its longest piece")
+            opened.check_length(longest, " in its longest piece")
             for t in found.torn:  # in order: two torn frames in a row are both bridged
                 frames[t] = frames[t - 1]
             frames.flush()

@@ -15,7 +15,7 @@ from fishlib.preparation import Preparation, suggest_preparation
 from fishlib.spans import SECONDS, check_rate
 from fishlib.video import iter_frames, probe_parts, shrink
 
-TANK_FPS, TANK_MINUTES = 30.0, 60.0
+TANK_FPS = 30.0
 BLOCK = 256  # frames
 LEAST_SECONDS = SECONDS["past"] + SECONDS["horizon"]
 """Shortest film accepted: the window of a forecast and its horizon."""
@@ -47,6 +47,11 @@ class Source:
         ``saved`` is where they were written before, or None to simulate them.
     remarks : list of str
         What a reader must know of how it is read.
+
+    Raises
+    ------
+    ValueError
+        It is too short for one forecast and its answer.
     """
 
     name: str
@@ -58,6 +63,19 @@ class Source:
     prepare: Callable[[], Preparation]
     truth: Callable[[Path | None], tank.Tracks | None]
     remarks: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.check_length(self.n_frames)
+
+    def check_length(self, n_frames: int, where: str = "") -> None:
+        """Raise ValueError if so many frames are too few for one forecast and its answer."""
+        needed = int(np.ceil(LEAST_SECONDS * self.fps))
+        if n_frames < needed:
+            raise ValueError(
+                f"{self.path} has {n_frames} frames ({n_frames / self.fps:.1f} s at {self.fps:g} "
+                f"fps){where}, but a forecast and its answer need {needed} ({LEAST_SECONDS:g} s: "
+                "the window it looks back on and the horizon it looks ahead): use a longer film."
+            )
 
 
 @dataclass(frozen=True)
@@ -170,20 +188,6 @@ def prepared_blocks(
     blocks.close()
 
 
-def open_source(
-    source: str | Path,
-    seed: int = 0,
-    minutes: float | None = None,
-    preparation: dict | None = None,
-    config: tank.TankConfig | None = None,
-    fps: float | None = None,
-) -> Source:
-    """Open "simulated" or the path of a film or frame folder; see `recording.open_recording`."""
-    if str(source) == "simulated":
-        return _open_tank(seed, minutes or TANK_MINUTES, config or tank.TankConfig())
-    return _open_film(source, minutes, preparation or {}, fps)
-
-
 def parts_of(source: str | Path) -> list[Path]:
     """The files of a film: one, or several joined by the system's path separator."""
     names = str(source).split(os.pathsep)
@@ -192,7 +196,8 @@ def parts_of(source: str | Path) -> list[Path]:
     return [Path(source)]
 
 
-def _open_tank(seed: int, minutes: float, config: tank.TankConfig) -> Source:
+def open_tank(seed: int, minutes: float, config: tank.TankConfig) -> Source:
+    """The simulated tank as a source."""
     n_frames, known = round(minutes * 60 * TANK_FPS), []  # known: the tracks, once they are
 
     def truth(saved: Path | None = None) -> tank.Tracks:
@@ -210,9 +215,10 @@ def _open_tank(seed: int, minutes: float, config: tank.TankConfig) -> Source:
     return Source(name, "simulated", TANK_FPS, n_frames, contents, blocks, Preparation, truth)
 
 
-def _open_film(
+def open_stored(
     source: str | Path, minutes: float | None, settings: dict, fps: float | None
 ) -> Source:
+    """A stored film, or a frame folder, as a source; see `recording.open_recording`."""
     paths = parts_of(source)
     path, info = paths[0], probe_parts(paths, fps)
     remarks = check_rate(info.rate(), str(path)) + info.remarks()
@@ -228,15 +234,3 @@ def _open_film(
     return Source(
         name, str(source), info.fps, stop, contents, blocks, prepare, lambda saved: None, remarks
     )
-
-
-def check_length(source: Source, n_frames: int, where: str = "") -> None:
-    """Raise if a film is too short for one forecast and its answer."""
-    needed = int(np.ceil(LEAST_SECONDS * source.fps))
-    if n_frames < needed:
-        raise ValueError(
-            f"{source.path} has {n_frames} frames ({n_frames / source.fps:.1f} s at "
-            f"{source.fps:g} fps){where}, but a forecast and its answer need {needed} "
-            f"({LEAST_SECONDS:g} s: the window it looks back on and the horizon it looks ahead): "
-            "use a longer film."
-        )
