@@ -163,8 +163,8 @@ def table(tanks: list[int], folder: Path, motions: dict[int, tuple]) -> tuple[st
     columns = ["tank", "events", "forecaster", "training seed", "onset, AUC", "burst, AUC"]
     columns += ["alarm area at a lead of 0 / 0.25 / 0.5 s", "sensitivity at 20 % in warning", "s"]
     gains = ["tank", "forecaster", "training seed", "area, lead 0, minus the past of the motion"]
-    made = pd.DataFrame(rows, columns=columns)
-    return as_markdown(made), as_markdown(pd.DataFrame(differences, columns=[*gains, "95 %"]))
+    tables = (rows, columns), (differences, [*gains, "95 %"])
+    return tuple(as_markdown(pd.DataFrame(told, columns=names)) for told, names in tables)
 
 
 def main() -> None:

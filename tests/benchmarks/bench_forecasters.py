@@ -89,7 +89,8 @@ def measure_seed(seed: int, folder: Path, minutes, test_minutes, steps, epochs, 
         own = folder / f"seed{seed}_{target}_{network}"
         plan = network, film, labels[target][0], parts, own, seed, epochs, steps
         fitted, seconds[name] = _train(*plan)
-        p = _forecast(fitted, test, [labels[other][1] for other in asked])
+        frames = np.any([labels[other][1] >= 0 for other in asked], axis=0)
+        p = fitted.forecast(test, np.flatnonzero(frames))
         for other in asked:
             forecasts[other][name] = p
         print(f"seed {seed}: {name} trained in {seconds[name]} s", flush=True)
@@ -116,12 +117,6 @@ def _train(network, film, label, parts, folder, seed, epochs, steps):
     fitted = Network(plan).fit(film, label, parts, folder)
     clock = float(fitted.history["seconds"].sum())
     return fitted, {"processor": time.process_time() - start, "clock": clock}
-
-
-def _forecast(fitted, film, labels) -> np.ndarray:
-    """The network at every frame that one of the labels asks about."""
-    asked = np.any([label >= 0 for label in labels], axis=0)
-    return fitted.forecast(film, np.flatnonzero(asked))
 
 
 def _verdict(label, forecasts) -> dict:

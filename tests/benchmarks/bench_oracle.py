@@ -1,8 +1,7 @@
 """What can be foreseen in the tank: by the oracle, and from the motion alone.
 
 Run: ``python tests/benchmarks/bench_oracle.py [--tanks 10] [--minutes 4]``. The first 60 % of the
-tanks train the forecasters; AUCs are of the rest, over calm frames. Futures drawn at 120 x 160,
-as the oracle draws them, are compared with futures drawn at 240 x 320.
+tanks train the forecasters; AUCs are of the rest, over calm frames.
 """
 
 import argparse
@@ -17,7 +16,6 @@ from sklearn.metrics import roc_auc_score
 from fishlib.forecasters.regressions import Regressions
 from fishlib.motion import recent_motion
 from fishlib.questions import label_bursts, label_onsets
-from fishlib.tank import oracle as rollouts
 from fishlib.tank.fish import TankConfig, simulate_tanks
 from fishlib.tank.oracle import oracle_forecast
 
@@ -74,17 +72,6 @@ def main(n_tanks: int, minutes: float) -> None:
         seconds = time.process_time() - start
         print(f"  oracle                  {auc(labels[first:], forecasts):.3f}")
         print(f"  ({n} frames x {N_ROLLOUTS} rollouts in {seconds:.1f} s of CPU)")
-    _compare_sizes(config, tracks[-1], motions[-1])
-
-
-def _compare_sizes(config: TankConfig, tracks, motion: np.ndarray) -> None:
-    """Forecasts from futures drawn small and in full: how far apart."""
-    frames = np.arange(200, len(tracks) - 1, len(tracks) // 60)
-    small = oracle_forecast(tracks, config, frames, motion, n_rollouts=20)[frames]
-    size, rollouts.SIZE = rollouts.SIZE, rollouts.FULL_SIZE
-    full = oracle_forecast(tracks, config, frames, motion, n_rollouts=20)[frames]
-    rollouts.SIZE = size
-    print(f"small against full drawing of the same futures: max |dp| {abs(small - full).max():.2f}")
 
 
 if __name__ == "__main__":

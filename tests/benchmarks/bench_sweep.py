@@ -77,7 +77,7 @@ def run_sweep(
     given = [SMALL | CHANGES[name][0] | common | {"seed": seed} for name, seed in keys]
     runs = [out / name / f"seed{seed}" for name, seed in keys]
     tasks = [("simulated", *pair) for pair in zip(runs, given, strict=True)]
-    without_pages = partial(_without_pages, execute)
+    without_pages = partial(execute, html=False)
     outcomes: dict[str, dict] = {}
     for outcome in run_each(tasks, NOTEBOOKS[1:], without_pages, jobs, progress):
         outcomes[outcome["run_dir"]] = outcome
@@ -86,10 +86,6 @@ def run_sweep(
         table = pd.DataFrame(rows)
         write_tables(table, out)
     return table
-
-
-def _without_pages(execute: Execute, run, parameters: dict, notebooks, progress) -> None:
-    execute(run, parameters, notebooks=notebooks, html=False, progress=progress)
 
 
 def _outcome(outcome: dict) -> dict:

@@ -108,7 +108,6 @@ def print_look() -> None:
     print(f"{'look':28s}{'real':>10s}{'tank':>10s}")
     for name, value in real.items():
         print(f"{name:28s}{value:10.4g}{simulated[name]:10.4g}")
-    print()
 
 
 def print_motion(n_frames: int = 5400) -> None:
