@@ -249,12 +249,14 @@ def film_table(
         raise NothingToJudge("There is one film: nothing differs between films.")
     estimates = {}
     for film, own in pieces.groupby("film", sort=False):
-        here = np.where(inside(own, len(label)), label, -1)
+        at = slice(own.start.min(), own.stop.max())  # only of the film: there may be many
+        here = np.where(inside(own, at.stop)[at], label[at], -1)
         if len(np.unique(here[here >= 0])) == 2:
-            blocks = blocks_of(here, forecasts, own, block)
-            y = here[blocks.frames]
-            for name, p in forecasts.items():
-                estimates[name, film] = {"auc": blocks.auc(y, p[blocks.frames])}
+            own = own.assign(start=own.start - at.start, stop=own.stop - at.start)
+            told = {name: p[at] for name, p in forecasts.items()}
+            blocks = blocks_of(here, told, own, block)
+            for name, p in told.items():
+                estimates[name, film] = {"auc": blocks.auc(here[blocks.frames], p[blocks.frames])}
     if not estimates:
         raise NothingToJudge("No film holds frames of both classes.")
     return estimate_table(estimates, ("name", "film"))
