@@ -246,12 +246,8 @@ class ClipDataset(Samples):
         if len(chosen) == 0:
             raise ValueError("No labelled frame with a full clip is left in this split.")
         codes = (chosen[:, None] * 4 + np.arange(flips)).ravel()  # frame * 4 + flip
+        self.used_labels = self.labels[codes // 4]
         super().__init__(codes, batch_size, **order)
-
-    @property
-    def used_labels(self) -> np.ndarray:
-        """The labels of the frames used."""
-        return self.labels[self.codes // 4]
 
     def __getitem__(self, i):
         codes = self.batch(i)

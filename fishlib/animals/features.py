@@ -89,8 +89,7 @@ class Swimming:
         return {"animals": self._animals(at), "pairs": self._pairs(at), "motion": self.motion[at]}
 
     def _back(self, at: np.ndarray, seconds: float) -> np.ndarray:
-        frames = round(seconds * self.fps) if seconds else 0
-        return np.maximum(at - frames, self.start[at])
+        return np.maximum(at - round(seconds * self.fps), self.start[at])
 
     def _mean(self, sums: np.ndarray, at: np.ndarray, seconds: float) -> np.ndarray:
         """Mean over the frames (t - seconds, t]."""

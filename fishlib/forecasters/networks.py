@@ -254,13 +254,8 @@ class PastDataset(clips.Samples):
     """
 
     def __init__(self, past: np.ndarray, label: np.ndarray, frames: np.ndarray, **order):
-        self.past, self.label = past, label
+        self.past, self.label, self.used_labels = past, label, label[frames]
         super().__init__(frames, **order)
-
-    @property
-    def used_labels(self) -> np.ndarray:
-        """Labels of the frames used."""
-        return self.label[self.codes]
 
     def __getitem__(self, i):
         at = self.batch(i)
