@@ -1,6 +1,9 @@
 """Pages of a run: read offline, with the figures of their own run and equations drawn."""
 
+import os
 import re
+import subprocess
+import sys
 
 import nbformat
 import pytest
@@ -97,3 +100,9 @@ def test_where_the_study_is_not_shown_one_sentence_stands_in_its_place(tmp_path)
     questions.write_text('{"without_study": "It is left out."}')
     leave_out_study(notebook, questions)
     assert [cell.source for cell in notebook.cells] == ["before", "*It is left out.*", "after"]
+
+
+def test_a_file_named_notebook_in_the_users_folder_is_left_alone(tmp_path):
+    (tmp_path / "notebook.py").write_text("raise SystemExit('the wrong file is run')")
+    command = [sys.executable, "-c", "import fishlib.pipeline.notebook"]
+    subprocess.run(command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(TOP)}, check=True)

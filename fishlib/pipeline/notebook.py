@@ -23,7 +23,6 @@ from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from latex2mathml.converter import convert
 from nbclient.exceptions import DeadKernelError
-from nbconvert import HTMLExporter
 from nbformat.v4 import new_markdown_cell, new_notebook
 from papermill import execute_notebook
 from papermill.exceptions import PapermillExecutionError
@@ -269,6 +268,8 @@ def write_page(path: Path, repository: Path) -> Path:
 
 
 def _write_html(notebook, page: Path, repository: Path) -> Path:
+    from nbconvert import HTMLExporter  # it imports `notebook`, which a user's folder may hold
+
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = as_in_run(cell.source, page.parent, repository)
