@@ -150,12 +150,12 @@ def _add_step(commands) -> None:
     step = commands.add_parser("step", help="one job of the Snakemake workflow")
     step.add_argument("--where", action="store_true", help="print the path of the Snakefile")
     step.add_argument("--summary", metavar="OUT", help="write OUT/summary.csv of these films")
-    step.add_argument("words", nargs="*", help="FILM RUN_DIR NOTEBOOK PARAMETERS (JSON), or FILM…")
+    step.add_argument("words", nargs="*", help="FILM [RUN_DIR NOTEBOOK] PARAMETERS (JSON); FILM…")
     step.set_defaults(call=_step)
 
 
 def _step(chosen: argparse.Namespace) -> None:
-    from fishlib.pipeline.many import SNAKEFILE, run_folders, run_step, write_summary
+    from fishlib.pipeline.many import SNAKEFILE, read_film, run_folders, run_step, write_summary
 
     if chosen.where:
         print(SNAKEFILE)
@@ -163,11 +163,13 @@ def _step(chosen: argparse.Namespace) -> None:
         folders = run_folders(chosen.words, chosen.summary).items()
         ran = [{"film": film, "run_dir": str(run), "status": "done"} for film, run in folders]
         write_summary(Path(chosen.summary), ran)
+    elif len(chosen.words) == 2:
+        read_film(chosen.words[0], json.loads(chosen.words[1]))
     elif len(chosen.words) == 4:
         film, run_dir, notebook, parameters = chosen.words
         run_step(film, run_dir, notebook, json.loads(parameters))
     else:
-        raise ValueError("A step takes FILM RUN_DIR NOTEBOOK PARAMETERS.")
+        raise ValueError("A step takes FILM RUN_DIR NOTEBOOK PARAMETERS, or FILM PARAMETERS.")
 
 
 if __name__ == "__main__":

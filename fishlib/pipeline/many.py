@@ -19,7 +19,9 @@ from joblib import cpu_count
 from tqdm import tqdm
 
 from fishlib.files import code_version, fingerprint, write_atomically, write_text
+from fishlib.parameters import check_values
 from fishlib.pipeline import NOTEBOOKS, hold, notebook_folder, run_notebooks
+from fishlib.recording import open_film
 from fishlib.recording.films import write_films
 
 Execute = Callable[..., object]
@@ -89,6 +91,13 @@ def run_step(
     execute(run, {**parameters, "source": source}, notebooks=[notebook], progress=False)
     write_text(steps, json.dumps({**done, notebook: key}, indent=1) + "\n")
     return True
+
+
+def read_film(film: str, parameters: dict) -> None:
+    """Decode and prepare one film into the cache, where a run with these parameters finds it."""
+    of_films = ("seed", "minutes", "preparation", "fps")
+    given = check_values(parameters)
+    open_film(source_of(film), **{name: given[name] for name in of_films if name in given})
 
 
 def source_of(film: str | Path) -> str:

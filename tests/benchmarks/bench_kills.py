@@ -30,10 +30,15 @@ def run_whole(run: Path) -> float:
     return time.monotonic() - start
 
 
-def kill_after(run: Path, seconds: float) -> list[psutil.Process]:
-    """Kill a run after some seconds; returns its processes that are left after ten more."""
+def kill_after(run: Path, seconds: float) -> list[psutil.Process] | None:
+    """Kill a run after some seconds; returns its processes that are left after ten more.
+
+    None if it had ended by then, as on a machine that has become less busy.
+    """
     with subprocess.Popen(command(run), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as it:
         time.sleep(seconds)
+        if it.poll() is not None:
+            return None
         started = psutil.Process(it.pid).children(recursive=True)
         it.kill()
     return psutil.wait_procs(started, timeout=10)[1]
@@ -58,6 +63,9 @@ def main() -> int:
         for number in range(chosen.kills):
             run, moment = Path(folder) / f"killed{number}", moments.uniform(0.02, 0.98) * seconds
             left = kill_after(run, moment)
+            if left is None:
+                print(f"killed after {moment:.0f} s: too late, the run had ended", flush=True)
+                continue
             done = sum((run / f"{name}.ipynb").exists() for name in NOTEBOOKS)
             run_whole(run)
             same = (run / "metrics.json").read_bytes() == expected
