@@ -14,7 +14,7 @@ def check(answer: object, right: object, hint: str, within: float = 1e-8) -> Non
     hint : str
         Where to look again.
     within : float
-        Largest error of a number, relative or absolute.
+        Largest relative error of a number.
     """
     if answer is None:
         print("not yet")
@@ -28,4 +28,4 @@ def _agree(answer: object, right: object, within: float) -> bool:
     if isinstance(right, set):
         return set(np.ravel(answer).tolist()) == right
     given, wanted = np.ravel(answer), np.ravel(right)
-    return len(given) == len(wanted) and np.allclose(given, wanted, rtol=within, atol=within)
+    return len(given) == len(wanted) and np.allclose(given, wanted, rtol=within)

@@ -6,7 +6,14 @@ import pandas as pd
 import pytest
 
 from fishlib.evaluation.intervals import no_table
-from fishlib.evaluation.report import headline_table, model_card, readable, summary_of, write_report
+from fishlib.evaluation.report import (
+    describe_models,
+    headline_table,
+    model_card,
+    readable,
+    summary_of,
+    write_report,
+)
 from fishlib.evaluation.verdict import evaluate
 
 ABOUT = {
@@ -185,3 +192,12 @@ def test_a_table_for_reading_has_a_row_a_forecaster_and_says_why_it_is_empty():
     assert shown.loc["CNN"].tolist() == ["5 237", "0.750 [0.700, 0.800]", "–"]
     assert shown.loc["level", "log loss gain"] == "−0.0012"
     assert readable(no_table("too short"))["not computed"].tolist() == ["too short"]
+
+
+def test_each_forecaster_has_a_sentence_and_its_weights():
+    sizes = {"CNN": 53641, "LSTM on the motion, alarm": 127, "LSTM on the motion, onset": 127}
+    told = describe_models(["level −ỹ[t−1]", "CNN", "LSTM on the motion", "tea leaves"], sizes)
+    assert told["CNN"].endswith("without a memory; 53,641 weights")
+    assert told["LSTM on the motion"].endswith("of motion; 127 weights")
+    assert told["level −ỹ[t−1]"].endswith("nothing is fitted")
+    assert told["tea leaves"] == "unknown"

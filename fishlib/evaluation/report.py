@@ -1,6 +1,6 @@
 """What a run found, in Markdown: the headline table, and the model card."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -28,7 +28,19 @@ COLUMNS = {
 }
 """Columns of the card's second table: part, way to the number within it, format, factor."""
 
-
+KINDS = {
+    "level": "the last known motion with a sign; nothing is fitted",
+    "time since burst": "how long ago the motion last stood high; nothing is fitted",
+    "published baseline": "the study's rule of thumb on three seconds of motion; nothing is fitted",
+    "past of the motion": "logistic regression, boosted trees or both on four seconds of motion",
+    "best of the motion": "in each fold the model of the motion that was best on validation",
+    "LSTM on the motion": "two LSTM layers on four seconds of motion",
+    "ConvLSTM": "a network that reads clips, with a memory at each place of the picture",
+    "CNN": "a network that reads clips, without a memory",
+    "animals": "a network that reads the places of the animals, pair by pair, and the motion",
+    "given network": "a network that was trained elsewhere",
+}
+"""What the forecasters of the notebooks are, by how their names begin."""
 COUNTS = ("frames", "positives", "alarms", "onsets", "shifts")
 """Scores that are whole numbers."""
 
@@ -81,6 +93,23 @@ def model_card(
         verdicts={question: verdict.metrics for question, verdict in verdicts.items()},
         limits=[*limits, *luck, *LIMITS],
     )
+
+
+def describe_models(names: Iterable[str], n_weights: Mapping[str, int]) -> dict[str, str]:
+    """A sentence for each forecaster of the notebooks.
+
+    Parameters
+    ----------
+    names : iterable of str
+    n_weights : mapping of name -> int
+        Of the networks; one that is trained for each question is named "name, question".
+    """
+    told = {}
+    for name in names:
+        sizes = {n for key, n in n_weights.items() if key.split(",")[0] == name}
+        kind = next((text for start, text in KINDS.items() if name.startswith(start)), "unknown")
+        told[name] = kind + "".join(f"; {n:,d} weights" for n in sorted(sizes))
+    return told
 
 
 def write_report(folder: str | Path, verdicts: Mapping[str, Verdict], **about) -> Path:
