@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.lib.stride_tricks import sliding_window_view
 
 from fishlib.motion import ahead, recent_motion
+from fishlib.spans import SECONDS
 from fishlib.splits import inside, whole
 
 FRAMES = ("trough", "onset", "peak")
@@ -320,13 +321,13 @@ def find_onsets(
     motion: np.ndarray,
     horizon: int = 45,
     min_rise: float = 1e-3,
-    width: int = CALM_WIDTH,
     fps: float = 30.0,
     pieces: pd.DataFrame | None = None,
+    width: float | None = None,
 ) -> pd.DataFrame:
     """Find the onsets of bursts.
 
-    With m the centred mean of ``motion`` over ``width`` frames: a rise leads from a trough of m to
+    With m the centred mean of ``motion`` over 1/6 s: a rise leads from a trough of m to
     its highest value within ``horizon`` frames, before m falls below the trough again, and is at
     least ``min_rise``. Its onset is the last frame before the peak with
     ``m <= trough + 0.1 * rise``. The next trough is looked for once m has turned down.
@@ -339,13 +340,13 @@ def find_onsets(
         Longest rise, in frames (45 = 1.5 s at 30 fps).
     min_rise : float
         Smallest rise, in the unit of ``motion``.
-    width : int
-        Frames averaged, an odd number.
     fps : float
         Frames a second.
     pieces : DataFrame, optional
         Stretches within which time runs on; a rise lies in one of them, whose last motion, which
         leads out of it, is not read. None takes the whole series.
+    width : float, optional
+        Frames averaged, where it is not 1/6 s: parts of frames count in part.
 
     Returns
     -------
@@ -356,8 +357,9 @@ def find_onsets(
     Raises
     ------
     ValueError
-        If ``motion`` is not one finite series longer than ``width``, or ``width`` is even.
+        If ``motion`` is not one finite series longer than ``width``.
     """
+    width = width or SECONDS["calm"] * fps
     stretches = [(0, len(motion))]
     if pieces is not None:  # a piece shorter than the mean holds no rise
         ends = zip(pieces.start, pieces.stop - 1, strict=True)
@@ -401,18 +403,20 @@ def _last(where: np.ndarray) -> int:
     return int(np.flatnonzero(where)[-1])
 
 
-def _centred_mean(motion: np.ndarray, width: int) -> np.ndarray:
+def _centred_mean(motion: np.ndarray, width: float) -> np.ndarray:
+    """Mean of the frames about each, those at the ends in part; NaN at the ends of the series."""
     motion = np.asarray(motion, dtype=float)
     if motion.ndim != 1 or len(motion) <= width or not np.isfinite(motion).all():
         raise ValueError(
-            f"Onsets are found in one finite series of more than {width} frames, got shape "
+            f"Onsets are found in one finite series of more than {width:g} frames, got shape "
             f"{motion.shape} with {int((~np.isfinite(motion)).sum())} values that are not finite."
         )
-    if width % 2 == 0:
-        raise ValueError(f"A centred mean takes an odd number of frames, got {width}.")
+    side = int(np.ceil((width - 1) / 2))
+    weights = np.clip((width + 1) / 2 - np.abs(np.arange(-side, side + 1)), 0, 1)
+    windows = sliding_window_view(motion, len(weights))
+    means = windows.mean(axis=1) if weights.min() == 1 else windows @ weights / width
     mean = np.full(len(motion), np.nan)
-    windows = sliding_window_view(motion, width)
-    mean[width // 2 : len(motion) - width // 2] = windows.mean(axis=1)
+    mean[side : len(motion) - side] = means
     return mean
 
 

@@ -3,8 +3,8 @@
 Run: ``python tests/benchmarks/bench_rates.py [FOLDER]``. Forecasters are trained on 45 minutes of a
 tank at 30 frames a second. Twelve minutes of another tank are rendered from the same tracks at each
 rate (between two frames of the tank the fish move straight), coded without loss, opened as any film
-is, and asked with one c. "30, half a frame later" shows what the sensor's noise and the moment of
-exposure change alone. Writes ``RATES.md``.
+is, and asked with a c and a calm level of its own. "30, half a frame later" shows what the sensor's
+noise and the moment of exposure change alone: a rise near c may flip. Writes ``RATES.md``.
 """
 
 import sys
@@ -14,7 +14,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fishlib import Network, Plan, fit_all, open_film, write_video
+from fishlib import (
+    Network,
+    Plan,
+    fit_all,
+    open_film,
+    score_forecast,
+    suggest_min_range,
+    write_video,
+)
 from fishlib.forecasters.animals import Animals
 from fishlib.forecasters.regressions import PastMotion
 from fishlib.questions import find_onsets, label_onsets, median_recent_motion
@@ -48,11 +56,10 @@ def filmed(tracks, fps: float, delay: float, path: Path, noise: bool = True):
 
 
 def onsets(recording) -> np.ndarray:
-    """When events begin, seconds."""
-    fps = recording.fps
-    spans = {"horizon": frames_in("horizon", fps), "width": frames_in("calm", fps, odd=True)}
-    found = find_onsets(recording.motion, min_rise=C, fps=fps, pieces=recording.pieces, **spans)
-    return found.onset_s.to_numpy()
+    """When events begin, seconds, by a c of the film's own."""
+    fps, c = recording.fps, suggest_min_range(recording.motion)
+    horizon, pieces = frames_in("horizon", fps), recording.pieces
+    return find_onsets(recording.motion, horizon, c, fps, pieces).onset_s.to_numpy()
 
 
 def agreement(expected: np.ndarray, found: np.ndarray) -> float:
@@ -61,18 +68,15 @@ def agreement(expected: np.ndarray, found: np.ndarray) -> float:
     return min((apart.min(axis=0) < 0.1).mean(), (apart.min(axis=1) < 0.1).mean())
 
 
-def aucs(fitted, recording, calm: float) -> dict[str, float]:
-    """AUC of onset from calm of every forecaster."""
-    from fishlib import score_forecast
-
-    fps = recording.fps
-    spans = {"horizon": frames_in("horizon", fps), "width": frames_in("calm", fps, odd=True)}
-    past = frames_in("past", fps)
+def aucs(fitted, recording) -> dict[str, float]:
+    """AUC of onset from calm of every forecaster, by a c and a calm level of the film's own."""
+    fps, c = recording.fps, suggest_min_range(recording.motion)
+    horizon, past, width = (frames_in(span, fps) for span in ("horizon", "past", "calm"))
+    calm = median_recent_motion(recording.motion, width=width)
     question = label_onsets(
-        recording.motion, min_rise=C, calm_level=calm, past=past, pieces=recording.pieces, **spans
+        recording.motion, horizon, c, calm, past, width=width, pieces=recording.pieces
     )
-    at = np.flatnonzero(question >= 0)
-    told = fitted.forecast(recording, at)["onset"]
+    told = fitted.forecast(recording, np.flatnonzero(question >= 0))["onset"]
     return {name: score_forecast(question, forecast)["auc"] for name, forecast in told.items()}
 
 
@@ -99,7 +103,7 @@ def main(folder: str = "data/rates") -> None:
             times = onsets(recording) + delay / 30
             row["kept"] = recording.fps
             row[f"onsets that agree, {kind}"] = agreement(expected.setdefault(noise, times), times)
-        row |= aucs(fitted, recording, calm)
+        row |= aucs(fitted, recording)
         print(view, row, flush=True)
     table = pd.DataFrame(rows).T.rename_axis("frames a second").round(3)
     text = f"# Rates\n\n{__doc__.strip()}\n\n{table.to_markdown()}\n"
