@@ -20,6 +20,7 @@ from fishlib.forecasters.animals import (
     build_animals,
     coming_speed,
     hazard_bins,
+    whom_it_fears,
 )
 from fishlib.models import load_network, save_network
 from fishlib.motion import measure_motion
@@ -170,6 +171,26 @@ def test_it_says_whom_it_fears(film, fitted):
     assert feared[0, 1, 3] == pytest.approx(alone, rel=1e-4)
     i, j = fitted[0].feared_pair(film, np.array([4200, 4300]))[0]
     assert feared[0, i, j] == np.nanmax(feared[0])
+
+
+def test_before_an_onset_it_says_whom_it_fears_or_why_not(film, fitted, tmp_path):
+    animals, folder = fitted
+    (tmp_path / "animals").mkdir()
+    (tmp_path / "animals" / "network.keras").write_bytes((folder / "network.keras").read_bytes())
+    seen = SimpleNamespace(**vars(film))
+    seen.excerpt = lambda start, stop: np.full((stop - start, 6, 8), start % 256, np.uint8)
+    folds, onsets = [{"test": slice(4165, None)}], np.array([4000, 4300, 4600])
+    feared = whom_it_fears(tmp_path, seen, folds, onsets)
+    t = 4300 - 15
+    assert feared.reason == "" and feared.picture[0, 0] == t % 256
+    np.testing.assert_array_equal(feared.places[:, 0], film.places.x[t])
+    pair = animals.on("alarm").feared_pair(film, np.array([t]))[0]
+    assert sorted(feared.pair) == sorted(pair)
+    assert list(feared.named.columns) == ["seconds", "chases", "forecast", "nearest", "chance"]
+    seen.truth = None
+    assert whom_it_fears(tmp_path, seen, folds, onsets).named.empty
+    assert "No onset" in whom_it_fears(tmp_path, seen, folds, onsets[:1]).reason
+    assert "No network" in whom_it_fears(tmp_path / "animals", seen, folds, onsets).reason
 
 
 class Oracle(Animals):

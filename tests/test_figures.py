@@ -51,6 +51,9 @@ PLACES = np.full((8, 3, 2), 9.0)
 FOUND = SimpleNamespace(
     x=PLACES[..., 0], y=PLACES[..., 1], heading=np.zeros(PLACES.shape[:2]), reason=""
 )
+WHO = SimpleNamespace(
+    reason="", picture=FRAMES[0], places=PLACES[0] + np.arange(3)[:, None] * 4, pair=(0, 1)
+)
 CALLS = {
     "plot_alarm_raster": (MOTION, {"CNN": np.array([150, 400])}, 30.0, 0, 900, np.array([160])),
     "plot_auc_by_lead": (LEADS,),
@@ -78,7 +81,7 @@ CALLS = {
     "plot_split": (MOTION, PARTS),
     "plot_study_comparison": (MOTION, LABEL, FORECASTS, {name: 0.5 for name in FORECASTS}),
     "plot_training_history": (HISTORY,),
-    "plot_who": (FRAMES[0], PLACES[0] + np.arange(3)[:, None] * 4, (0, 1)),
+    "plot_who": (WHO,),
     "plot_warning_curve": ({name: CURVE for name in NAMES},),
 }
 PICTURES = {"plot_clip", "plot_difference", "plot_flips", "plot_frames", "plot_moments",

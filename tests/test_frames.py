@@ -1,5 +1,7 @@
 """Pictures show the frames they were given, unchanged and in one grey scale, each named."""
 
+from types import SimpleNamespace
+
 import cv2
 import matplotlib.pyplot as plt
 import numpy as np
@@ -66,10 +68,13 @@ def test_moments_without_marks_are_frames_only():
 
 def test_the_named_pair_is_ringed():
     places = np.arange(8.0).reshape(4, 2)
-    ax = plot_who(FRAMES[0], places, (3, 1))
+    feared = SimpleNamespace(reason="", picture=FRAMES[0], places=places, pair=(3, 1))
+    ax = plot_who(feared)
     np.testing.assert_array_equal(ax.get_lines()[0].get_xydata(), places)
     assert [ring.center for ring in ax.patches] == [(6, 7), (2, 3)]
     assert ax.patches[0].get_label() == "the pair it names"
+    nobody = plot_who(SimpleNamespace(reason="There is no network."))
+    assert nobody.texts[0].get_text() == "There is no network."
 
 
 def test_difference_does_not_wrap_and_writes_the_motion():

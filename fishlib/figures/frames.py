@@ -124,26 +124,22 @@ def plot_places(frames: np.ndarray, places, at: np.ndarray) -> np.ndarray:
 
 
 @styled
-def plot_who(
-    picture: np.ndarray,
-    places: np.ndarray,
-    pair: Sequence[int],
-    ax: Axes | None = None,
-) -> Axes:
+def plot_who(feared: object, ax: Axes | None = None) -> Axes:
     """Whom a forecast names: a dot on every animal, rings around the two of the pair.
 
     Parameters
     ----------
-    picture : uint8 array (H, W)
-    places : float array (n, 2)
-        Of the animals (x, y) in pixels of the picture; NaN where one is not seen.
-    pair : two rows of ``places``
+    feared : fishlib.forecasters.animals.Feared
+        Where nothing is known its reason is drawn.
     """
-    height, width = picture.shape
+    if feared.reason:
+        raise NothingToJudge(feared.reason)
+    height, width = feared.picture.shape
     tall = min(7.2, style.page_width()) * height / width + 0.6
-    ax = show_frame(style.new_axes(ax, tall, 7.2), picture)
-    ax.plot(*places.T, "o", color=NAMED_COLOR, ms=3.5, label="animal")
-    draw_rings(ax, places[list(pair)], height / 15, [("the pair it names", NAMED_COLOR)] * 2)
+    ax = show_frame(style.new_axes(ax, tall, 7.2), feared.picture)
+    ax.plot(*feared.places.T, "o", color=NAMED_COLOR, ms=3.5, label="animal")
+    pair = feared.places[list(feared.pair)]
+    draw_rings(ax, pair, height / 15, [("the pair it names", NAMED_COLOR)] * 2)
     style.legend_below(ax)
     return ax
 

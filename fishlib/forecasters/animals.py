@@ -429,6 +429,62 @@ class LiveAnimals:
         return float(self.animals.forecast(film, np.array([len(self.seen) - 1]))[-1])
 
 
+@dataclass(frozen=True)
+class Feared:
+    """Whom a network of animals fears half a second before an event.
+
+    Attributes
+    ----------
+    reason : str
+        Why nothing of this is known; empty where it is.
+    picture : uint8 array (H, W)
+    places : float array (n, 2)
+        Of the animals (x, y) in pixels of the picture; NaN where one is not seen.
+    pair : int array (2,)
+        The two rows of ``places`` from which the forecast comes.
+    named : DataFrame
+        From :meth:`Animals.names_attackers`; empty for a film of which nobody knows who attacked.
+    """
+
+    reason: str
+    picture: np.ndarray | None = None
+    places: np.ndarray | None = None
+    pair: np.ndarray | None = None
+    named: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+
+def whom_it_fears(folder: str | Path, recording, folds: list[dict], onsets: np.ndarray) -> Feared:
+    """Ask the network of animals in a run folder before the first onset that its fold judges.
+
+    Parameters
+    ----------
+    folder : path
+        With ``network.keras`` below a folder "animals..." for each fold.
+    recording : Recording
+    folds : list of dict
+        The network of the first was fitted without its ``test`` frames.
+    onsets : int array (n,)
+        Frames at which events begin.
+    """
+    networks = sorted(Path(folder).glob("animals*/network.keras"))
+    if not networks or not folds:
+        return Feared("No network of animals was trained on this film.")
+    before = np.asarray(onsets, int) - round(recording.fps / 2)
+    before = before[np.isin(before, _asked(recording, folds[0]["test"]))]
+    if not before.size:
+        return Feared("No onset was judged before which the animals could be asked.")
+    animals, places, t = Animals.load(networks[0]).on("alarm"), places_of(recording), before[0]
+    (pair,) = animals.feared_pair(recording, before[:1])
+    known = recording.truth is not None
+    return Feared(
+        "",
+        recording.excerpt(t, t + 1)[0],
+        np.stack([places.x[t], places.y[t]], axis=1),
+        pair,
+        animals.names_attackers(recording, folds[0]["test"]) if known else pd.DataFrame(),
+    )
+
+
 def _pair_of_least(values: np.ndarray) -> np.ndarray:
     """Row and column of the least value of each of (k, n, n), int (k, 2); NaN is passed over."""
     least = np.nanargmin(values.reshape(len(values), -1), axis=1)
@@ -465,8 +521,8 @@ def hazard_bins(recording, min_rise: float = 1e-3) -> np.ndarray:
     NaN where it began in an earlier bin, or where the future is too short.
     """
     n_frames, fps, pieces = len(recording.motion), recording.fps, pieces_of(recording)
-    horizon, calm = frames_in("horizon", fps), frames_in("calm", fps, odd=True)
-    events = find_onsets(recording.motion, horizon, min_rise, width=calm, pieces=pieces)
+    horizon = frames_in("horizon", fps)
+    events = find_onsets(recording.motion, horizon, min_rise, fps, pieces)
     onset = np.append(events.onset, np.iinfo(int).max // 2)
     frames = np.arange(n_frames)[:, None]
     wait = (onset[np.searchsorted(onset, frames, side="right")] - frames) / fps
