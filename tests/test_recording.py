@@ -6,13 +6,14 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import pairwise
 
 import cv2
 import numpy as np
 import pytest
 
-from fishlib import tank
+from fishlib import splits, tank
 from fishlib.motion import measure_motion
 from fishlib.questions import find_onsets, suggest_min_range
 from fishlib.recording import making as recording_making
@@ -320,3 +321,11 @@ def test_real_films_keep_their_own_clock(tmp_path, footage):
     assert recording.fps == pytest.approx(28.07)
     assert recording.preparation.polarity == "dark"
     assert recording.repairs == {}
+
+
+def test_the_tank_is_split_once_and_a_film_in_five(whole, tmp_path):
+    assert whole.truth is None
+    assert whole.split(1) == splits.split_film(whole.pieces, len(whole.motion), whole.fps, 1)
+    long = replace(whole, motion=np.zeros(18_000), pieces=splits.whole(18_000))
+    assert len(long.split()) == 5
+    assert len(replace(long, truth=object()).split()) == 1

@@ -13,6 +13,7 @@ from fishlib import tank
 from fishlib.files import code_version, fingerprint, make_key
 from fishlib.preparation import Preparation, suggest_preparation
 from fishlib.spans import SECONDS, check_rate
+from fishlib.splits import split_film
 from fishlib.video import iter_frames, probe_parts, shrink
 
 TANK_FPS = 30.0
@@ -142,6 +143,11 @@ class Recording:
         """The longest stretch within which time runs on."""
         longest = self.pieces.loc[(self.pieces.stop - self.pieces.start).idxmax()]
         return slice(int(longest.start), int(longest.stop))
+
+    def split(self, folds: int = 0, embargo: int = 165) -> list[dict[str, slice | np.ndarray]]:
+        """:func:`fishlib.splits.split_film` of it; 0 folds: one split of the tank, else five."""
+        folds = folds or (5 if self.truth is None else 1)
+        return split_film(self.pieces, len(self.motion), self.fps, folds, embargo)
 
     def stretch_at(self, start: int, length: int) -> slice:
         """A stretch about a frame, of so many frames or as many as the piece that holds it has."""
