@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from fishlib import published as published_files
-from fishlib.published import FILES, PublishedUnavailable, Study, fetch
+from fishlib.files import code_version
+from fishlib.published import FILES, FITTING_CODE, PublishedUnavailable, Study, fetch
 
 
 def test_the_study_is_one_recording_of_three_pieces(published):
@@ -112,3 +113,7 @@ def test_a_silent_proxy_is_given_up_soon(tmp_path, monkeypatch):
             monkeypatch.setenv(name, proxy)
         with pytest.raises(PublishedUnavailable, match="could not be downloaded"):
             fetch("targets/test/Y_tilde.npy")
+
+
+def test_the_code_that_fits_the_study_is_where_its_list_says():
+    assert code_version(*FITTING_CODE) != code_version(*FITTING_CODE[:-1])

@@ -34,7 +34,7 @@ FIRST_FORECAST = 119
 """Frame of the first published forecast: the clips hold 120 frames."""
 SPLITS = ("train", "validation", "test")
 FITTING_CODE = ("clips.py", "forecasters", "models.py", "motion.py", "published", "questions.py")
-FITTING_CODE += ("spans.py", "splits.py", "training")
+FITTING_CODE += ("spans.py", "splits.py", "training.py")
 """Files and folders of the package that decide what a rival forecasts of the study."""
 NAMES = {
     "published ConvLSTM": "convlstm",
