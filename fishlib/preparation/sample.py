@@ -152,7 +152,9 @@ def measure_film(sample: np.ndarray, box: Box) -> Measures:
     level = max(3 * usual, LEAST_LEVEL)
     fixed = np.zeros(ground.shape, bool)
     if len(film) >= LONG_ENOUGH:
-        fixed = fixed_places(film, ground, level)
+        noises = FROM_MEDIAN * np.median(change[:, :, ::2, ::2], axis=(1, 2, 3))  # (n,)
+        loud = (noises >= UNEVEN * max(usual, 1.0)) & (noises >= LOUD)
+        fixed = fixed_places(film, ground, np.where(loud, 3 * noises, level))
         film[:, :, fixed] = ground[fixed]
     whole = np.zeros(sample.shape[2:], bool)
     whole[y0:y1, x0:x1] = fixed
@@ -283,15 +285,17 @@ def _moves_on(light: float, centre: np.ndarray, following: list) -> bool:
     return bool(LEAST_SHIFT <= net <= REACH * 2 and even)
 
 
-def fixed_places(film: np.ndarray, ground: np.ndarray, level: float) -> np.ndarray:
+def fixed_places(film: np.ndarray, ground: np.ndarray, levels: np.ndarray) -> np.ndarray:
     """Where the picture changes often without anything ever moving from there; bool (h, w).
+
+    A pixel is active where it differs from the ground by more than the level (n,) of its stretch.
 
     A place is a connected region in which pixels differ from the ground in at least 0.15 of the
     stretches. It is fixed if it is active in a quarter of them, what is active fills much of it and
     hardly reaches out of it, and its pixels come and go: an animal reaches out of such a place,
     and one that rests stays for longer.
     """
-    active = np.abs(film[:, 0] - ground) > level  # (n, h, w)
+    active = np.abs(film[:, 0] - ground) > levels[:, None, None]  # (n, h, w)
     often = (active.mean(axis=0) >= OFTEN).astype(np.uint8)
     often = cv2.morphologyEx(often, cv2.MORPH_CLOSE, np.ones((5, 9), np.uint8))
     _, labels, stats, _ = cv2.connectedComponentsWithStats(often)
