@@ -25,7 +25,11 @@ def check(answer: object, right: object, hint: str, within: float = 1e-8) -> Non
 def _agree(answer: object, right: object, within: float) -> bool:
     if isinstance(right, str):
         return isinstance(answer, str) and answer.replace(",", " ").split() == right.split()
+    try:
+        given = np.ravel(list(answer) if isinstance(answer, set) else answer).astype(float)
+    except (TypeError, ValueError):  # no numbers
+        return False
     if isinstance(right, set):
-        return set(np.ravel(answer).tolist()) == right
-    given, wanted = np.ravel(answer), np.ravel(right)
+        return set(given) == right
+    wanted = np.ravel(right)
     return len(given) == len(wanted) and np.allclose(given, wanted, rtol=within)

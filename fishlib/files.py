@@ -257,7 +257,7 @@ def list_cache() -> pd.DataFrame:
             stats = [path.stat() for path in folder.rglob("*") if path.is_file()]
             size = sum(stat.st_size for stat in stats) / 1e6
             used = max((max(stat.st_mtime, stat.st_atime) for stat in stats), default=0.0)
-            lock = _lock_beside(folder.with_name(known[1]))
+            lock = FileLock(_lock_beside(folder.with_name(known[1])).lock_file)  # not this one's
             is_made = Path(lock.lock_file).exists() and not _is_free(lock)
             in_use = is_made or folder.resolve() in busy
             rows.append((folder.name, size, datetime.fromtimestamp(used), in_use))

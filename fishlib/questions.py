@@ -363,7 +363,7 @@ def find_onsets(
     stretches = [(0, len(motion))]
     if pieces is not None:  # a piece shorter than the mean holds no rise
         ends = zip(pieces.start, pieces.stop - 1, strict=True)
-        stretches = [(start, stop) for start, stop in ends if stop - start > width]
+        stretches = [(start, stop) for start, stop in ends if stop - start > 2 * _side(width) + 1]
     events = []
     for start, stop in stretches:
         found = _rises(_centred_mean(motion[start:stop], width), horizon, min_rise)
@@ -403,15 +403,20 @@ def _last(where: np.ndarray) -> int:
     return int(np.flatnonzero(where)[-1])
 
 
+def _side(width: float) -> int:
+    """Frames on either side of a frame that a mean of so many frames about it reads."""
+    return int(np.ceil((width - 1) / 2))
+
+
 def _centred_mean(motion: np.ndarray, width: float) -> np.ndarray:
     """Mean of the frames about each, those at the ends in part; NaN at the ends of the series."""
     motion = np.asarray(motion, dtype=float)
-    if motion.ndim != 1 or len(motion) <= width or not np.isfinite(motion).all():
+    side = _side(width)
+    if motion.ndim != 1 or len(motion) <= 2 * side + 1 or not np.isfinite(motion).all():
         raise ValueError(
-            f"Onsets are found in one finite series of more than {width:g} frames, got shape "
+            f"Onsets are found in one finite series of more than {2 * side + 1} frames, got shape "
             f"{motion.shape} with {int((~np.isfinite(motion)).sum())} values that are not finite."
         )
-    side = int(np.ceil((width - 1) / 2))
     weights = np.clip((width + 1) / 2 - np.abs(np.arange(-side, side + 1)), 0, 1)
     windows = sliding_window_view(motion, len(weights))
     means = windows.mean(axis=1) if weights.min() == 1 else windows @ weights / width
@@ -435,7 +440,10 @@ def remark_own_rise(
     """
     if len(folds) < 2:
         return []
-    own = [suggest_min_range(motion[fold["train"]]) for fold in folds]
+    try:
+        own = [suggest_min_range(motion[fold["train"]]) for fold in folds]
+    except ValueError as error:
+        return [f"no c can be suggested for one of the folds: {error}"]
     labels = [label_onsets(motion, min_rise=c, **clock)[onsets >= 0] for c in own]
     changed = np.mean([label != onsets[onsets >= 0] for label in labels])
     return [f"with a c of its own, each fold would change {changed:.1%} of the labels"]

@@ -26,7 +26,7 @@ from fishlib.parameters import check_values
 from fishlib.recording.films import fingerprint_source
 from fishlib.splits import from_edges
 
-FORMAT = 3
+FORMAT = 4
 """Of a run folder: raised when files change their name or meaning."""
 ASKED = ("labels.json", "motion.npy", "bursts.npy", "onsets.npy", "alarms.npy", "events.csv")
 MADE_BY = {

@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 
 from fishlib.questions import _centred_mean, find_onsets
+from fishlib.splits import whole
 
 
 def ramp(*corners):
@@ -124,6 +125,13 @@ def test_a_mean_of_a_sixth_of_a_second_counts_frames_in_part():
     assert mean[at] == pytest.approx(by_hand / (25 / 6))
     assert np.isnan(mean[:2]).all() and np.isfinite(mean[2:-2]).all()
     np.testing.assert_array_equal(_centred_mean(motion, 5.0)[2:-2], _means_of_five(motion))
+
+
+@pytest.mark.parametrize("fps", [20, 25, 30, 30.01, 33, 45])
+def test_a_piece_too_short_for_its_mean_holds_no_rise(fps):
+    motion = np.linspace(0, 1, 12)
+    for stop in range(1, 12):
+        assert len(find_onsets(motion, fps=fps, pieces=whole(stop))) <= 1
 
 
 def _means_of_five(motion):

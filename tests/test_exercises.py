@@ -94,6 +94,10 @@ def test_an_exercise_waits_in_the_committed_notebook(name):
         ([3, 1, 1], {1, 3}, "right"),
         ("rises,falls", "rises falls", "right"),
         (5, "five", "look again: why"),
+        ("five", 5, "look again: why"),
+        ({3, 1}, {1, 3}, "right"),
+        ([1, None], [1, 2], "look again: why"),
+        ([[1], [2, 3]], [1, 2], "look again: why"),
     ],
 )
 def test_an_answer_is_compared_by_its_kind(answer, right, told, capsys):

@@ -122,3 +122,6 @@ def test_a_c_of_ones_own_counts_what_it_would_change(motion):
     changed = np.mean([(label != onsets)[onsets >= 0].mean() for label in own])
     assert f"{changed:.1%}" in told
     assert remark_own_rise(motion, folds[:1], onsets) == []
+    motion = np.where(np.arange(600) < 450, 0.0, motion)
+    (told,) = remark_own_rise(motion, make_folds(whole(600), 3, embargo=0), onsets)
+    assert told.startswith("no c can be suggested for one of the folds: nothing moves")

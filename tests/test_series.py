@@ -42,7 +42,7 @@ def test_dots_and_red_strip_stand_on_positive_frames_grey_on_those_not_labelled(
     assert [segment[:, 0].tolist() for segment in grey.get_segments()] == [[0, 0], [5, 5]]
     assert all((segment[:, 1] < 0).all() for segment in red.get_segments())
     texts = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert texts == ["label 1: burst within the horizon", "grey: not labelled"]
+    assert texts == ["label 1", "grey: not asked"]
 
 
 def test_forecast_colors_the_trace_and_leaves_gaps_grey():

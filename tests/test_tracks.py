@@ -157,6 +157,11 @@ def test_what_is_no_table_of_tracks_is_refused(tmp_path):
         read_tracks(tmp_path / "of_another.h5", FPS, BODY)
 
 
+def test_the_tank_takes_no_tracks():
+    with pytest.raises(ValueError, match="this is the tank: give the film"):
+        with_tracks(open_film("simulated", minutes=1), "tracks.csv")
+
+
 def test_a_film_takes_the_places_that_a_tracker_wrote_beside_it(tmp_path):
     made = tank.simulate_film(tank.TankConfig(), 4, 400, (480, 640))
     path = write_video(tmp_path / "film.avi", np.repeat(made.frames, 2, axis=0), 60.0)

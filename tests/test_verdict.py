@@ -402,6 +402,9 @@ def test_what_is_shown_is_never_empty(film, verdict):
     assert short.shown([]) == ["level"]
     assert short.opening == 0
     assert verdict.opening == verdict.test_events.onset[0] - 120
-    assert len(verdict.compare("network", [None, "coin"])) == len(
-        verdict.compare("network", "coin")
-    )
+    paired = verdict.compare("network", "coin")
+    assert len(verdict.compare("network", [None, "coin"])) == len(paired)
+    by_name = verdict.compare(firsts=[None, "network"], seconds=["coin", "network"])
+    assert len(by_name) == len(paired)
+    both = verdict.compare(["network", "coin"], ["network", "coin"])
+    assert len(both) == len(paired)  # a pair once, not also the other way round

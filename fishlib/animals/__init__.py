@@ -204,6 +204,8 @@ def with_tracks(film, path: str | Path, body: float | None = None):
         return film
     if getattr(film, "members", ()):
         raise ValueError(f"{path} has the tracks of one film, and these are several: give one.")
+    if film.truth is not None:
+        raise ValueError(f"{path} has the tracks of a film, and this is the tank: give the film.")
     contents = film.opened.contents
     info = probe_parts(parts_of(film.source), contents["fps"])
     roi = contents["preparation"].get("roi")

@@ -48,9 +48,9 @@ def or_reason(make: Callable) -> Callable:
     """Decorator: where there is nothing to judge, an empty table with the reason is returned."""
 
     @wraps(make)
-    def made(*args) -> pd.DataFrame:
+    def made(*args, **options) -> pd.DataFrame:
         try:
-            return make(*args)
+            return make(*args, **options)
         except NothingToJudge as reason:
             return no_table(reason)
 

@@ -234,7 +234,8 @@ class Verdict(scores.Choices):
         firsts, seconds = ([n] if isinstance(n, str) else n for n in (firsts, seconds))
         self._require_names({*firsts, *(seconds or ())} - {None})
         seconds = [self._require_rival()] if seconds is None else seconds
-        pairs = [(a, b) for a in firsts for b in seconds if b not in (a, None)]
+        pairs = [(a, b) for a in firsts for b in seconds if a and b not in (a, None)]
+        pairs = [pair for k, pair in enumerate(pairs) if pair[::-1] not in pairs[:k]]
         return beyond.difference_table(self._estimates, pairs)
 
     @_table

@@ -12,7 +12,7 @@ from fishlib.evaluation.scores import NothingToJudge
 from fishlib.figures import style
 from fishlib.figures.style import BURST_COLOR, INK, MOTION_SCALE, PAST_COLOR, new_axes, styled
 from fishlib.motion import autocorrelation, runs_of
-from fishlib.questions import CALM_WIDTH, is_burst, is_rise
+from fishlib.questions import is_burst, is_rise
 from fishlib.spans import USUAL_FPS, frames_in
 from fishlib.splits import edges_of
 
@@ -43,7 +43,7 @@ def plot_motion(
         First frame drawn and the one after the last; ``stop=None`` draws to the end.
     label : int array (T,), optional
         Positive frames (1) become dots on the trace and a red strip below it; stretches that are
-        not labelled (-1) a grey one.
+        not asked (-1) a grey one.
     forecast : float array (T,), optional
         Colours the trace from calm blue (0) to red (1); grey where it is NaN.
 
@@ -126,11 +126,11 @@ class LabelMarks:
         self.floor = -0.065 * top
         ax.set_ylim(2 * self.floor, top)
         dots = {"color": BURST_COLOR, "mec": "white", "mew": 0.5, "zorder": 4, "ls": ""}
-        text = "label 1: burst within the horizon"
+        text = "label 1"
         (self.dots,) = ax.plot([], [], "o", ms=4.5, label=text, **dots)
         strip = {"lw": 6, "capstyle": "butt"}
         self.positive = ax.hlines([], 0, 0, color=BURST_COLOR, **strip)
-        self.unknown = ax.hlines([], 0, 0, color="#B8C0CA", label="grey: not labelled", **strip)
+        self.unknown = ax.hlines([], 0, 0, color="#B8C0CA", label="grey: not asked", **strip)
 
     def show(self, label: np.ndarray) -> None:
         """Move the marks to a label (T,) of 1, 0 and -1."""
@@ -238,8 +238,8 @@ def plot_onset_anatomy(
 ) -> Axes:
     """Why frame t counts as an onset from calm, or not, or is not asked at all.
 
-    Drawn: the recent motion s (mean of the five frames before t), the calm level it must not
-    exceed, and the highest five-frame mean ahead, which must stand ``min_rise`` above s.
+    Drawn: the recent motion s (mean of 1/6 s before t), the calm level it must not exceed, and the
+    highest mean of 1/6 s ahead, which must stand ``min_rise`` above s.
 
     Parameters
     ----------
@@ -247,7 +247,7 @@ def plot_onset_anatomy(
     calm_level : float
         In the unit of ``motion``; see :func:`fishlib.questions.label_onsets`.
     """
-    width = CALM_WIDTH
+    width = frames_in("calm", fps, odd=True)
     if t < width:
         raise ValueError(f"Frame {t} has no {width} frames before it: choose t from {width} on.")
     ax, ahead = _draw_around(ax, motion, t, horizon, fps)
@@ -265,7 +265,7 @@ def plot_onset_anatomy(
         ax.annotate(text, (1.04 * end, y), (7, down), color=color, va="center", **_NOTE)
     left = ax.get_xlim()[0]
     ax.annotate("calm level", (left, level), (2, 4), color=PAST_COLOR, **_NOTE)
-    asked, rises = recent <= level, int(is_rise(ahead, recent, c))
+    asked, rises = recent <= level, int(is_rise(ahead, recent, c, width))
     verdict = f"onset label {rises}" if asked else "not asked: the fish are not calm"
     color = BURST_COLOR if asked and rises else INK
     ax.set_title(f"{verdict}   (rise {peak - recent:.2f}, c = {c:.2f})", color=color)
@@ -434,7 +434,7 @@ def plot_study_comparison(
             shown = np.asarray(p, float)[stretch]
             colors = draw_forecast_line(ax, x, y, shown, lw=1.8)
             ones, called = np.asarray(label)[stretch] == 1, x[shown >= thresholds[name]]
-            ax.plot(x[ones], y[ones], "o", label="label 1: burst within the horizon", **dots)
+            ax.plot(x[ones], y[ones], "o", label="label 1", **dots)
             high = {"transform": ax.get_xaxis_transform(), "color": INK, "ms": 2.8}
             ax.plot(called, np.full(len(called), 0.96), "s", label="called by p", **high)
             ax.set_xlim(x[0], x[-1])

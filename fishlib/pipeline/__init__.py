@@ -162,7 +162,9 @@ def hold(run: Path) -> Iterator[None]:
         try:
             kept.enter_context(only_one(run, wait=False))
         except Timeout:
-            holder = owner.read_text() if owner.exists() else "unknown"
+            holder = "unknown"
+            with suppress(OSError):
+                holder = owner.read_text()
             raise RuntimeError(
                 f"{run} is in use by process {holder}: wait for its end, or give another run_dir."
             ) from None

@@ -24,7 +24,7 @@ from fishlib import (
     write_video,
 )
 from fishlib.forecasters.animals import Animals
-from fishlib.forecasters.regressions import PastMotion
+from fishlib.forecasters.regressions import Regressions
 from fishlib.questions import find_onsets, label_onsets, median_recent_motion
 from fishlib.recording import open_recording
 from fishlib.spans import embargo, frames_in
@@ -71,7 +71,8 @@ def agreement(expected: np.ndarray, found: np.ndarray) -> float:
 def aucs(fitted, recording) -> dict[str, float]:
     """AUC of onset from calm of every forecaster, by a c and a calm level of the film's own."""
     fps, c = recording.fps, suggest_min_range(recording.motion)
-    horizon, past, width = (frames_in(span, fps) for span in ("horizon", "past", "calm"))
+    horizon, past = (frames_in(span, fps) for span in ("horizon", "past"))
+    width = frames_in("calm", fps, odd=True)
     calm = median_recent_motion(recording.motion, width=width)
     question = label_onsets(
         recording.motion, horizon, c, calm, past, width=width, pieces=recording.pieces
@@ -88,7 +89,7 @@ def main(folder: str = "data/rates") -> None:
     calm = median_recent_motion(film.motion, parts["train"])
     question = {"onset": label_onsets(film.motion, min_rise=C, calm_level=calm)}
     rivals = {
-        "past of the motion": PastMotion(),
+        "past of the motion": Regressions(kinds=("both",)),
         "ConvLSTM": Network(Plan(), "onset"),
         "animals": Animals(C),
     }
