@@ -13,6 +13,8 @@ from fishlib.splits import inside, whole
 
 FRAMES = ("trough", "onset", "peak")
 """Columns of an event table that count frames."""
+STUDY_C = 1e-3
+"""Smallest rise of the study's bursts, in the motion of its film."""
 CALM_WIDTH = 5
 """Frames whose mean says whether the motion is calm, and whether it has risen."""
 FOOT = 0.1
@@ -278,7 +280,7 @@ def choose_min_range(recording, training: slice | np.ndarray) -> float:
     training : slice or index array
         Frames whose motion is read, see :func:`fishlib.splits.training_frames`.
     """
-    return 1e-3 if recording.truth is not None else suggest_min_range(recording.motion[training])
+    return STUDY_C if recording.truth is not None else suggest_min_range(recording.motion[training])
 
 
 def suggest_min_range(motion: np.ndarray) -> float:

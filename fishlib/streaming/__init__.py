@@ -26,12 +26,10 @@ from fishlib.figures.frames import ForecastPainter
 from fishlib.forecasters.rules import published_baseline
 from fishlib.motion import measure_motion
 from fishlib.preparation import Preparation, suggest_preparation
-from fishlib.questions import suggest_min_range
+from fishlib.questions import STUDY_C, suggest_min_range
 from fishlib.spans import USUAL_FPS, frames_in
 from fishlib.video import is_live, iter_frames, open_live, probe, shrink, write_video
 
-STUDY_C = 1e-3
-"""The study's burst threshold, for which its published baseline was made."""
 FIRST_LOOK = 5.0
 """Seconds of film after which it is compared with what a network was trained on."""
 
