@@ -15,7 +15,6 @@ from fishlib.animals.places import Linker, Places, nowhere, tell_looks, true_pla
 from fishlib.forecasters import check_forecaster
 from fishlib.forecasters.animals import (
     Animals,
-    LiveAnimals,
     Moments,
     build_animals,
     coming_speed,
@@ -26,6 +25,7 @@ from fishlib.models import load_network, save_network
 from fishlib.motion import measure_motion
 from fishlib.questions import find_onsets, label_alarms, label_onsets
 from fishlib.splits import whole
+from fishlib.streaming.live import LiveAnimals
 from fishlib.training import fit_all
 
 N_FRAMES = 6000

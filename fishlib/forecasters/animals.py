@@ -5,27 +5,24 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from itertools import combinations
 from pathlib import Path
-from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pandas as pd
-import tensorflow as tf
 from keras import layers, ops
 from scipy.optimize import linear_sum_assignment
 from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 
-from fishlib.animals.features import MIRROR, SPEED_WINDOWS, STRIDE, Swimming
-from fishlib.animals.places import Linker, Looks, Places, places_of
+from fishlib.animals.features import MIRROR, Swimming
+from fishlib.animals.places import Places, places_of
 from fishlib.clips import Samples
 from fishlib.facts import Facts
 from fishlib.files import hash_arrays
 from fishlib.forecasters import check_parts, pieces_of
 from fishlib.models import read_network, save_network
-from fishlib.motion import measure_motion
 from fishlib.questions import find_onsets
-from fishlib.spans import USUAL_FPS, frames_in
+from fishlib.spans import frames_in
 from fishlib.splits import frames_with_past, inside
 from fishlib.training import annealed_adam, train
 
@@ -381,52 +378,6 @@ class Animals:
     def _answer(self, described: dict[str, np.ndarray]) -> np.ndarray:
         told = self.model(described, training=False)["answers"]
         return ops.convert_to_numpy(told).astype(float)
-
-
-class LiveAnimals:
-    """A network of animals that takes one frame at a time, as `streaming.LiveForecaster` does.
-
-    It finds the animals as they looked in the film that the network was trained on, and keeps of
-    the past what its features read: forecasts equal those of the whole film.
-
-    Parameters
-    ----------
-    animals : Animals
-        Trained on animals that were found in film.
-    fps : float
-        Frames a second.
-
-    Raises
-    ------
-    ValueError
-        If it was trained on tracks: how animals look is not known then.
-    """
-
-    def __init__(self, animals: Animals, fps: float) -> None:
-        known = animals.facts.data
-        if not known["looks"]:
-            raise ValueError(
-                "This network was trained on tracks, not on animals found in film: it does not "
-                "know how they look, and cannot watch."
-            )
-        self.animals, self.fps, self.before = copy.copy(animals), fps, None
-        self.animals.model = tf.function(animals.model.__call__, autograph=False)  # far faster
-        self.linker = Linker(Looks(**known["looks"]))
-        self.about = {"body": known["body"], "box": tuple(known["box"])}
-        self.kept = frames_in(max(SPEED_WINDOWS), fps) + frames_in(STRIDE, fps) + 1
-        self.seen: list[tuple] = []  # x, y, heading, apart of each frame
-        self.motion: list[float] = []  # that led to each frame
-
-    def push(self, frame: np.ndarray) -> float:
-        """Take the next prepared frame uint8 (240, 320); the forecast, NaN in the first seconds."""
-        pair = np.stack([frame if self.before is None else self.before, frame])
-        self.motion.append(measure_motion(pair)[0] * self.fps / USUAL_FPS)
-        self.seen.append([one[0] for one in self.linker.follow(frame[None])])
-        self.before = frame
-        del self.motion[: -self.kept], self.seen[: -self.kept]
-        places = Places(*map(np.stack, zip(*self.seen, strict=True)), **self.about)
-        film = SimpleNamespace(motion=np.append(self.motion[1:], 0.0), fps=self.fps, places=places)
-        return float(self.animals.forecast(film, np.array([len(self.seen) - 1]))[-1])
 
 
 @dataclass(frozen=True)

@@ -111,16 +111,15 @@ class LiveNetwork:
 
     def __init__(self, model, fps: float, seen: "Seen", facts=None) -> None:
         from fishlib.models import check_network, read_network
+        from fishlib.streaming.live import LiveAnimals, LiveForecaster
 
         network = read_network(model, facts)
         self.facts, self.fps, self.seen, self.first = network.facts, fps, seen, []
         if self.facts.of_animals:
-            from fishlib.forecasters.animals import Animals, LiveAnimals
+            from fishlib.forecasters.animals import Animals
 
             self.live = LiveAnimals(Animals.of(network).on(self.facts.alarmed_by), fps)
         else:
-            from fishlib.streaming.live import LiveForecaster
-
             check_network(model, network)
             self.live = LiveForecaster(network, fps=fps)
         self.threshold = 0.5 if self.facts.threshold is None else self.facts.threshold

@@ -6,14 +6,20 @@ instead of one step a slice. It is an approximation, because the state then reme
 clip holds; ``tests/benchmarks/bench_streaming.py`` measures how good it is.
 """
 
+import copy
+from types import SimpleNamespace
+
 import keras
 import numpy as np
 import tensorflow as tf
 from tqdm.auto import tqdm
 
+from fishlib.animals.features import SPEED_WINDOWS, STRIDE
+from fishlib.animals.places import Linker, Looks, Places
 from fishlib.clips import ClipLayout, time_channels
 from fishlib.models import check_size, layout_of
-from fishlib.spans import USUAL_FPS
+from fishlib.motion import measure_motion
+from fishlib.spans import USUAL_FPS, frames_in
 
 _STEPWISE = (
     keras.layers.BatchNormalization,
@@ -218,3 +224,49 @@ class LiveForecaster:
         """Frames t - n_frames + 1 to t, a view."""
         end = t % self.layout.past + self.layout.past + 1
         return self._ring.reshape(-1, *self._ring.shape[2:])[end - n_frames : end]
+
+
+class LiveAnimals:
+    """A network of animals that takes one frame at a time, as :class:`LiveForecaster` does.
+
+    It finds the animals as they looked in the film that the network was trained on, and keeps of
+    the past what its features read: forecasts equal those of the whole film.
+
+    Parameters
+    ----------
+    animals : Animals
+        Trained on animals that were found in film.
+    fps : float
+        Frames a second.
+
+    Raises
+    ------
+    ValueError
+        If it was trained on tracks: how animals look is not known then.
+    """
+
+    def __init__(self, animals, fps: float) -> None:
+        known = animals.facts.data
+        if not known["looks"]:
+            raise ValueError(
+                "This network was trained on tracks, not on animals found in film: it does not "
+                "know how they look, and cannot watch."
+            )
+        self.animals, self.fps, self.before = copy.copy(animals), fps, None
+        self.animals.model = tf.function(animals.model.__call__, autograph=False)  # far faster
+        self.linker = Linker(Looks(**known["looks"]))
+        self.about = {"body": known["body"], "box": tuple(known["box"])}
+        self.kept = frames_in(max(SPEED_WINDOWS), fps) + frames_in(STRIDE, fps) + 1
+        self.seen: list[tuple] = []  # x, y, heading, apart of each frame
+        self.motion: list[float] = []  # that led to each frame
+
+    def push(self, frame: np.ndarray) -> float:
+        """Take the next prepared frame uint8 (240, 320); the forecast, NaN in the first seconds."""
+        pair = np.stack([frame if self.before is None else self.before, frame])
+        self.motion.append(measure_motion(pair)[0] * self.fps / USUAL_FPS)
+        self.seen.append([one[0] for one in self.linker.follow(frame[None])])
+        self.before = frame
+        del self.motion[: -self.kept], self.seen[: -self.kept]
+        places = Places(*map(np.stack, zip(*self.seen, strict=True)), **self.about)
+        film = SimpleNamespace(motion=np.append(self.motion[1:], 0.0), fps=self.fps, places=places)
+        return float(self.animals.forecast(film, np.array([len(self.seen) - 1]))[-1])
