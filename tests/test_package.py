@@ -67,3 +67,12 @@ def test_public_functions_say_what_they_do():
             if own and not name.startswith("_") and callable(member) and not inspect.getdoc(member):
                 silent.append(f"{info.name}.{name}")
     assert not silent
+
+
+def test_every_benchmark_can_be_imported():
+    names = [path.stem for path in (Path(__file__).parent / "benchmarks").glob("*.py")]
+    assert len(names) > 10
+    code = f"import importlib\nfor name in {names}: importlib.import_module(name)"
+    folder = Path(__file__).parent / "benchmarks"
+    done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
