@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -129,6 +130,11 @@ def check_space(
         )
 
 
+_ONE_PARSER = threading.Lock()
+"""CPython 3.11 counts the depth of all syntax trees in one place: two threads may not parse at once
+(https://github.com/python/cpython/issues/106905)."""
+
+
 def code_version(*parts: str) -> str:
     """Hash of what some files and folders of the package do: comments and docstrings do not count.
 
@@ -148,7 +154,9 @@ def code_version(*parts: str) -> str:
         if not part.exists():
             raise FileNotFoundError(f"{part} is no longer there: correct the list that names it.")
         for file in files:
-            code = ast.dump(_WithoutTexts().visit(ast.parse(file.read_text(encoding="utf-8"))))
+            with _ONE_PARSER:
+                tree = ast.parse(file.read_text(encoding="utf-8"))
+            code = ast.dump(_WithoutTexts().visit(tree))
             digest.update(f"{file.relative_to(PACKAGE).as_posix()}: {code}".encode())
     return digest.hexdigest()[:16]
 
