@@ -110,7 +110,8 @@ def _given(chosen: argparse.Namespace) -> dict:
 def _add_judge(commands) -> None:
     judge = commands.add_parser("judge", help="judge anybody's forecasts of anybody's events")
     judge.add_argument("forecasts", nargs="+", help="tables with a row a frame")
-    judge.add_argument("--events", required=True, help="table with a row an event, as of BORIS")
+    events = "table with a row an event, as of BORIS; in seconds, or in frames in a column frame"
+    judge.add_argument("--events", required=True, help=events)
     judge.add_argument("--motion", help="table of the motion, for the rivals that read it")
     judge.add_argument("--out", default="judged", help="folder of the page (default: judged)")
     judge.add_argument("--fps", type=float, help="frames a second, where no table says so")
