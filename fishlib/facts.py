@@ -21,9 +21,9 @@ from fishlib.spans import USUAL_FPS
 MEMBER = "fishlib.json"
 """Name of the facts inside a ``.keras`` file."""
 WANTED = (
-    'give them as a JSON file, facts = "net.json", with at least "fps" (frames a second it was '
-    'trained at), "moments" (seconds before the current frame, a list for each slice of a clip) '
-    'and "size" (height and width of a frame)'
+    'give them in a JSON file beside it, net.json for net.keras, with at least "fps" (frames a '
+    'second it was trained at), "moments" (seconds before the current frame, a list for each slice '
+    'of a clip) and "size" (height and width of a frame)'
 )
 
 
@@ -101,9 +101,12 @@ def read_facts(path: str | Path) -> Facts:
         text = path.read_text(encoding="utf-8-sig")
     else:
         with zipfile.ZipFile(path) as archive:
-            if MEMBER not in archive.namelist():
-                raise ValueError(f"{path} carries no facts of its training: {WANTED}.")
-            text = archive.read(MEMBER)
+            within = MEMBER in archive.namelist()
+            text = archive.read(MEMBER) if within else ""
+        if not within and (beside := path.with_suffix(".json")).exists():
+            return read_facts(beside)
+        if not within:
+            raise ValueError(f"{path} carries no facts of its training: {WANTED}.")
     try:
         told = json.loads(text)
         known = {one.name: told[one.name] for one in fields(Facts) if one.name in told}

@@ -96,7 +96,7 @@ NETWORKS = (
     "motion_convlstm", "motion_cnn", "upbeat_snowflake", "visionary_serenity", "fast_snow",
 )  # fmt: skip
 _KINDS = {
-    "source run_dir preparation events tracks model facts": Parameter(str),
+    "source run_dir preparation events tracks model": Parameter(str),
     "network": Parameter(str, choices=NETWORKS),
     "learned": Parameter(str, choices=("onset", "burst")),
     "show_study": Parameter(str, choices=("auto", "yes", "no")),
@@ -112,7 +112,7 @@ _KINDS = {
     "height": Parameter(int, 15, 1000),
     "batch_size": Parameter(int, 1, 4096),
     "epochs block oracle_frames": Parameter(int, 1),
-    "steps_per_epoch lstm_epochs": Parameter(int, 0),
+    "steps_per_epoch": Parameter(int, 0),
     "flips": Parameter(int, choices=(1, 4)),
     "n_shifts": Parameter(int, 19),
     "n_rollouts": Parameter(int, 2),

@@ -47,8 +47,8 @@ def open_run(run_dir: str | Path, cells: Sequence[str] = (), **shared: object) -
     cells : sequence of str
         The sources of the cells run so far: ``In`` in a notebook.
     **shared
-        The parameters that all notebooks of a run share; with ``source``, the film itself counts
-        too.
+        The parameters that notebooks of a run share, noted by the first that has them; with
+        ``source``, the film itself counts too.
 
     Raises
     ------
@@ -62,10 +62,13 @@ def open_run(run_dir: str | Path, cells: Sequence[str] = (), **shared: object) -
     (run.folder / "figures").mkdir(parents=True, exist_ok=True)
     if shared.get("source", "simulated") != "simulated":
         shared["film"] = fingerprint_source(shared["source"])
-    if (run.folder / "run.json").exists():
-        _refuse_other_run(run.folder, run.load("run.json"), plain(shared))
-    else:
+    if not (run.folder / "run.json").exists():
         run.save("run.json", {"format": FORMAT, "parameters": shared, **_made_with()})
+        return run
+    begun = run.load("run.json")
+    _refuse_other_run(run.folder, begun, plain(shared))
+    if not shared.keys() <= begun["parameters"].keys():  # an earlier notebook has no such parameter
+        run.save("run.json", {**begun, "parameters": {**begun["parameters"], **shared}})
     return run
 
 

@@ -122,7 +122,6 @@ def test_the_chain_goes_on_without_the_published_files(simulated, tmp_path, monk
     small = QUICK | {
         "epochs": 1,
         "steps_per_epoch": 5,
-        "lstm_epochs": 0,
         "oracle_frames": 10,
     }
     names = [NOTEBOOKS[1], *NOTEBOOKS[3:]]

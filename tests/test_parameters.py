@@ -10,7 +10,7 @@ ABSURD = {
     "epochs": 0, "batch_size": 0, "n_rollouts": 0, "oracle_frames": 0,
     "horizon_seconds": NAN, "past_seconds": NAN, "seed": "fish", "low_fraction": 7,
     "min_range": -1, "n_shifts": 0, "block": 0, "minutes": -3, "learning_rate": 0,
-    "flips": 3, "anneal": "perhaps", "network": "convlstm", "height": 2.5, "lstm_epochs": True,
+    "flips": 3, "anneal": "perhaps", "network": "convlstm", "height": 2.5, "steps_per_epoch": True,
     "overlay_seconds": float("inf"), "channels": None, "source": ["a", "b"],
 }  # fmt: skip
 

@@ -37,6 +37,15 @@ def test_another_value_of_a_shared_parameter_is_refused(tmp_path, name, value):
         open_run(tmp_path, **SHARED | {name: value})
 
 
+def test_what_a_later_notebook_adds_is_noted_and_then_as_fixed_as_the_rest(tmp_path):
+    open_run(tmp_path, **SHARED).save("run.json", {**open_run(tmp_path).load("run.json"), "a": 1})
+    facts = open_run(tmp_path, **SHARED, tracks="one.csv").load("run.json")
+    assert (facts["parameters"], facts["a"]) == (SHARED | {"tracks": "one.csv"}, 1)
+    with pytest.raises(ValueError, match=r"begun with tracks = 'one.csv', .*given '': give the"):
+        open_run(tmp_path, **SHARED, tracks="")
+    assert open_run(tmp_path, **SHARED).load("run.json") == facts
+
+
 def test_a_film_that_changed_under_way_is_refused(tmp_path):
     film = tmp_path / "film.avi"
     film.write_bytes(b"one")

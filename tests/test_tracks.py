@@ -9,6 +9,7 @@ import pytest
 
 from fishlib import open_film, tank, write_video
 from fishlib.animals import find_places, places_from, places_of, read_tracks, with_tracks
+from fishlib.animals.places import nowhere
 
 FPS, BODY = 15.0, 20.0
 
@@ -162,7 +163,7 @@ def test_the_tank_takes_no_tracks():
         with_tracks(open_film("simulated", minutes=1), "tracks.csv")
 
 
-def test_a_film_takes_the_places_that_a_tracker_wrote_beside_it(tmp_path):
+def test_a_film_takes_the_places_that_a_tracker_wrote_beside_it(tmp_path, monkeypatch):
     made = tank.simulate_film(tank.TankConfig(), 4, 400, (480, 640))
     path = write_video(tmp_path / "film.avi", np.repeat(made.frames, 2, axis=0), 60.0)
     place = np.repeat(2 * made.tracks.position, 2, axis=0)  # of every second frame, px as filmed
@@ -177,3 +178,6 @@ def test_a_film_takes_the_places_that_a_tracker_wrote_beside_it(tmp_path):
     assert seen.places.body == pytest.approx(find_places(film).body)
     assert seen.places.apart.all() and with_tracks(film, "") is film
     assert with_tracks(film, tmp_path / "tracks.csv", body=60.0).places.body == 30.0
+    monkeypatch.setattr("fishlib.animals.find_places", lambda film: nowhere(400, "It is dark."))
+    with pytest.raises(ValueError, match=r"nor does the film: It is dark\. Give a file of idtrac"):
+        with_tracks(film, tmp_path / "tracks.csv")

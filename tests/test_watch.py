@@ -64,6 +64,12 @@ def test_the_film_that_was_written_has_every_frame(watched):
     assert np.corrcoef(shown.ravel(), enlarged.ravel())[0, 1] > 0.8
 
 
+def test_an_ending_that_is_no_film_is_refused_before_anything_is_opened(tmp_path, monkeypatch):
+    monkeypatch.setattr("fishlib.streaming.probe", None)
+    with pytest.raises(ValueError, match=r"w\.csv must end in one of"):
+        watch("film.mp4", out=tmp_path / "w.csv")
+
+
 def test_a_window_that_is_closed_ends_the_watch(watched):
     folder, _, _, whole = watched
     pictures = []

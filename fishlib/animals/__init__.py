@@ -215,7 +215,8 @@ def with_tracks(film, path: str | Path, body: float | None = None):
         found = find_places(film)
         if found.reason:
             raise ValueError(
-                f"{path} does not say how long an animal is: give body. {found.reason}"
+                f"{path} does not say how long an animal is, nor does the film: {found.reason} "
+                "Give a file of idtracker.ai, which says it, or with_tracks(film, path, body)."
             )
         body = found.body / down
     told = read_tracks(path, film.fps, body, len(film.motion), info.step)

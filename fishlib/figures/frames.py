@@ -380,7 +380,7 @@ class ForecastPainter:
         """The picture of frame t, uint8 (height, width, 3)."""
         picture, size = self.page.copy(), (WIDTH, self.tall)
         grey = cv2.resize(self.frames[t], size, interpolation=cv2.INTER_LINEAR)
-        picture[: self.tall] = grey[..., None]
+        picture[: self.tall] = cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB)
         _write(picture, f"{t / self.fps:.1f} s", (10, 22), (255, 255, 255))
         shown = np.arange(max(0, t - int(self.span)), t)
         x = WIDTH - MARGIN - (t - shown) / self.span * (WIDTH - 2 * MARGIN)

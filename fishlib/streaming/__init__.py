@@ -28,7 +28,16 @@ from fishlib.motion import measure_motion
 from fishlib.preparation import Preparation, suggest_preparation
 from fishlib.questions import STUDY_C, suggest_min_range
 from fishlib.spans import USUAL_FPS, frames_in
-from fishlib.video import is_live, iter_frames, open_live, probe, shrink, write_video
+from fishlib.video import (
+    is_live,
+    iter_frames,
+    open_live,
+    probe,
+    run_ahead,
+    shrink,
+    write_video,
+)
+from fishlib.video.stored import check_ending
 
 FIRST_LOOK = 5.0
 """Seconds of film after which it is compared with what a network was trained on."""
@@ -237,6 +246,7 @@ def watch(
         ``forecast``, float64 (T,), NaN where undefined; ``motion``, float64 (T,); ``alarms``, the
         frames at which an alarm was raised.
     """
+    target = check_ending(_target(film, out))
     fps, frames = _open(film, preparation, minutes, fps)
     seen = Seen()
     if model is None:
@@ -255,8 +265,7 @@ def watch(
         if window is not None:
             all(map(window, pictures))  # until it is closed
         else:
-            target = _target(film, out)
-            write_video(target, pictures, fps)
+            write_video(target, run_ahead(pictures), fps)  # one is drawn while one is encoded
             print(f"{target}: {len(seen.alarms)} alarms in {len(seen.forecasts) / fps:.1f} s")
         if seen.latency:
             usual, slow = 1e3 * np.quantile(seen.latency, [0.5, 0.95])
@@ -270,7 +279,6 @@ def _target(film: str | Path, out: str | Path | None) -> Path:
     target = Path(out or ".")
     if target.suffix and not target.is_dir():
         return target
-    target.mkdir(parents=True, exist_ok=True)
     return target / f"{name}-forecast.mp4"
 
 

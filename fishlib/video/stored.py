@@ -8,6 +8,7 @@ from itertools import chain, islice, takewhile
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 
 from fishlib.files import write_atomically
@@ -359,9 +360,7 @@ def write_video(path: str | Path, frames: Iterable[np.ndarray], fps: float = 30.
     OSError
         The file could not be written whole, for instance because the disk is full.
     """
-    path, frames = Path(path), iter(frames)
-    if path.suffix.lower() not in CODECS:
-        raise ValueError(f"{path} must end in one of {', '.join(CODECS)}: rename it.")
+    path, frames = check_ending(Path(path)), iter(frames)
     first = next(frames, None)
     if first is None:
         raise ValueError(f"no frame to write into {path}.")
@@ -376,6 +375,13 @@ def write_video(path: str | Path, frames: Iterable[np.ndarray], fps: float = 30.
     return path
 
 
+def check_ending(path: Path) -> Path:
+    """The path of a film to be written; a ValueError if its ending chooses no codec."""
+    if path.suffix.lower() not in CODECS:
+        raise ValueError(f"{path} must end in one of {', '.join(CODECS)}: rename it.")
+    return path
+
+
 def _encode(part: Path, first: np.ndarray, frames: Iterator[np.ndarray], fps: float) -> None:
     codec, kind, options = CODECS[part.suffix.lower()]
     rate, coloured = Fraction(fps).limit_denominator(100_000), first.ndim == 3
@@ -384,8 +390,10 @@ def _encode(part: Path, first: np.ndarray, frames: Iterator[np.ndarray], fps: fl
         stream = container.add_stream(codec, rate, options=options)
         stream.height, stream.width = (n - n % even for n in first.shape[:2])
         stream.pix_fmt = kind or ("bgr0" if coloured else GRAY)
+        form = "rgb24" if coloured else GRAY
         for frame in chain([first], frames):
-            image = np.ascontiguousarray(frame)
-            picture = av.VideoFrame.from_ndarray(image, "rgb24" if coloured else GRAY)
-            container.mux(stream.encode(picture))
+            image = np.ascontiguousarray(frame[: stream.height, : stream.width])
+            if coloured and kind == "yuv420p":  # OpenCV is quicker at it than the encoder
+                image, form = cv2.cvtColor(image, cv2.COLOR_RGB2YUV_I420), kind
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, form)))
         container.mux(stream.encode(None))

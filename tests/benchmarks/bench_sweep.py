@@ -24,7 +24,7 @@ from fishlib.pipeline.many import Execute, run_each
 
 HERE = Path(__file__).resolve().parent
 BASE = "default-in-small"
-SMALL = {"height": 30, "epochs": 3, "steps_per_epoch": 100, "lstm_epochs": 0}
+SMALL = {"height": 30, "epochs": 3, "steps_per_epoch": 100}
 SMALL["overlay_seconds"] = 0
 PLAIN = {"n_slices": 3, "channels": 4}
 CHANGES = {
