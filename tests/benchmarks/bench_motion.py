@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from compare import Row, compare, difference, one_thread, run
+from compare import Row, compare, difference, one_thread, run, seconds_of
 from PIL import Image
 
 
@@ -46,50 +46,25 @@ def measure(repetitions: int, frames: int) -> list[Row]:
 
         each, part = (len(few), len(film)), (len(few), len(few))
         _report_bandwidth(film)
+        ways = {
+            "loop over image files / film in memory": (by_image, in_memory, each),
+            "NumPy loop in memory / film in memory": (by_loop, in_memory, each),
+            "loop over image files / the same files": (by_image, from_png, part),
+        }
         return [
-            compare(
-                "motion",
-                "a frame: loop over image files / film in memory",
-                by_image,
-                in_memory,
-                same,
-                repetitions,
-                each,
-            ),
-            compare(
-                "motion",
-                "a frame: NumPy loop in memory / film in memory",
-                by_loop,
-                in_memory,
-                same,
-                repetitions,
-                each,
-            ),
-            compare(
-                "motion",
-                "a frame: loop over image files / the same files",
-                by_image,
-                from_png,
-                same,
-                repetitions,
-                part,
-            ),
+            compare("motion", f"a frame: {what}", theirs, ours, same, repetitions, scale)
+            for what, (theirs, ours, scale) in ways.items()
         ]
 
 
 def _report_bandwidth(film) -> None:
     """How near ``measure_motion`` comes to reading the film from memory at all."""
-    import time
-
     from fishlib.motion import measure_motion
 
-    rates = []
-    for read in (lambda: film.reshape(-1).view(np.uint64).max(), lambda: measure_motion(film)):
+    ways = (lambda: film.reshape(-1).view(np.uint64).max(), lambda: measure_motion(film))
+    for read in ways:
         read()
-        start = time.process_time()
-        read()
-        rates.append(film.nbytes / (time.process_time() - start) / 1e9)
-    once, ours = rates
+    once, ours = (film.nbytes / seconds_of(read) / 1e9 for read in ways)
     print(f"NumPy reads a film once at {once:.0f} GB/s; its motion is measured at {ours:.0f} GB/s")
 
 

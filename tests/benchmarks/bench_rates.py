@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from compare import as_markdown
 
 from fishlib import (
     Network,
@@ -106,8 +107,8 @@ def main(folder: str = "data/rates") -> None:
             row[f"onsets that agree, {kind}"] = agreement(expected.setdefault(noise, times), times)
         row |= aucs(fitted, recording)
         print(view, row, flush=True)
-    table = pd.DataFrame(rows).T.rename_axis("frames a second").round(3)
-    text = f"# Rates\n\n{__doc__.strip()}\n\n{table.to_markdown()}\n"
+    table = pd.DataFrame(rows).T.rename_axis("frames a second").round(3).reset_index()
+    text = f"# Rates\n\n{__doc__.strip()}\n\n{as_markdown(table)}\n"
     (HERE / "RATES.md").write_text(text)
 
 

@@ -4,6 +4,7 @@ Run: ``python tests/benchmarks/bench_scoring.py``. The intervals leave all block
 beside scikit-learn on what is left. The whole protocol is timed once, after.
 """
 
+from functools import partial
 from time import perf_counter, process_time
 
 import numpy as np
@@ -21,22 +22,15 @@ def measure(repetitions: int, frames: int) -> list[Row]:
 
     label, forecasts, motion = _make_film(frames)
     blocks = cut_blocks(np.ones(frames, bool), whole(frames), 300)
-    labels = compare(
-        "labels",
-        f"{frames} frames",
-        lambda: _by_frame(motion),
-        lambda: label_bursts(motion),
-        difference,
-        repetitions,
-    )
-    row = compare(
-        "scoring",
-        f"{len(forecasts)} forecasts, {frames} frames, {blocks.count} blocks",
-        lambda: _score_apart(label, forecasts, blocks),
-        lambda: _score_together(label, forecasts, blocks),
-        difference,
-        repetitions,
-    )
+    films = f"{len(forecasts)} forecasts, {frames} frames, {blocks.count} blocks"
+    ways = {
+        ("labels", f"{frames} frames"): (_by_frame, label_bursts, motion),
+        ("scoring", films): (_score_apart, _score_together, label, forecasts, blocks),
+    }
+    rows = [
+        compare(*what, partial(theirs, *given), partial(ours, *given), difference, repetitions)
+        for what, (theirs, ours, *given) in ways.items()
+    ]
     clock, work = perf_counter(), process_time()
     parts = {"train": slice(0), "validation": slice(0), "test": slice(None)}
     evaluate(forecasts, label, parts, motion=motion, rivals=["noise 2"], progress=False)
@@ -45,7 +39,7 @@ def measure(repetitions: int, frames: int) -> list[Row]:
         f"whole protocol, {len(forecasts)} forecasts of {frames} frames: "
         f"{clock:.1f} s, {work:.1f} s of the processor"
     )
-    return [labels, row]
+    return rows
 
 
 def _make_film(frames: int) -> tuple[np.ndarray, dict[str, np.ndarray], np.ndarray]:

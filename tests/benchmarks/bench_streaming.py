@@ -8,10 +8,9 @@ answers in exact mode. Measured with oneDNN's convolutions and with Eigen's, as 
 import os
 import subprocess
 import sys
-import time
 
 import numpy as np
-from compare import Row, compare, one_thread, run
+from compare import Row, compare, one_thread, run, seconds_of
 
 CLIPS = 8  # exact forecasts a repetition
 UNKNOWN = (np.nan, np.nan)  # TensorFlow keeps what it once had: no fair order
@@ -33,30 +32,21 @@ def measure(repetitions: int, frames: int, every: int) -> list[Row]:
     from fishlib.tank.fish import TankConfig
 
     film = simulate_film(TankConfig(), 0, frames, (120, 160)).frames
-    rows = []
+    rows, at = [], np.arange(300, 300 + CLIPS)
     for name in ("upbeat-snowflake-91", "visionary-serenity"):
         model = load_network(name)
-        at = np.arange(300, 300 + CLIPS)
 
-        def exact(network=model, at=at):
+        def exact(network=model):
             return forecast_film(network, film, at=at)[at]
 
         def streamed(network=model):
             live = LiveForecaster(network, "streaming")
             return live.forecast_film(film[:300], progress=False)
 
-        rows.append(
-            compare(
-                f"film ({library})",
-                f"{name}: carried state, a frame",
-                exact,
-                streamed,
-                f"{_streaming_gap(model, film, every)}, {frames} frames",
-                repetitions,
-                (CLIPS, 300),
-                memory=UNKNOWN,
-            )
-        )
+        what = f"film ({library})", f"{name}: carried state, a frame"
+        said = f"{_streaming_gap(model, film, every)}, {frames} frames"
+        how = {"scale": (CLIPS, 300), "memory": UNKNOWN}
+        rows.append(compare(*what, exact, streamed, said, repetitions, **how))
     _report_own(film, library)
     return rows
 
@@ -85,10 +75,7 @@ def _report_own(film, library: str) -> None:
     live = LiveForecaster(build_motion_convlstm(), layout=motion_channels())
     for frame in small[:50]:
         live.push(frame)
-    start = time.process_time()
-    for frame in small[50:]:
-        live.push(frame)
-    rate = 250 / (time.process_time() - start)
+    rate = 250 / seconds_of(lambda: [live.push(frame) for frame in small[50:]])
     print(f"our motion ConvLSTM with {library}, live, exact, frame by frame: {rate:.0f} frames/s")
 
 
