@@ -17,7 +17,7 @@ from fishlib.clips import ClipLayout, time_channels
 from fishlib.facts import Facts, read_facts, write_facts
 from fishlib.files import write_atomically
 from fishlib.published import fetch
-from fishlib.spans import USUAL_FPS, frames_back
+from fishlib.spans import USUAL_FPS
 
 Shape = tuple[int, int, int, int]
 STUDY_SHAPE = (30, 120, 160, 4)
@@ -375,9 +375,8 @@ def layout_of(model: keras.Model, fps: float = USUAL_FPS) -> ClipLayout:
     known = getattr(model, "facts", None)
     if known is None:
         raise ValueError(f"{model.name!r} has no facts: say what clips it reads, as layout.")
-    frames = [[round(moment * USUAL_FPS, 3) for moment in one] for one in known.moments]
-    offsets = tuple(tuple((-frames_back(one, fps)).tolist()) for one in frames)
-    return ClipLayout(offsets, known.mix)
+    offsets = [tuple(-round(moment * USUAL_FPS, 3) for moment in one) for one in known.moments]
+    return ClipLayout(tuple(offsets), known.mix).at_rate(fps)
 
 
 def undo_class_weights(model: keras.Model, weights: dict[int, float]) -> None:

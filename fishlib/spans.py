@@ -20,6 +20,8 @@ SECONDS = {
 """Every span of the package, by name."""
 WINDOWS = tuple(n / USUAL_FPS for n in (3, 5, 10, 20, 30, 45, 60, 90, 119))
 """Seconds over which regressions take statistics of the past motion."""
+LEADS = (0.0, 0.25, 0.5, 1.0)
+"""Seconds by which an alarm is asked to come before its event, at least."""
 LEAST_FPS, SLOW_FPS = 6.0, 12.0
 
 

@@ -141,14 +141,12 @@ def test_live_it_forecasts_what_it_does_for_the_whole_film(film, questions, tmp_
         load_network(tmp_path / "given.keras")
 
 
-def test_one_training_answers_every_question_and_alarms_fall_with_their_lead(film, fitted):
+def test_one_training_answers_every_question(film, fitted):
     animals, _ = fitted
     at = slice(4200, 4300)
     onset, alarm = (animals.on(name).forecast(film, at) for name in ("onset", "alarm"))
     assert np.isfinite(onset[at]).all() and np.isnan(onset[:4200]).all()
     assert not np.array_equal(onset[at], alarm[at])
-    sooner, later = (animals.alarm(film, lead, at)[at] for lead in (0.0, 0.5))
-    assert (later < sooner).all() and (later > 0).all()
 
 
 def test_it_serves_another_number_of_animals_in_any_order(film, fitted):

@@ -15,6 +15,7 @@ import pandas as pd
 
 from fishlib.evaluation.intervals import Blocks, NothingToJudge, estimate_table
 from fishlib.questions import require_within
+from fishlib.spans import LEADS
 from fishlib.splits import inside, whole
 
 
@@ -158,19 +159,13 @@ def alarm_scores(
         without an interval.
     """
     alarms = raise_alarms(forecast, threshold, seen.horizon)
-    scores = _score(alarms, seen, min_lead, blocks or Blocks.one(np.flatnonzero(seen.watched)))
-    return scores if blocks else {k: float(np.atleast_1d(v)[0]) for k, v in scores.items()}
-
-
-def _score(
-    alarms: np.ndarray, seen: Watch, min_lead: float, blocks: Blocks
-) -> dict[str, np.ndarray | float]:
-    caught, warned, sensitivity = _cover(alarms, seen, min_lead, blocks)
-    minutes, of = blocks.sizes / seen.fps / 60, seen.onsets[caught]
+    within = blocks or Blocks.one(np.flatnonzero(seen.watched))
+    caught, warned, sensitivity = _cover(alarms, seen, min_lead, within)
+    minutes, of = within.sizes / seen.fps / 60, seen.onsets[caught]
     leads = (of - alarms[np.searchsorted(alarms, of - seen.horizon)]) / seen.fps
     with np.errstate(invalid="ignore", divide="ignore"):
-        false = blocks.totals(1.0, false_alarms(alarms, seen)) / minutes
-    return {
+        false = within.totals(1.0, false_alarms(alarms, seen)) / minutes
+    scores = {
         "sensitivity": sensitivity,
         "time_in_warning": warned,
         "excess": sensitivity - warned,
@@ -179,6 +174,7 @@ def _score(
         "alarms": len(alarms),
         "onsets": len(seen.onsets),
     }
+    return scores if blocks else {k: float(np.atleast_1d(v)[0]) for k, v in scores.items()}
 
 
 def _cover(
@@ -198,11 +194,7 @@ def _cover(
         return caught, warned, blocks.totals(caught, seen.onsets) / blocks.totals(1.0, seen.onsets)
 
 
-LEADS = (0.0, 0.25, 0.5, 1.0)
-"""Minimum leads asked of a warning, in seconds."""
-
-
-def alarm_curve(forecast: np.ndarray, seen: Watch, min_lead: float = 0.0) -> pd.DataFrame:
+def alarm_curve(forecast: np.ndarray, seen: Watch) -> pd.DataFrame:
     """Alarm scores over thresholds: sensitivity against time in warning (Molchan's curve).
 
     Source: Molchan, *Physics of the Earth and Planetary Interiors* 61 (1990) 84, whose curve shows
@@ -215,8 +207,7 @@ def alarm_curve(forecast: np.ndarray, seen: Watch, min_lead: float = 0.0) -> pd.
         threshold.
     """
     return pd.DataFrame(
-        {"threshold": t, **alarm_scores(forecast, t, seen, min_lead)}
-        for t in curve_thresholds(forecast)
+        {"threshold": t, **alarm_scores(forecast, t, seen)} for t in curve_thresholds(forecast)
     )
 
 
@@ -267,17 +258,17 @@ def alarm_table(
     Returns
     -------
     DataFrame
-        Tidy, by ``name`` and ``min_lead_s``, each of :data:`LEADS`. The scores are those of
+        Tidy, by ``name`` and ``min_lead_s``, each of `LEADS`. The scores are those of
         :func:`alarm_scores` but the counts, and ``area`` (see :func:`curve_area`).
     """
     estimates = {}
     for name, forecast in forecasts.items():
         tried = [raise_alarms(forecast, t, seen.horizon) for t in curve_thresholds(forecast)]
-        raised = thresholds.get(name)
-        raised = None if raised is None else raise_alarms(forecast, raised, seen.horizon)
         for lead in LEADS:
+            scores = {}
+            if name in thresholds:
+                scores = alarm_scores(forecast, thresholds[name], seen, lead, blocks)
             curve = [_cover(alarms, seen, lead, blocks)[1:] for alarms in tried]
-            scores = {} if raised is None else _score(raised, seen, lead, blocks)
             scores["area"] = curve_area(*np.stack(curve, axis=-1))
             counts = ("alarms", "onsets")
             estimates[name, lead] = {k: v for k, v in scores.items() if k not in counts}

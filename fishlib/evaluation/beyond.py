@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 
 from fishlib.evaluation import scores
 from fishlib.evaluation.intervals import Blocks, NothingToJudge, cut_blocks, estimate_table, tidy
-from fishlib.splits import by_piece, inside, whole
+from fishlib.splits import by_piece, whole
 
 COMPARED = (
     "auc", "average_precision", "brier_skill", "log_loss", "calibrated_brier_skill",
@@ -247,16 +247,14 @@ def film_table(
     """
     if pieces.film.nunique() < 2:
         raise NothingToJudge("There is one film: nothing differs between films.")
+    blocks = blocks_of(label, forecasts, pieces.assign(film="any"), block)
+    film = pieces.film.to_numpy()[np.searchsorted(pieces.start, blocks.frames, "right") - 1]
     estimates = {}
-    for film, own in pieces.groupby("film", sort=False):
-        at = slice(own.start.min(), own.stop.max())  # only of the film: there may be many
-        here = np.where(inside(own, at.stop)[at], label[at], -1)
-        if len(np.unique(here[here >= 0])) == 2:
-            own = own.assign(start=own.start - at.start, stop=own.stop - at.start)
-            told = {name: p[at] for name, p in forecasts.items()}
-            blocks = blocks_of(here, told, own, block)
-            for name, p in told.items():
-                estimates[name, film] = {"auc": blocks.auc(here[blocks.frames], p[blocks.frames])}
+    for one in pd.unique(film):
+        own = blocks.only(film == one)
+        if len(np.unique(y := label[own.frames])) == 2:
+            aucs = {name: own.auc(y, p[own.frames]) for name, p in forecasts.items()}
+            estimates |= {(name, one): {"auc": auc} for name, auc in aucs.items()}
     if not estimates:
         raise NothingToJudge("No film holds frames of both classes.")
     return estimate_table(estimates, ("name", "film"))

@@ -10,21 +10,18 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from fishlib.evaluation import export
-from fishlib.evaluation.alarms import alarm_curve, alarm_table, watch
 from fishlib.evaluation.export import Sheet, read_sheet
-from fishlib.evaluation.intervals import NothingToJudge, cut_blocks, nest, no_table
+from fishlib.evaluation.intervals import nest
 from fishlib.evaluation.report import render
 from fishlib.evaluation.scores import is_probability
 from fishlib.evaluation.verdict import Verdict
 from fishlib.files import plain, write_text
 from fishlib.motion import behind
 from fishlib.questions import label_alarms
-from fishlib.splits import by_piece, make_folds
+from fishlib.splits import FEW_ONSETS, by_piece, make_folds
 
 ALL = [{"test": slice(None)}]
 """Nothing is chosen on the forecasts: all frames are judged."""
-FEW_EVENTS = 20
-"""Events below which nothing can be concluded."""
 LOOK_BACK = 20.0
 """Seconds the models of the motion's past look back; folds of one film are this far apart."""
 NAMELESS = ("p", "probability", "forecast", "prediction", "score", "value")
@@ -365,8 +362,8 @@ def judge_case(
         "threshold": threshold,
         "notes": case.notes,
     }
-    if len(case.onsets) < FEW_EVENTS:
-        few = f"{len(case.onsets)} events are too few to conclude: it takes {FEW_EVENTS} or more."
+    if len(case.onsets) < FEW_ONSETS:
+        few = f"{len(case.onsets)} events are too few to conclude: it takes {FEW_ONSETS} or more."
         facts["notes"] = [*case.notes, few]
     rivals, best, folds, missing = rivals_of(case, facts["base_rate"] or 0.0), SINCE, ALL, {}
     if case.motion is not None:
@@ -378,32 +375,24 @@ def judge_case(
             best = PAST + "both"
         except ValueError as reason:
             folds, missing[PAST.rstrip(": ")] = ALL, str(reason)
-    clock = {"fps": case.fps, "block": round(10 * case.fps), "horizon": ahead}
-    options = {"rivals": [best], "motion": case.motion, "n_shifts": n_shifts} | clock
-    verdict = Verdict(case.forecasts | rivals, question, folds, pieces=case.pieces, **options)
-    mine = list(case.forecasts)
+    mine, events = list(case.forecasts), pd.DataFrame({"onset": case.onsets})
+    verdict = Verdict(
+        case.forecasts | rivals, question, folds, rivals=[best], motion=case.motion, events=events,
+        fps=case.fps, horizon=ahead, pieces=case.pieces, n_shifts=n_shifts,
+        block=round(10 * case.fps),
+        raise_at={} if threshold is None else dict.fromkeys(mine, threshold),
+    )  # fmt: skip
     scores = verdict.scores
+    parts = ("chance", "leads", "stacking", "equal_level", "reliability", "alarms")
     tables = {
         "scores": scores[~scores.score.str.startswith("max_")] if len(scores) else scores,
         "differences": verdict.compare(mine, [*mine[1:], *rivals]),
-        "chance": verdict.chance,
-        "leads": verdict.leads,
-        "stacking": verdict.stacking,
-        "equal_level": verdict.equal_level,
-        "reliability": verdict.reliability,
+        **{part: getattr(verdict, part) for part in parts},
     }
-    at, every = {} if threshold is None else dict.fromkeys(mine, threshold), verdict.forecasts
-    try:
-        seen = watch(sum(every.values()), case.onsets, ahead, case.fps, case.pieces)
-        blocks = cut_blocks(seen.watched, case.pieces, verdict.block)
-        tables["alarms"] = alarm_table(every, at, seen, blocks)
-        curves = {name: alarm_curve(forecast, seen) for name, forecast in every.items()}
-    except NothingToJudge as reason:
-        tables["alarms"], curves = no_table(reason), {}
     return {
         "facts": facts,
         "tables": tables,
-        "curves": curves,
+        "curves": {name: verdict.warning_curve(name) for name in verdict.forecasts},
         "missing": missing,
         "folds": len(folds),
         "probabilities": [name for name, p in case.forecasts.items() if is_probability(p)],

@@ -67,6 +67,8 @@ class Verdict(scores.Choices):
         Why there are no parts, for a verdict that is empty.
     choosing : mapping of name -> float array (T,), optional
         The second row of the forecasts; None takes it from there.
+    raise_at : mapping of name -> float, optional
+        Thresholds of the alarms, given and not chosen: forecasts without raise none.
     n_shifts : int
         Circular shifts of the test against chance, of at least 10 s.
     block : int
@@ -89,6 +91,7 @@ class Verdict(scores.Choices):
     horizon: int = 45
     pieces: pd.DataFrame | None = None
     reason: str = ""
+    raise_at: Mapping[str, float] | None = None
     n_shifts: int = 999
     block: int = 300
     seed: int = 0
@@ -187,7 +190,9 @@ class Verdict(scores.Choices):
         return {name: float(np.nanmean(cut)) for name, cut in self._cuts.items()}
 
     @cached_property
-    def _cuts(self) -> dict[str, float | np.ndarray]:
+    def _cuts(self) -> Mapping[str, float | np.ndarray]:
+        if self.raise_at is not None:
+            return self.raise_at
         rules = self.chosen
         if len(self.folds) == 1 and len(self.scores):
             here = {n: p for n, p in self.forecasts.items() if n not in rules}
@@ -261,10 +266,8 @@ class Verdict(scores.Choices):
     @_table
     def alarms(self) -> pd.DataFrame:
         """Scores of the alarms raised at :attr:`cuts`, for some ``min_lead_s``."""
-        seen = self._watch(sum(self._test.values()))
-        return alarms.alarm_table(
-            self._test, self._cuts, seen, intervals.cut_blocks(seen.watched, **self._film)
-        )
+        blocks = intervals.cut_blocks(self._watch.watched, **self._film)
+        return alarms.alarm_table(self._test, self._cuts, self._watch, blocks)
 
     @property
     def test_events(self) -> pd.DataFrame:
@@ -272,10 +275,13 @@ class Verdict(scores.Choices):
         events = pd.DataFrame(columns=["onset"]) if self.events is None else self.events
         return events[self.judging[events.onset.to_numpy(int)]].reset_index(drop=True)
 
-    def _watch(self, forecast: np.ndarray) -> Watch:
+    @cached_property
+    def _watch(self) -> Watch:
+        """The test frames and events on which the alarms of all forecasts can be judged."""
         if self.events is None:
             raise NothingToJudge("No events were given for alarms to warn of.")
-        return watch(forecast, self.test_events.onset, self.horizon, self.fps, self.pieces)
+        every = sum(self._test.values())
+        return watch(every, self.test_events.onset, self.horizon, self.fps, self.pieces)
 
     def raised(self, name: str) -> np.ndarray:
         """Frames of the series at which a forecast raises its alarms in the test part."""
@@ -290,7 +296,7 @@ class Verdict(scores.Choices):
     @or_reason
     def warning_curve(self, name: str) -> pd.DataFrame:
         """Alarm scores over thresholds, see :func:`fishlib.evaluation.alarms.alarm_curve`."""
-        return alarms.alarm_curve(self._test[name], self._watch(self._test[name]))
+        return alarms.alarm_curve(self._test[name], self._watch)
 
     @_table
     def stacking(self) -> pd.DataFrame:

@@ -130,7 +130,6 @@ def explore_threshold(
     forecast: np.ndarray,
     motion: np.ndarray,
     fps: float = 30.0,
-    start: int = 0,
     name: str = "forecast",
     horizon: int = 45,
     threshold: float | None = None,
@@ -138,12 +137,12 @@ def explore_threshold(
 ) -> Explorer:
     """A slider on the threshold: a point moves on the ROC, alarms come and go under the motion.
 
+    The motion is that of the first 30 s.
+
     Parameters
     ----------
     label, forecast, motion : arrays (T,)
         Label 1, 0, -1; forecast, NaN where not defined; motion ỹ.
-    start : int
-        First frame of the 30 s shown on the right.
     threshold : float, optional
         The one chosen on validation: where the slider starts, marked beside the best one of the
         frames drawn; None starts at that one.
@@ -152,7 +151,7 @@ def explore_threshold(
     """
     kept, scored = defined_frames(label, {name: forecast})
     p, color = scored[name], style.forecaster_styles([name])[name]["color"]
-    window = series.frame_window(motion, start, start + int(SECONDS * fps))
+    window = series.frame_window(motion, 0, int(SECONDS * fps))
     shape = (2, 1, 8.6) if style.is_narrow() else (1, 2, 4.3)
     _, (roc, trace) = style.new_figure(*shape, width_ratios=(1, 1.7)[: shape[1]])
     fpr, tpr, cuts = roc_curve(kept, p)

@@ -128,8 +128,8 @@ class Moments(Samples):
 class Animals:
     """Who is about to chase whom: a network of animals, taught several questions at once.
 
-    Beside what it is asked it learns, in bins, the hazard of the next onset event, from which an
-    alarm with any lead follows, and each animal's own coming speed.
+    Beside what it is asked it learns, in bins, the hazard of the next onset event, and each
+    animal's own coming speed.
 
     Parameters
     ----------
@@ -259,24 +259,6 @@ class Animals:
         """Probability at each frame, float64 (T,), of every question that it was taught."""
         told = expit(self._logits(recording, at))
         return {question: told[:, k] for k, question in enumerate(self.questions)}
-
-    def alarm(self, recording, lead: float = 0.0, at=None) -> np.ndarray:
-        """Probability that the next onset event begins between ``lead`` and 1.5 s from now.
-
-        Parameters
-        ----------
-        recording : Recording
-        lead : float
-            Seconds, one of `BINS`.
-        at : slice or index array, optional
-
-        Returns
-        -------
-        float64 array (T,)
-        """
-        quiet = np.cumprod(1 - expit(self._logits(recording, at)[:, len(self.questions) :]), axis=1)
-        first = BINS.index(lead)
-        return (quiet[:, first - 1] if first else 1) - quiet[:, -1]
 
     def who(self, recording, at: np.ndarray) -> np.ndarray:
         """Whom it fears: its forecast at frames (k,) if each pair of animals were alone.

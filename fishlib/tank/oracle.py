@@ -10,14 +10,13 @@ import pandas as pd
 
 from fishlib.motion import recent_motion
 from fishlib.questions import CALM_WIDTH, find_onsets, is_burst, is_rise
+from fishlib.spans import LEADS
 from fishlib.tank.fish import N_NORMAL, N_UNIFORM, TankConfig, Tracks, simulate_tanks, step
 from fishlib.tank.rendering import Painter
 
 SIZE = (120, 160)  # futures are drawn small; their motion is scaled to FULL_SIZE
 FULL_SIZE = (240, 320)
 BATCH = 1500  # futures that advance together
-LEADS = (0.0, 0.25, 0.5, 1.0)
-"""Seconds that the oracle's alarms come before the event, at least."""
 PAST = 120  # frames before a future that say whether a rise is under way already
 
 
