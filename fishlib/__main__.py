@@ -25,7 +25,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return chosen.call(chosen) or 0
     except (ValueError, RuntimeError, OSError) as error:
-        print("\n".join([*getattr(error, "places", ()), f"fishlib: {error}"]), file=sys.stderr)
+        named = getattr(error, "filename", None)
+        told = f"{named}: {error.strerror}" if named else str(error)
+        print("\n".join([*getattr(error, "places", ()), f"fishlib: {told}"]), file=sys.stderr)
         return 1
     except KeyboardInterrupt as stopped:
         number = signal.Signals(stopped.args[0] if stopped.args else signal.SIGINT)
@@ -67,22 +69,27 @@ def _add_run(commands) -> None:
 
 def _run(chosen: argparse.Namespace) -> int | None:
     from fishlib.parameters import check_values, read_parameters
+
+    single = check_values(dict(chosen.single))
+    further = read_parameters(chosen.parameters) if chosen.parameters else {}
     from fishlib.pipeline import read_set, run_notebooks
     from fishlib.pipeline.many import find_films, prepare_run, run_films
 
-    parameters = read_set(chosen.named)
-    if chosen.parameters:
-        parameters |= read_parameters(chosen.parameters)
-    parameters |= check_values(dict(chosen.single))
-    films = find_films(chosen.films) if chosen.films else []
+    parameters = read_set(chosen.named) | further | single
+    films = find_films(chosen.films) if chosen.films or chosen.each or chosen.parts else []
+    if films and "source" in parameters:
+        raise ValueError(f"The film is given twice, the second time as {parameters['source']!r}.")
+    if chosen.jobs != 1 and not chosen.each:
+        raise ValueError("--jobs says how many films run at a time: it goes with --each.")
+    run_dir = chosen.run_dir or parameters.pop("run_dir", None)
     if chosen.each:
-        table = run_films(films, chosen.run_dir or "data/runs", parameters, chosen.jobs)
+        table = run_films(films, run_dir or "data/runs", parameters, chosen.jobs)
         print(table[[c for c in SUMMARY if c in table]].to_string(index=False))
         return int((table["status"] == "failed").any())
     runs = Path("data") / "runs"
-    folder = Path(chosen.run_dir or runs / Path(chosen.named).stem)
+    folder = Path(run_dir or runs / Path(chosen.named).stem)
     if films:
-        folder, parameters["source"] = prepare_run(films, runs, chosen.run_dir, chosen.parts)
+        folder, parameters["source"] = prepare_run(films, runs, run_dir, chosen.parts)
     run = run_notebooks(folder, parameters)
     print(f"\nDone. Open {run / '05_evaluation.html'} first; all results are in {run}.")
 

@@ -6,6 +6,7 @@ made elsewhere they can be given as a JSON file of their own.
 
 import json
 import zipfile
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -14,7 +15,6 @@ import cv2
 import numpy as np
 
 from fishlib import __version__
-from fishlib.evaluation.scores import calibrate, choose_thresholds
 from fishlib.files import write_atomically
 from fishlib.spans import USUAL_FPS
 
@@ -88,6 +88,50 @@ class Facts:
         return "alarm" if "alarm" in asked.get("names", ()) else asked.get("name")
 
 
+_PREFIX = "checkpoint_tc-augm-best-validation-retarget-"
+PUBLISHED = {
+    "upbeat-snowflake-91": _PREFIX + "upbeat-snowflake-91",
+    "visionary-serenity": _PREFIX + "no-regr-visionary-serenity",
+}
+"""Published networks, and the folder of each in the study's repository."""
+
+UNSAFE = {"Lambda", "StringLookup", "IntegerLookup", "TextVectorization", "TFSMLayer"}
+UNSAFE |= {"TorchModuleWrapper", "JaxLayer", "FlaxLayer"}
+"""Layers of Keras that run code or read files named in a saved network."""
+
+
+def check_file(path: Path) -> None:
+    """Refuse what is no ``.keras`` file, before any of it is built."""
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"There is no network {str(path)!r}: give the path of a .keras file, or one of the "
+            f"published checkpoints: {', '.join(PUBLISHED)}."
+        )
+    if path.suffix != ".keras" or not zipfile.is_zipfile(path):
+        raise ValueError(
+            f"{path} is no .keras file ({path.stat().st_size} bytes, no zip archive): save the "
+            'network with Keras 3, as model.save("net.keras").'
+        )
+    with zipfile.ZipFile(path) as archive:
+        if "config.json" not in archive.namelist():
+            raise ValueError(f"{path} is a zip archive, but holds no Keras network (config.json).")
+        found = set(_class_names(json.loads(archive.read("config.json"))))
+    if unsafe := found & UNSAFE:
+        raise ValueError(
+            f"{path} holds a layer {', '.join(sorted(unsafe))}, which runs code or reads files of "
+            "its maker's choice: build the network without it."
+        )
+
+
+def _class_names(config) -> Iterator[str]:
+    """Names of all classes in a network's configuration, however deep."""
+    if isinstance(config, dict):
+        yield str(config.get("class_name"))
+    inside = config.values() if isinstance(config, dict) else config
+    for one in inside if isinstance(config, dict | list) else ():
+        yield from _class_names(one)
+
+
 def read_facts(path: str | Path) -> Facts:
     """The facts in a ``.keras`` file, or in a JSON file beside it.
 
@@ -144,6 +188,8 @@ def note_choices(fitted, forecasts: dict[str, dict], questions: dict[str, np.nda
         What ``fitted`` forecasts.
     questions : dict of name -> int8 array (T,)
     """
+    from fishlib.evaluation.scores import calibrate, choose_thresholds  # loads slowly
+
     for parts, forecasters in fitted.folds:
         at = (parts or {}).get("validation")
         for (name, question), one in forecasters.items():

@@ -3,9 +3,6 @@
 Shapes are (B, S, H, W, C): clips, slices (moments), height, width, channels.
 """
 
-import json
-import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import keras
@@ -14,7 +11,7 @@ import tensorflow as tf
 from keras import layers, ops
 
 from fishlib.clips import ClipLayout, time_channels
-from fishlib.facts import Facts, read_facts, write_facts
+from fishlib.facts import PUBLISHED, Facts, check_file, read_facts, write_facts
 from fishlib.files import write_atomically
 from fishlib.published import fetch
 from fishlib.spans import USUAL_FPS
@@ -217,13 +214,6 @@ def moments_of(layout: ClipLayout) -> tuple[tuple[float, ...], ...]:
     return tuple(tuple(-offset / USUAL_FPS for offset in one) for one in layout.offsets)
 
 
-_PREFIX = "checkpoint_tc-augm-best-validation-retarget-"
-PUBLISHED = {
-    "upbeat-snowflake-91": _PREFIX + "upbeat-snowflake-91",
-    "visionary-serenity": _PREFIX + "no-regr-visionary-serenity",
-}
-"""Published networks, and the folder of each in the study's repository."""
-
 _KEYS = {  # in the order of the rebuilt model's weights
     "upbeat-snowflake-91": "trainable_variables/0 trainable_variables/1 "
     "layer_with_weights-1/moving_mean layer_with_weights-1/moving_variance "
@@ -243,10 +233,6 @@ _READ = USUAL_FPS, moments_of(time_channels()), STUDY_SHAPE[1:3]
 PUBLISHED_FACTS = {
     name: Facts(*_READ, **_OF_STUDY, package=f"the study, {name}") for name in PUBLISHED
 }
-
-UNSAFE = {"Lambda", "StringLookup", "IntegerLookup", "TextVectorization", "TFSMLayer"}
-UNSAFE |= {"TorchModuleWrapper", "JaxLayer", "FlaxLayer"}
-"""Layers of Keras that run code or read files named in a saved network."""
 
 
 def load_network(name: str | Path, facts: str | Path | None = None) -> keras.Model:
@@ -284,7 +270,7 @@ def read_network(name: str | Path, facts: str | Path | None = None) -> keras.Mod
     if str(name) in PUBLISHED:
         return _load_published(str(name))
     path = Path(name).expanduser()
-    _check_file(path)
+    check_file(path)
     known = read_facts(facts or path)
     try:
         model = keras.models.load_model(path, compile=False, safe_mode=True)
@@ -302,38 +288,6 @@ def save_network(model: keras.Model, path: str | Path, facts: Facts) -> None:
         write_facts(part, facts)
 
     write_atomically(path, save)
-
-
-def _check_file(path: Path) -> None:
-    """Refuse what is no ``.keras`` file, before any of it is built."""
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"There is no network {str(path)!r}: give the path of a .keras file, or one of the "
-            f"published checkpoints: {', '.join(PUBLISHED)}."
-        )
-    if path.suffix != ".keras" or not zipfile.is_zipfile(path):
-        raise ValueError(
-            f"{path} is no .keras file ({path.stat().st_size} bytes, no zip archive): save the "
-            'network with Keras 3, as model.save("net.keras").'
-        )
-    with zipfile.ZipFile(path) as archive:
-        if "config.json" not in archive.namelist():
-            raise ValueError(f"{path} is a zip archive, but holds no Keras network (config.json).")
-        found = set(_class_names(json.loads(archive.read("config.json"))))
-    if unsafe := found & UNSAFE:
-        raise ValueError(
-            f"{path} holds a layer {', '.join(sorted(unsafe))}, which runs code or reads files of "
-            "its maker's choice: build the network without it."
-        )
-
-
-def _class_names(config) -> Iterator[str]:
-    """Names of all classes in a network's configuration, however deep."""
-    if isinstance(config, dict):
-        yield str(config.get("class_name"))
-    inside = config.values() if isinstance(config, dict) else config
-    for one in inside if isinstance(config, dict | list) else ():
-        yield from _class_names(one)
 
 
 def check_network(name: str | Path, model: keras.Model) -> None:

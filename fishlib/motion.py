@@ -4,7 +4,6 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from scipy.signal import correlate
 
 
 def measure_motion(frames: np.ndarray) -> np.ndarray:
@@ -83,6 +82,8 @@ def runs_of(mask: np.ndarray) -> np.ndarray:
 
 def autocorrelation(series: np.ndarray, n_lags: int) -> np.ndarray:
     """Autocorrelation at lags 0..n_lags, each sum over the whole series (the biased estimate)."""
+    from scipy.signal import correlate  # loads slowly, and is needed here only
+
     centred = np.asarray(series, float) - np.mean(series)
     products = correlate(centred, centred, mode="full")[len(centred) - 1 :][: n_lags + 1]
     return products / products[0]

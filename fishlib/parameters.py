@@ -37,6 +37,7 @@ class Parameter:
         if self.choices:
             return " or ".join(map(str, self.choices))
         words = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
+        words[list] = "four numbers in brackets"
         start = f" {'from' if self.low_counts else 'above'} {self.low:g}"
         end = f" {'to' if self.low_counts else 'and at most'} {self.high:g}"
         return words[self.kind] + start * math.isfinite(self.low) + end * math.isfinite(self.high)
@@ -90,7 +91,13 @@ def _text(value: object) -> str:
     return str(value)
 
 
-_READERS = {bool: _yes, int: _whole, float: _number, str: _text}
+def _four(value: object) -> list[float]:
+    if not isinstance(value, list | tuple) or len(value) != 4:
+        raise ValueError(value)
+    return list(map(_number, value))
+
+
+_READERS = {bool: _yes, int: _whole, float: _number, str: _text, list: _four}
 
 NETWORKS = (
     "motion_convlstm", "motion_cnn", "upbeat_snowflake", "visionary_serenity", "fast_snow",
@@ -119,15 +126,24 @@ _KINDS = {
 }
 PARAMETERS = {name: parameter for names, parameter in _KINDS.items() for name in names.split()}
 """Every parameter of the five notebooks."""
+SETTINGS = {
+    **dict.fromkeys(("background", "normalise", "rows"), Parameter(bool)),
+    **dict.fromkeys(("roi", "colour"), Parameter(list)),
+    "polarity": Parameter(str, choices=("bright", "dark")),
+    "noise_floor": Parameter(float, 0, 254),
+}
+"""Every setting of :class:`fishlib.preparation.Preparation`, within the parameter of that name."""
 
 
-def check_values(values: dict) -> dict:
+def check_values(values: dict, known: dict = PARAMETERS) -> dict:
     """Parameters as the kinds the notebooks take.
 
     Parameters
     ----------
     values : dict
         Values by name; a number in quotes counts as a number.
+    known : dict of Parameter
+        What there is.
 
     Returns
     -------
@@ -139,20 +155,45 @@ def check_values(values: dict) -> dict:
     ValueError
         A name that no notebook has, or a value of another kind or out of range.
     """
-    unknown = [str(name) for name in values if name not in PARAMETERS]
+    unknown = [str(name) for name in values if name not in known]
     if unknown:
+        has = "No notebook has the parameter" if known is PARAMETERS else "preparation has no"
         raise ValueError(
-            f"No notebook has the parameter {', '.join(unknown)}. "
-            f"The parameters are: {', '.join(sorted(set(PARAMETERS) - {'run_dir'}))}."
+            f"{has} {', '.join(unknown)}. There are: {', '.join(sorted(set(known) - {'run_dir'}))}."
         )
     checked = {}
     for name, value in values.items():
         try:
-            checked[name] = PARAMETERS[name].read(value)
+            checked[name] = known[name].read(value)
         except (ValueError, KeyError, OverflowError):
-            words = PARAMETERS[name].words
+            words = known[name].words
             raise ValueError(f"The parameter {name} is {value!r}: give {words}.") from None
+    if checked.get("preparation"):
+        read_settings(checked["preparation"])
     return checked
+
+
+def read_settings(preparation: str | dict) -> dict:
+    """The settings in the parameter ``preparation``, written in one line of YAML.
+
+    Raises
+    ------
+    ValueError
+        They are no settings, or have values that cannot be.
+    """
+    try:
+        told = yaml.safe_load(f"{{{preparation}}}") if isinstance(preparation, str) else preparation
+    except yaml.YAMLError:
+        told = None
+    if not isinstance(told, dict) or None in told.values():
+        raise ValueError(
+            f"preparation is {preparation!r}: write settings as name: value, separated by commas, "
+            'such as "noise_floor: 4, polarity: dark, roi: [0, 240, 0, 320]".'
+        )
+    checked = check_values(told, SETTINGS)
+    return {
+        name: checked[name] if isinstance(value, str) else value for name, value in told.items()
+    }
 
 
 def read_parameters(path: str | Path) -> dict:

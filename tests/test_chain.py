@@ -145,7 +145,7 @@ def test_a_notebook_without_its_predecessor_names_it(tmp_path):
 
 
 def test_a_misspelt_parameter_fails_at_once_and_names_the_known_ones(tmp_path):
-    known = r"no_such.* The parameters are: .*epochs.*seed, show_study, source"
+    known = r"no_such.* There are: .*epochs.*seed, show_study, source"
     with pytest.raises(ValueError, match=known):
         run_notebooks(tmp_path, {"no_such": 1})
     notebook = notebook_folder() / "02_labeling.ipynb"

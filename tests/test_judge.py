@@ -275,6 +275,11 @@ WRONG = {
     "early event": (GOOD, "time\n1\n-2\n", "e.csv, line 3: a time before the film"),
     "empty event": (GOOD, "code,time\nx,1\nx,\n", "e.csv, line 3: no time"),
     "two behaviours": (GOOD, "code,time\nx,1\ny,2\n", "several behaviours, x, y"),
+    "other films": (
+        "film,time,p\na,0,1\na,0.04,1\nb,0,1\n",
+        "film,time\nx,1\n",
+        "events of x, and no film",
+    ),
     "no film": ("film,time,p\na,0,1\na,0.04,1\nb,0,1\n", "time\n1\n", "e.csv names no film"),
 }
 
@@ -317,3 +322,24 @@ def test_marked_events_become_frames_of_a_recording_of_several_films(tmp_path):
     events = read_events(path, pieces, fps=20)
     assert events.onset.tolist() == [20, 110]
     assert events.onset_s.tolist() == [1.0, 5.5]
+
+
+def test_rows_may_stand_in_any_order(tmp_path):
+    head, *rows = GOOD.splitlines()
+    paths = [write(tmp_path / "f.csv", "\n".join([head, *rows[::-1]]))]
+    case = read_case(paths, write(tmp_path / "e.csv", "time\n0.04\n"))
+    assert case.fps == 25
+    assert case.forecasts["f"].tolist() == [0.1, 0.2, 0.3]
+
+
+def test_seconds_that_look_like_frames_are_remarked_on(tmp_path):
+    events = write(tmp_path / "e.csv", "time\n2\n")
+    paths = [write(tmp_path / "f.csv", "time,p\n0,0.1\n1,0.2\n2,0.3\n")]
+    assert "name it frame" in read_case(paths, events).notes[0]
+
+
+@pytest.mark.parametrize("wrong", [{"fps": 0}, {"fps": -3}, {"horizon": 0}, {"horizon": np.nan}])
+def test_a_rate_or_a_horizon_that_cannot_be_is_refused(tmp_path, wrong):
+    events = write(tmp_path / "e.csv", "time\n2\n")
+    with pytest.raises(ValueError, match=f"{next(iter(wrong))} is .*: give a number above 0"):
+        judge([write(tmp_path / "f.csv", GOOD)], events, out=tmp_path, **wrong)

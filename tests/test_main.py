@@ -4,13 +4,16 @@ import sys
 from importlib.metadata import entry_points
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from fishlib import pipeline
 from fishlib.__main__ import main
 from fishlib.pipeline import many as batch
+from fishlib.pipeline import notebook as execution
 from fishlib.recording.films import list_films
+from fishlib.video import write_video
 
 
 @pytest.fixture
@@ -120,3 +123,55 @@ def test_the_command_and_the_module_are_the_same():
     if not found:
         pytest.skip("fishlib is not installed, only on the path")
     assert found[0].load() is main
+
+
+NO_FILE = {
+    "a film that is none": (["{empty}"], "empty.mp4 is empty"),
+    "films that are none": (["{empty}", "{text}"], "None of the 2 films"),
+    "a misspelt setting": (["{film}", "-p", "preparation", "noise: 3"], "preparation has no noise"),
+    "a wrong setting": (["{film}", "-p", "preparation", "noise_floor: a"], "noise_floor is 'a'"),
+    "settings in no words": (["{film}", "-p", "preparation", "roi: [0"], "write settings as name"),
+    "a region outside": (["{film}", "-p", "preparation", "roi: [0, 999, 0, 9]"], "no region of"),
+    "no events": (["{film}", "-p", "events", "none.csv"], "none.csv: No such file"),
+    "events without a time": (["{film}", "-p", "events", "{text}"], "no line names a column"),
+    "no tracks": (["{film}", "-p", "tracks", "none.csv"], "There is no file of tracks 'none.csv'"),
+    "tracks of the tank": (["-p", "tracks", "none.csv"], "has the tracks of one film"),
+    "empty tracks": (["{film}", "-p", "tracks", "{text}"], "holds no place of any animal"),
+    "no network": (["{film}", "-p", "model", "none.keras"], "There is no network 'none.keras'"),
+    "a film as a network": (["{film}", "-p", "model", "{film}"], "is no .keras file"),
+    "a film given twice": (["{film}", "-p", "source", "b.mp4"], "The film is given twice"),
+    "parts of nothing": (["--parts"], "no film was given"),
+    "jobs of one run": (["{film}", "--jobs", "2"], "it goes with --each"),
+    "a file of parameters that is none": (["--parameters", "none.yaml"], "none.yaml: No such"),
+}
+
+
+@pytest.mark.parametrize("case", NO_FILE)
+def test_what_a_run_could_not_use_is_refused_before_a_notebook_runs(
+    case, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(execution, "execute", None)  # no notebook is reached
+    Path("empty.mp4").touch()
+    Path("text.txt").write_text("hello\n")
+    write_video("film.mp4", np.zeros((180, 24, 32), np.uint8), 30)
+    files = {"film": "film.mp4", "empty": "empty.mp4", "text": "text.txt"}
+    words, said = NO_FILE[case]
+    assert main(["run", *(word.format(**files) for word in words)]) == 1
+    told = capsys.readouterr().err
+    assert said in told
+    assert told.count("\n") == 1
+
+
+def test_refusals_load_no_library_that_loads_slowly():
+    loaded = "import fishlib.pipeline.many, fishlib.recording, fishlib.facts; import sys; "
+    loaded += "import fishlib.evaluation.judge; print(*sys.modules)"
+    said = subprocess.run([sys.executable, "-c", loaded], check=True, capture_output=True)
+    slow = {"scipy.signal", "scipy.stats", "sklearn", "tensorflow", "papermill", "matplotlib"}
+    assert not slow & set(said.stdout.decode().split())
+
+
+def test_a_run_folder_may_stand_among_the_parameters(calls, tmp_path):
+    (tmp_path / "mine.yaml").write_text(f"run_dir: {tmp_path / 'there'}\n")
+    assert main(["run", "--parameters", str(tmp_path / "mine.yaml")]) == 0
+    assert calls[0][0] == str(tmp_path / "there")

@@ -32,7 +32,7 @@ def test_a_sentence_says_what_it_takes():
 
 
 def test_an_unknown_name_lists_the_known_ones():
-    with pytest.raises(ValueError, match=r"parameter sede. The parameters are: .*epochs.*seed"):
+    with pytest.raises(ValueError, match=r"parameter sede. There are: .*epochs.*seed"):
         check_values({"sede": 1})
 
 

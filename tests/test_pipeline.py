@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import nbformat
+import numpy as np
 import psutil
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
@@ -16,6 +17,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from fishlib import pipeline
 from fishlib.pipeline import NotebookFailed, run_notebooks
 from fishlib.pipeline import notebook as execution
+from fishlib.video import write_video
 
 NAME = pipeline.NOTEBOOKS[0]
 PARAMETERS = 'source = "simulated"  # a film\nrun_dir = ""  # where\nseed = 0  # of the tank'
@@ -83,10 +85,11 @@ def test_a_notebook_that_fails_is_kept_as_far_as_it_came(notebook, tmp_path):
 @pytest.mark.parametrize("name", ["{run}", "a b [1]*", "-x"])
 def test_the_run_folder_may_have_any_name(notebook, tmp_path, name):
     notebook("print(source, seed)")
-    folder = run(tmp_path / name, {"source": "{film}.avi", "seed": 4}, html=False)
+    film = write_video(tmp_path / "{film}.avi", np.zeros((180, 24, 32), np.uint8), 30)
+    folder = run(tmp_path / name, {"source": str(film), "seed": 4}, html=False)
     assert folder == tmp_path / name
     (said,) = outputs(folder / f"{NAME}.ipynb")
-    assert said.text == "{film}.avi 4\n"
+    assert said.text == f"{film} 4\n"
 
 
 def test_an_absurd_parameter_stops_before_any_kernel_starts(tmp_path):

@@ -53,24 +53,36 @@ def read_tracks(path: str | Path, fps: float, body=None, n_frames=None, every=1)
         If the file is none of these, an animal is in two places at one frame, or the length of an
         animal is not known.
     """
-    path = Path(path)
-    if path.suffix not in READERS:
-        raise ValueError(
-            f"{path} is none of the files of tracks that can be read ({', '.join(READERS)}): "
-            "write a .csv with the columns frame, animal, x and y."
-        )
-    try:
-        place, measured = READERS[path.suffix](path, fps * every)
-    except (KeyError, TypeError, EOFError, OSError, pickle.UnpicklingError) as error:
-        raise ValueError(
-            f"{path} holds no tracks, as a {path.suffix} file does: {error!r}"
-        ) from error
+    place, measured = load_tracks(path, fps * every)
     if body is None and measured is None:
         raise ValueError(f"{path} does not say how long an animal is: give body, in its unit.")
     place = place[::every]
     known = np.full((3, n_frames or len(place), place.shape[1]), np.nan)  # x, y, heading
     known[: place.shape[2], : len(place)] = place.transpose(2, 0, 1)[:, : known.shape[1]]
     return places_from(*known[:2], fps, body or measured, known[2])
+
+
+def load_tracks(path: str | Path, fps: float) -> tuple[np.ndarray, float | None]:
+    """What a file of tracks holds: places (T, n, 2 or 3), NaN where not seen, and a body's length.
+
+    Arguments and errors are those of :func:`read_tracks`.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix not in READERS:
+        raise ValueError(
+            f"{path} is none of the files of tracks that can be read ({', '.join(READERS)}): "
+            "write a .csv with the columns frame, animal, x and y."
+        )
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no file of tracks {str(path)!r}.")
+    try:
+        place, measured = READERS[suffix](path, fps)
+        if not np.isfinite(place).any():
+            raise ValueError(f"{path} holds no place of any animal.")
+        return place, measured
+    except (KeyError, TypeError, EOFError, OSError, pickle.UnpicklingError) as error:
+        raise ValueError(f"{path} holds no tracks, as a {suffix} file does: {error!r}") from error
 
 
 def _read_table(path: Path, fps: float) -> tuple[np.ndarray, float | None]:

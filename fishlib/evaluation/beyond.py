@@ -6,7 +6,6 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
-from sklearn.linear_model import LogisticRegression
 
 from fishlib.evaluation import scores
 from fishlib.evaluation.intervals import Blocks, NothingToJudge, cut_blocks, estimate_table, tidy
@@ -153,6 +152,8 @@ def stacking_table(
 
 def _stacked_loss(y: np.ndarray, x: np.ndarray, frames: np.ndarray, embargo: int) -> np.ndarray:
     """Log-loss of each frame (n,), by a model of the columns of x that was fitted elsewhere."""
+    from sklearn.linear_model import LogisticRegression  # loads slowly
+
     middle = (frames[0] + frames[-1] + 1) / 2
     losses = np.zeros(len(y))
     for early in (True, False):

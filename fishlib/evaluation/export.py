@@ -104,8 +104,10 @@ def read_sheet(path: str | Path, time: str | None = None) -> Sheet:
     names = {_plain_name(name) for name in ((time,) if time else (*SECONDS, *FRAMES))}
     at = next((i for i, line in enumerate(lines) if names & _names_in(line)), None)
     if at is None:
-        asked = f"named {time!r}" if time else "of time or frames, such as time, time_s or frame"
-        raise ValueError(f"{path.name}: no line names a column {asked}; name it with --time.")
+        asked = f"named {time!r}" if time else "of time or frames, such as time_s or frame"
+        raise ValueError(
+            f"{path.name}: no line names a column {asked}: rename it (of forecasts, give --time)."
+        )
     header, *rows = csv.reader(lines[at:], delimiter=_delimiter(lines[at]))
     table = pd.DataFrame(dict(enumerate(zip_longest(*rows, fillvalue=""))), dtype=str)
     table = table.apply(lambda cells: cells.str.strip())

@@ -11,8 +11,7 @@ from functools import cached_property, wraps
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit, logit
-from scipy.stats import t as student
+from scipy.special import expit, logit, stdtrit
 
 from fishlib.files import plain
 
@@ -248,7 +247,7 @@ def interval(estimate: np.ndarray, bounded: bool = False) -> tuple[float, float]
     on_logit = bounded and estimate.min() > 0 and estimate.max() < 1
     scaled = logit(estimate) if on_logit else estimate
     spread = np.sqrt((count - 1) * np.var(scaled[1:]))
-    ends = scaled[0] + student.ppf([(1 - LEVEL) / 2, (1 + LEVEL) / 2], count - 1) * spread
+    ends = scaled[0] + stdtrit(count - 1, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]) * spread
     if bounded:
         ends = expit(ends) if on_logit else np.clip(ends, 0, 1)
     return float(ends[0]), float(ends[1])

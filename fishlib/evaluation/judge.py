@@ -26,6 +26,9 @@ LOOK_BACK = 20.0
 """Seconds the models of the motion's past look back; folds of one film are this far apart."""
 NAMELESS = ("p", "probability", "forecast", "prediction", "score", "value")
 """Names of a column that say less than the name of its file."""
+WHOLE_SECONDS = (
+    "A column of time counts by 1, which is read as a second: if it counts frames, name it frame."
+)
 SINCE = "time since the last event"
 PAST = "past of the motion: "
 
@@ -87,8 +90,9 @@ def judge(
         If a table cannot be read; the sentence names file and line. Too few events, or too short
         a film, is no error: the page says so.
     """
-    if horizon <= 0:
-        raise ValueError(f"The horizon is a time in seconds above 0, got {horizon:g}.")
+    for name, value in {"horizon": horizon, "fps": tables.get("fps")}.items():
+        if value is not None and not 0 < value < np.inf:
+            raise ValueError(f"{name} is {value:g}: give a number above 0.")
     case = read_case(forecasts, events, **tables)
     with threadpool_limits(1):  # the models are small: threads would only wait for each other
         found = judge_case(case, horizon, threshold, n_shifts)
@@ -135,11 +139,10 @@ def read_case(
     """
     sheets = [read_sheet(path, time) for path in forecasts]
     clocks = [_clock(sheet, time) for sheet in sheets]
-    fps = fps or next(filter(None, map(_rate, clocks)), None)
-    if not fps:
+    rates = list(filter(None, map(_rate, clocks)))
+    if not (fps := fps or next(iter(rates), None)):
         raise ValueError(
-            f"{sheets[0].path.name} counts frames and does not say how many make a second: give "
-            "--fps."
+            f"{sheets[0].path.name} does not say how many frames make a second: give --fps."
         )
     at = [_place(sheet, clock, fps) for sheet, clock in zip(sheets, clocks, strict=True)]
     lengths = pd.concat(at).groupby("film", sort=False).frame.max() + 1
@@ -154,6 +157,7 @@ def read_case(
             name = f"{sheet.path.stem}: {column}" if name in series else name
             series[name] = _join(sheet.numbers(column), place, films)
     onsets, notes = _read_onsets(read_sheet(events), films, fps, event)
+    notes += [WHOLE_SECONDS] * (1.0 in rates)
     moved = None
     if motion is not None:
         sheet = read_sheet(motion)
@@ -177,10 +181,11 @@ def _clock(sheet: Sheet, time: str | None = None) -> pd.DataFrame:
 
 
 def _rate(clock: pd.DataFrame) -> float | None:
-    """Frames a second of a table with a column of seconds."""
-    steps = clock.groupby("film")[["seconds", "frame"]].diff()
+    """Frames a second of a table with a column of seconds, its rows in any order."""
+    steps = clock.sort_values("seconds").groupby("film")[["seconds", "frame"]].diff()
+    steps = steps[steps.seconds > 0]
     steps = steps[steps.seconds <= 1.5 * steps.seconds.median()].mean()  # without gaps
-    if not steps.seconds > 0:
+    if np.isnan(steps.seconds):
         return None
     return round((1 if np.isnan(steps.frame) else steps.frame) / steps.seconds, 3)
 
@@ -260,6 +265,11 @@ def _read_onsets(
         raise ValueError(
             f"{sheet.path.name} names no film, and the forecasts are of {len(films)}: add a "
             "column film."
+        )
+    elif kept.any() and not clock.film[kept].isin(films.index).any():
+        raise ValueError(
+            f"{sheet.path.name} has events of {', '.join(sorted(set(clock.film[kept])))}, and no "
+            f"film of that name has a forecast: there are {', '.join(films.index)}."
         )
     at = clock.film.map(films.start) + frame
     known = at < clock.film.map(films.stop)

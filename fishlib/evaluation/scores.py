@@ -12,9 +12,6 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
-from sklearn.isotonic import IsotonicRegression
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_curve
 
 from fishlib.evaluation.intervals import Blocks, NothingToJudge, row_of, tidy
 
@@ -164,6 +161,8 @@ def choose_thresholds(label: np.ndarray, forecast: np.ndarray) -> dict[str, floa
     NothingToJudge
         If the frames that can be used are none or of one class.
     """
+    from sklearn.metrics import roc_curve  # loads slowly
+
     frames = comparable_frames(label, {"to threshold": forecast})
     label, forecast = np.asarray(label)[frames], np.asarray(forecast, float)[frames]
     fpr, tpr, thresholds = roc_curve(label, forecast, drop_intermediate=False)
@@ -219,6 +218,8 @@ def calibrate(label: np.ndarray, forecast: np.ndarray) -> Calibration:
     ValueError
         If the frames that can be used hold one class only.
     """
+    from sklearn.linear_model import LogisticRegression  # loads slowly
+
     frames = comparable_frames(label, {"to calibrate": forecast})
     x = np.asarray(forecast, dtype=float)[frames]
     of_probability = is_probability(x)
@@ -295,6 +296,8 @@ def reliability_curve(
 
 
 def _recalibrate(label: np.ndarray, forecast: np.ndarray) -> np.ndarray:
+    from sklearn.isotonic import IsotonicRegression  # loads slowly
+
     return IsotonicRegression().fit_transform(forecast, label)
 
 

@@ -120,16 +120,17 @@ def run_notebooks(
     NotebookFailed
         If a cell stopped with an error, or the kernel died.
     """
-    from fishlib.pipeline.notebook import execute, write_page
-
     parameters = check_values(parameters or {})
+    check_inputs(parameters)
+    run = Path(run_dir).resolve()
+    run.mkdir(parents=True, exist_ok=True)
+    check_space(run, 100_000_000, "a run", "give another run_dir")  # films are not kept here
+    from fishlib.pipeline.notebook import execute, write_page  # loads slowly
+
     known = {name: notebook_parameters(name) for name in NOTEBOOKS}
     unread = sorted(set(parameters).difference(*known.values()))
     if unread:
         raise ValueError(f"None of the notebooks reads {', '.join(unread)} yet: leave it out.")
-    run = Path(run_dir).resolve()
-    run.mkdir(parents=True, exist_ok=True)
-    check_space(run, 100_000_000, "a run", "give another run_dir")  # films are not kept here
     pages, top = [], notebook_folder().parent
     with hold(run), ThreadPoolExecutor(1) as writer:  # a page is written beside the next notebook
         for name in notebooks:
@@ -144,6 +145,36 @@ def run_notebooks(
         for page in pages:
             page.result()
     return run
+
+
+def check_inputs(parameters: dict) -> None:
+    """Refuse a film, or a file of events, tracks or a network, that a run could not use.
+
+    Raises
+    ------
+    ValueError, OSError
+        The sentence names it. Nothing was made yet, and little is read.
+    """
+    from fishlib.facts import PUBLISHED, check_file, read_facts
+    from fishlib.recording import check_film
+
+    of_film = ("source", "minutes", "preparation", "fps")
+    given = {name: parameters[name] for name in of_film if name in parameters}
+    film = check_film(**{"source": "simulated"} | given)
+    if events := parameters.get("events"):
+        from fishlib.evaluation.export import read_sheet
+
+        read_sheet(events)
+    if tracks := parameters.get("tracks"):
+        from fishlib.animals import load_tracks
+
+        if film is None:
+            raise ValueError(f"{tracks} has the tracks of one film: give that film, and it alone.")
+        load_tracks(tracks, film.fps)
+    model = parameters.get("model", "train")
+    if model not in ("train", *PUBLISHED):
+        check_file(Path(model).expanduser())
+        read_facts(parameters.get("facts") or Path(model).expanduser())
 
 
 @contextmanager

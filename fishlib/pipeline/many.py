@@ -21,8 +21,6 @@ from tqdm import tqdm
 from fishlib.files import code_version, fingerprint, write_atomically, write_text
 from fishlib.parameters import check_values
 from fishlib.pipeline import NOTEBOOKS, hold, notebook_folder, run_notebooks
-from fishlib.recording import open_film
-from fishlib.recording.films import write_films
 
 Execute = Callable[..., object]
 SNAKEFILE = Path(__file__).with_name("Snakefile")
@@ -95,6 +93,8 @@ def run_step(
 
 def read_film(film: str, parameters: dict) -> None:
     """Decode and prepare one film into the cache, where a run with these parameters finds it."""
+    from fishlib.recording import open_film  # loads slowly
+
     of_films = ("seed", "minutes", "preparation", "fps")
     given = check_values(parameters)
     open_film(source_of(film), **{name: given[name] for name in of_films if name in given})
@@ -307,7 +307,8 @@ def prepare_run(films: Sequence[str], out_dir: Path, run_dir: str | None, parts:
     if parts or len(films) == 1:
         return folder, joined
     folder.mkdir(parents=True, exist_ok=True)
-    return folder, str(write_films(paths, folder.resolve()))
+    table = pd.DataFrame({"film": paths}).to_csv(index=False, lineterminator="\n")
+    return folder, str(write_text(folder.resolve() / "films.csv", table))
 
 
 def write_summary(out_dir: Path, outcomes: Sequence[dict]) -> pd.DataFrame:

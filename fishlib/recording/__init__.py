@@ -2,15 +2,16 @@
 
 import json
 import os
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import yaml
 
 from fishlib import tank
 from fishlib.files import cache_folder, make_key, only_one, project_path
+from fishlib.parameters import read_settings
 from fishlib.preparation import Preparation
 from fishlib.recording.films import Films, join_films, list_films, open_films
 from fishlib.recording.making import make_recording
@@ -141,12 +142,7 @@ def open_film(
     ValueError
         If ``preparation`` does not hold settings, or no film can be used.
     """
-    settings = yaml.safe_load(f"{{{preparation}}}") if isinstance(preparation, str) else preparation
-    if not isinstance(settings, dict) or None in settings.values():
-        raise ValueError(
-            f"preparation is {preparation!r}: write settings as name: value, separated by commas, "
-            'such as "noise_floor: 4, polarity: dark, roi: [0, 240, 0, 320]".'
-        )
+    settings = read_settings(preparation)
     how |= {"seed": seed, "minutes": minutes or None, "fps": fps or None, "preparation": settings}
     if source == "simulated":
         return open_recording(source, **how)
@@ -154,6 +150,31 @@ def open_film(
     if films is not None:
         cache = Path(how.get("cache_dir") or cache_folder())
         return open_films(films, source, cache, partial(open_recording, **how))
-    return open_recording(
-        os.pathsep.join(str(project_path(one)) for one in parts_of(source)), **how
-    )
+    return open_recording(_absolute(source), **how)
+
+
+def check_film(
+    source: str, minutes: float = 0, preparation: str | dict = "", fps: float = 0
+) -> Source | None:
+    """Refuse, as :func:`open_film` does, a film that cannot be opened; nothing is decoded.
+
+    Returns
+    -------
+    Source or None
+        One film; None for the tank, or for several films of which one can be opened.
+    """
+    how = {"minutes": minutes or None, "settings": read_settings(preparation), "fps": fps or None}
+    look = partial(open_stored, **how)
+    if source == "simulated":
+        return None
+    if (films := list_films(source)) is None:
+        return look(_absolute(source))
+    for film in films.film:
+        with suppress(ValueError, OSError):
+            look(film)
+            return None
+    return open_films(films, source, cache_folder(), look)  # which says why of each
+
+
+def _absolute(source: str) -> str:
+    return os.pathsep.join(str(project_path(one)) for one in parts_of(source))

@@ -17,7 +17,6 @@ from fishlib.files import (
     only_one,
     project_path,
     write_atomically,
-    write_text,
 )
 from fishlib.recording.source import Recording, parts_of
 from fishlib.video.frames import IMAGE_SUFFIXES, STACK_SUFFIXES, natural_key
@@ -76,12 +75,6 @@ def fingerprint_source(source: str) -> str:
     named = [source] if films is None else films.film
     paths = [project_path(part) for one in named for part in parts_of(one)]
     return "-".join(fingerprint(path) for path in paths if path.exists())
-
-
-def write_films(films: list[str], folder: Path) -> Path:
-    """A table of films in a run folder, for a run over all of them."""
-    table = pd.DataFrame({"film": [os.path.abspath(film) for film in films]})
-    return write_text(folder / "films.csv", table.to_csv(index=False, lineterminator="\n"))
 
 
 def _read_table(path: Path) -> pd.DataFrame:
