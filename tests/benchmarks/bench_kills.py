@@ -6,6 +6,7 @@ left: a process, a half-written file, another number.
 """
 
 import argparse
+import os
 import random
 import subprocess
 import sys
@@ -23,10 +24,15 @@ def command(run: Path) -> list[str]:
     return [sys.executable, "-m", "fishlib", "run", "--set", "quick", "--run-dir", str(run)]
 
 
+def fresh(run: Path) -> dict[str, str]:
+    """The environment of a run whose cache is its own, so that making the film is killed too."""
+    return os.environ | {"FISHLIB_CACHE": f"{run}-cache"}
+
+
 def run_whole(run: Path) -> float:
     """Run to the end; returns the seconds it took."""
     start = time.monotonic()
-    subprocess.run(command(run), check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(command(run), check=True, stdout=subprocess.DEVNULL, env=fresh(run))
     return time.monotonic() - start
 
 
@@ -35,7 +41,8 @@ def kill_after(run: Path, seconds: float) -> list[psutil.Process] | None:
 
     None if it had ended by then, as on a machine that has become less busy.
     """
-    with subprocess.Popen(command(run), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as it:
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(command(run), env=fresh(run), **quiet) as it:
         time.sleep(seconds)
         if it.poll() is not None:
             return None
