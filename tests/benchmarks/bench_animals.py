@@ -16,7 +16,6 @@ import numpy as np
 import pandas as pd
 from compare import as_markdown
 from scipy.optimize import linear_sum_assignment
-from sklearn.metrics import roc_auc_score
 
 from fishlib import tank
 from fishlib.animals import find_places, true_places
@@ -73,13 +72,14 @@ def forecasts_of(recording, questions, folder, seed: int, ways: list[str]) -> It
 
 
 def judge(forecasts: dict[str, np.ndarray], questions: dict, events, pieces) -> dict:
-    """Scores of one forecaster on the test part; the areas as estimates over blocks of film."""
+    """Scores of one forecaster on the test part, as estimates over blocks of film."""
     at, scores = PARTS["test"], {}
     for question in ("onset", "burst"):
         if question in forecasts:
-            label, forecast = questions[question][at], forecasts[question][at]
-            asked = label >= 0
-            scores[question] = roc_auc_score(label[asked], forecast[asked])
+            asked = np.zeros(len(questions[question]), bool)
+            asked[at] = questions[question][at] >= 0
+            label, forecast = questions[question][asked], forecasts[question][asked]
+            scores[question] = cut_blocks(asked, pieces).auc(label, forecast)
     alarm = np.full(len(questions["alarm"]), np.nan)
     alarm[at] = forecasts["alarm"][at]
     seen = watch(alarm, events.onset, pieces=pieces)
@@ -132,9 +132,29 @@ def run_tank(seed: int, seeds: list[int], folder: Path, ways: list[str]) -> None
             print(f"{path.stem}: {seconds:.0f} s", flush=True)
 
 
-def table(tanks: list[int], folder: Path, motions: dict[int, tuple]) -> tuple[str, str]:
+def over_trainings(tanks: list[list[np.ndarray]]) -> tuple[float, float, float]:
+    """Mean over tanks and their trainings, and a 95 % interval that holds film and training.
+
+    A tank's variance is that over blocks of film of the mean of its trainings, and that between
+    the trainings over their number; the tanks are those they are.
+
+    Parameters
+    ----------
+    tanks : for each tank, the estimate (1 + K,) of each training
+    """
+    mean, variance = [], []
+    for trainings in tanks:
+        told = np.mean(trainings, axis=0)
+        film = (len(told) - 2) * np.var(told[1:])
+        mean.append(told[0])
+        variance.append(film + np.var([one[0] for one in trainings], ddof=1) / len(trainings))
+    reach = 1.96 * np.sqrt(np.sum(variance)) / len(tanks)
+    return np.mean(mean), np.mean(mean) - reach, np.mean(mean) + reach
+
+
+def table(tanks: list[int], folder: Path, motions: dict[int, tuple]) -> list[str]:
     """The tables of all forecasts that are there, in Markdown."""
-    rows, differences = [], []
+    rows, differences, whole = [], [], {}
     for seed in tanks:
         motion, pieces = motions[seed]
         events, questions = ask(motion)
@@ -148,7 +168,11 @@ def table(tanks: list[int], folder: Path, motions: dict[int, tuple]) -> tuple[st
                 scores = judge(made, questions, events, pieces)
                 training = path.stem.split()[-1]
                 areas[name, training] = scores[0.0]
-                shown = [f"{scores[q]:.3f}" if q in scores else "–" for q in ("onset", "burst")]
+                for score in ("onset", "burst", *LEADS):
+                    whole.setdefault((name, score), {}).setdefault(seed, []).append(
+                        scores.get(score)
+                    )
+                shown = [f"{scores[q][0]:.3f}" if q in scores else "–" for q in ("onset", "burst")]
                 if name == "level":
                     shown[0] = "–"  # one number is no model of both
                 areas_told = " / ".join(f"{scores[lead][0]:.3f}" for lead in LEADS)
@@ -158,13 +182,20 @@ def table(tanks: list[int], folder: Path, motions: dict[int, tuple]) -> tuple[st
         for (name, training), area in areas.items():
             if name not in RIVALS and ("past of the motion", "0") in areas:
                 gain = area - areas["past of the motion", "0"]
+                whole.setdefault((name, "gain"), {}).setdefault(seed, []).append(gain)
                 told = f"{gain[0]:+.3f}", "{:+.3f}, {:+.3f}".format(*interval(gain))
                 differences.append([seed, name, training, *told])
+    means = [
+        [name, score, "{:.3f} [{:.3f}, {:.3f}]".format(*over_trainings(list(of_tanks.values())))]
+        for (name, score), of_tanks in whole.items()
+        if name not in RIVALS and min(map(len, of_tanks.values())) > 1
+    ]
     columns = ["tank", "events", "forecaster", "training seed", "onset, AUC", "burst, AUC"]
     columns += ["alarm area at a lead of 0 / 0.25 / 0.5 s", "sensitivity at 20 % in warning", "s"]
     gains = ["tank", "forecaster", "training seed", "area, lead 0, minus the past of the motion"]
     tables = (rows, columns), (differences, [*gains, "95 %"])
-    return tuple(as_markdown(pd.DataFrame(told, columns=names)) for told, names in tables)
+    tables += ((means, ["forecaster", "onset, burst, area by lead, gain", "mean [95 %]"]),)
+    return [as_markdown(pd.DataFrame(told, columns=names)) for told, names in tables]
 
 
 def main() -> None:

@@ -20,7 +20,7 @@ from compare import as_markdown, one_thread
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from fishlib.figures.skill import plot_forest
+from fishlib.figures.skill import plot_differences
 from fishlib.figures.style import figure_of
 from fishlib.files import write_atomically, write_text
 
@@ -182,9 +182,10 @@ def _told(value: float, low: float, high: float, sign: str = "") -> str:
 
 
 def save_figure(sets: pd.DataFrame, path: Path) -> None:
-    """Draw the sets as a forest."""
-    words = "ROC-AUC of onset from calm: mean over seeds, 95 % t-interval (0.5 = chance)"
-    figure = figure_of(plot_forest(sets.rename(columns={"auc": "value"}), xlabel=words))
+    """Draw the differences from the first set."""
+    columns = {"difference": "value", "difference_low": "low", "difference_high": "high"}
+    gains = sets.loc[sets["name"] != BASE, ["name", *columns]].rename(columns=columns)
+    figure = figure_of(plot_differences(gains.sort_values("value", ascending=False)))
     write_atomically(path, figure.savefig)
     plt.close(figure)
 
