@@ -5,6 +5,7 @@ import struct
 from dataclasses import replace
 from pathlib import Path
 
+import av
 import cv2
 import moving_fish
 import numpy as np
@@ -215,12 +216,40 @@ def test_duplicate_frames_are_counted_and_their_motion_spread(opened, frames, tm
     assert recording.motion[1:-2:2] == pytest.approx(np.r_[true[0], true[1:-1] / 2])
 
 
+def test_bursts_of_lost_frames_are_no_bursts_of_motion(opened, tmp_path, swimming, sound_motion):
+    """A camera loses twelve frames in a row, twice; its time stamps tell."""
+    kept = np.ones(300, bool)
+    kept[60:72] = kept[180:192] = False
+    path = tmp_path / "lossy.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", 30)
+        stream.height, stream.width, stream.pix_fmt = 240, 320, "gray"
+        for t in np.flatnonzero(kept):
+            picture = av.VideoFrame.from_ndarray(swimming[t], "gray")
+            picture.pts = int(t)
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode(None))
+    recording = opened(path)
+    assert recording.repairs == {"frames_held": 24, "repeated_frames": 24}
+    assert np.corrcoef(recording.motion[:-1], sound_motion[:-1])[0, 1] > 0.9
+    for first in (59, 179):  # no leap where they come back
+        around = sound_motion[first - 2 : first + 15]
+        assert recording.motion[first : first + 14].max() < 2 * around.max()
+
+
 def test_standstills_are_no_repeats():
     motion = np.array([0.2, 0, 0, 0, 0, 0.2, 0.1, 0])
     repeats = np.array([0, 1, 1, 1, 1, 0, 0, 0], bool)
     mended, count = spread_repeats(motion, repeats)
     assert np.array_equal(mended, motion)
     assert count == 0
+
+
+def test_standstills_that_end_in_leaps_are_repeats():
+    motion = np.array([0.2, 0, 0, 0, 0, 1.0, 0.2, 0.2])
+    repeats = np.array([0, 1, 1, 1, 1, 0, 0, 0], bool)
+    assert spread_repeats(motion, repeats, 30)[0] == pytest.approx(np.full(8, 0.2))
+    assert np.array_equal(spread_repeats(motion, repeats, 3)[0], motion)
 
 
 def test_a_cut_in_the_middle_is_found_and_mended(opened, tmp_path):

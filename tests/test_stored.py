@@ -6,7 +6,7 @@ import av
 import numpy as np
 import pytest
 
-from fishlib.video import probe, read_frames
+from fishlib.video import Account, iter_frames, probe, read_frames
 
 
 def square_at(t, height=48, width=64):
@@ -40,6 +40,39 @@ def test_a_film_without_a_length_is_read_to_its_end(tmp_path):
         assert probe(path).n_frames == 75
         assert len(read_frames(path, size=(48, 64))) == 75
     assert np.array_equal(read_frames(live, size=(48, 64)), frames)
+
+
+def test_a_film_trimmed_without_coding_begins_where_players_begin(tmp_path):
+    """An edit list leaves out the first 40 of 120 frames, which are still stored."""
+    frames = [square_at(t) for t in range(120)]
+    whole = encode(tmp_path / "whole.mp4", frames, "libx264", "yuv420p")
+    trimmed = tmp_path / "trimmed.mp4"
+    with av.open(str(whole)) as source, av.open(str(trimmed), "w") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.size:
+                late = round(40 / 30 / packet.time_base)
+                packet.pts, packet.dts = packet.pts - late, packet.dts - late
+                packet.stream = stream
+                target.mux(packet)
+    account = Account()
+    shown = np.concatenate(list(iter_frames(trimmed, size=(48, 64), account=account)))
+    assert np.abs(shown.astype(int) - frames[40:]).mean() < 2
+    assert (account.borders, account.counts.total()) == ([], 0)
+
+
+def test_gray_of_twelve_bits_by_its_format_is_not_white(tmp_path):
+    frames = [square_at(t).astype(np.uint16) << 4 for t in range(12)]
+    path = tmp_path / "deep.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", 30)
+        stream.height, stream.width, stream.pix_fmt = 48, 64, "gray12le"
+        for frame in frames:
+            deep = av.VideoFrame.from_ndarray(frame << 4, "gray16le").reformat(format="gray12le")
+            container.mux(stream.encode(deep))
+        container.mux(stream.encode(None))
+    shown = read_frames(path, size=(48, 64))
+    assert np.abs(shown.astype(int) - [square_at(t) for t in range(12)]).max() <= 1
 
 
 @pytest.mark.parametrize(("bits", "layout"), [(10, "gray16le"), (12, "gray16le"), (16, "gray16le")])

@@ -190,6 +190,17 @@ def test_uneven_time_stamps_give_the_rate_of_the_line_through_them():
     )
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_a_webcam_whose_time_stamps_wander_keeps_its_rate(seed):
+    jitter = np.random.default_rng(seed).normal(0, 0.006, 300)
+    stamps = np.round(np.sort(np.arange(300) / 30 + jitter), 3)
+    fps, begins = choose_clock([1000.0], list(stamps), "film")
+    assert fps == pytest.approx(30, rel=1e-3)
+    assert begins == pytest.approx(0, abs=3e-3)
+    held = ticks(stamps[:250], fps)[1]
+    assert held.get("frames_held", 0) <= 6  # with the rate 8 % off: 39
+
+
 @needs_footage
 def test_seeking_in_a_real_film_lands_on_the_frame():
     path = FOOTAGE / "flies_2.mp4"

@@ -16,7 +16,8 @@ from fishlib.video import Account
 
 COLUMNS = ("change", "skip", "same", "raw", "light", "peak")
 """What is measured of each frame, see `measure_frames`."""
-LONGEST_REPEAT = 3  # frames: a longer standstill is taken for one
+NOISY = 0.95  # of the pixels as they were: in a film with noise fewer are, whatever rests
+LONGEST_REPEAT = 3  # frames: a longer standstill is taken for one, unless leaps end them
 LONGEST_STILL = 1.0  # seconds of one and the same picture, above which time is missing
 WINDOW = 10.0  # seconds in which repeats must keep a rhythm
 CUT_RATIO = 2.0  # how far motion at a cut exceeds that of the three frames on either side
@@ -133,8 +134,8 @@ def survey(
     torn = np.union1d(find_torn(change, skip), flashed)
     torn = torn[sound[torn]]
     motion[torn - 1] = motion[torn] = skip[torn + 1] / 2
-    repeats = np.append((same == 1) | find_rhythm(raw, change, fps), False)[1:]
-    motion, n_repeats = spread_repeats(motion, repeats & sound)
+    repeats = np.append(find_same(same) | find_rhythm(raw, change, fps), False)[1:]
+    motion, n_repeats = spread_repeats(motion, repeats & sound, LONGEST_STILL * fps)
     cuts = {t + 1 for t in find_cuts(motion, clips).tolist() if sound[t : t + 2].all()}
     cuts -= {frame for frame, _, _ in account.borders}
     borders = account.borders + [(frame, 0.0, "cuts") for frame in sorted(cuts)]
@@ -203,14 +204,21 @@ def describe_repairs(repairs: dict[str, int], where: dict[str, str] | None = Non
     return [SENTENCES[kind].format(n=n) + places.get(kind, "") for kind, n in repairs.items()]
 
 
+def find_same(same: np.ndarray) -> np.ndarray:
+    """Frames that show the picture before them once more, bool (T,).
+
+    In a film with noise that is a picture of which hardly a pixel changes; in one without noise
+    every pixel must be the same.
+    """
+    return (same > 0.995) if np.median(same) < NOISY else (same == 1)
+
+
 def find_still(same: np.ndarray, fps: float) -> np.ndarray:
     """Frames of a picture that stands still for a second or more, bool (T,).
 
-    In a film with noise that is a picture of which hardly a pixel changes; in one without noise
-    every pixel must be the same, and the film must not stand still for shorter times as well,
-    which would be animals that rest.
+    The film must not stand still for shorter times as well, which would be animals that rest.
     """
-    labels, _ = label((same > 0.995) if np.median(same) < 0.95 else (same == 1))
+    labels, _ = label(find_same(same))
     lengths = np.bincount(labels)
     lengths[0] = 0
     long = lengths >= LONGEST_STILL * fps
@@ -273,12 +281,15 @@ def _dips(series: np.ndarray) -> np.ndarray:
     return series < percentile_filter(series, 75, size=13, mode="nearest") / 3
 
 
-def spread_repeats(motion: np.ndarray, repeats: np.ndarray) -> tuple[np.ndarray, int]:
+def spread_repeats(
+    motion: np.ndarray, repeats: np.ndarray, longest: float = LONGEST_REPEAT
+) -> tuple[np.ndarray, int]:
     """Mend the motion of films in which frames repeat the one before.
 
-    A repeat has no motion, and the motion that follows is that of several frames. Up to three
-    repeats in a row, between frames that move, take the motion before them, and the motion after
-    them is divided by the frames it spans. Only what happened before a frame changes it.
+    A repeat has no motion, and the motion that follows is that of several frames. Repeats between
+    frames that move take the motion before them, and the motion after them is divided by the
+    frames it spans: up to three in a row, and up to `longest` where such standstills end in leaps,
+    as an animal's rest does not. Only what happened before a frame changes it.
 
     Parameters
     ----------
@@ -295,9 +306,12 @@ def spread_repeats(motion: np.ndarray, repeats: np.ndarray) -> tuple[np.ndarray,
         Repeats mended.
     """
     mended, n_repeats = motion.copy(), 0
-    for first, last in runs_of(repeats):
-        length, after = last + 1 - first, last + 1
-        if length > LONGEST_REPEAT or first == 0 or mended[first - 1] == 0:
+    runs = [(a, b + 1) for a, b in runs_of(repeats) if a > 0 and b + 1 < len(motion)]
+    long = [motion[b] - CUT_RATIO * motion[a - 1] for a, b in runs if b - a > LONGEST_REPEAT]
+    most = longest if long and np.median(long) > 0 else LONGEST_REPEAT
+    for first, after in runs:
+        length = after - first
+        if length > most or mended[first - 1] == 0:
             continue
         mended[first:after] = mended[first - 1]
         mended[after : after + 1] /= length + 1

@@ -150,7 +150,7 @@ class Stored:
         self.turned, across = first.rotation % 360, first.rotation % 180 != 0
         self.shape = (first.width, first.height) if across else (first.height, first.width)
         self.aspect = 1 / aspect if across else aspect
-        deep = first.format.name.startswith(GRAY) and first.format.components[0].bits > 8
+        deep = first.format.name.startswith(GRAY) and first.format.components[0].bits == 16
         self.white = _white(path) if deep else None
         self.remarks = remark_on_bits(self.white)
         if self.interlaced:
@@ -185,7 +185,8 @@ def _stamps(container, stream) -> list[float]:
     """Time stamps of the first frames, in order, from the packets alone."""
     packets, stamps = takewhile(lambda packet: packet.size, container.demux(stream)), []
     with suppress(av.error.FFmpegError):  # what comes before the damage must do
-        for packet in islice((one for one in packets if one.pts is not None), N_STAMPS):
+        shown = (one for one in packets if one.pts is not None and not one.is_discard)
+        for packet in islice(shown, N_STAMPS):
             stamps.append(float(packet.pts * packet.time_base))
     return sorted(stamps)
 
@@ -223,8 +224,8 @@ def choose_clock(rates: list[float], stamps: list[float], path: Path) -> tuple[f
     """Frames per second and the time of tick 0: as stated, unless the time stamps contradict it.
 
     Time stamps are steady when four steps in five are equal: then a stated rate that is within
-    2 % of them is believed, else theirs is taken. Uneven time stamps give the rate of the line
-    through them, unless they leave out ticks of a stated one.
+    2 % of them is believed, else theirs is taken. Uneven time stamps give the clock whose ticks
+    they keep closest to.
 
     Raises
     ------
@@ -242,9 +243,12 @@ def choose_clock(rates: list[float], stamps: list[float], path: Path) -> tuple[f
         measured = float(1 / steps[usual].mean())
         stated = next((r for r in plausible if abs(r / measured - 1) <= 0.02), measured)
         return stated, stamps[0]
-    ticks = np.maximum(1, np.round(steps / np.median(steps)))
-    slope, begins = np.polyfit(np.cumsum(np.r_[0, ticks]), stamps, 1)
-    return float(1 / slope), float(begins)
+    since = np.array(stamps) - stamps[0]
+    clocks = np.linspace(0.8, 1.25, 4501) / np.median(steps)
+    turns = np.exp(2j * np.pi * clocks[:, None] * since).mean(axis=1)
+    best = np.abs(turns).argmax()
+    late = np.angle(turns[best]) / (2 * np.pi * clocks[best])
+    return float(clocks[best]), float(stamps[0] + late)
 
 
 class Shaper:
