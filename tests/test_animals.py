@@ -34,7 +34,7 @@ PARTS = {"train": slice(0, 4000), "validation": slice(4165, N_FRAMES)}
 
 def tank_film(n_frames=N_FRAMES, n_fish=4):
     tracks = tank.simulate_tracks(tank.TankConfig(n_fish=n_fish), 1, n_frames)
-    speed = tracks.speed.mean(axis=1)
+    speed = tracks.variable("speed").mean(axis=1)
     film = SimpleNamespace(
         motion=np.append(np.abs(speed[1:]) * 1e-3, 0.0), fps=30.0, truth=tracks,
         pieces=whole(n_frames), frames=None,

@@ -12,6 +12,7 @@ from sklearn.preprocessing import StandardScaler
 from fishlib.evaluation.beyond import (
     LEADS,
     equal_level_table,
+    film_table,
     lead_table,
     share_of_the_way,
     share_table,
@@ -153,6 +154,16 @@ def test_no_forecast_is_held_back_across_a_border_of_pieces():
     for lead in (0, 0.1, 1.5):
         expected = roc_auc_score(label[met], forecast[met - round(30 * lead)])
         assert found.value[lead] == pytest.approx(expected)
+
+
+def test_a_film_on_which_nothing_can_be_told_is_left_out_alone():
+    label, p = np.tile([0, 1], 90), np.random.default_rng(0).random(180)
+    p[61:120:2] = np.nan  # no forecast of a positive frame of the second film
+    pieces = pd.DataFrame({"film": list("abc"), "start": [0, 60, 120], "stop": [60, 120, 180]})
+    table = film_table(label, {"p": p}, pieces, block=10)
+    assert table.film.tolist() == ["a", "c"] and (table.blocks == 6).all()
+    for film, value in zip((slice(60), slice(120, 180)), table.value, strict=True):
+        assert value == pytest.approx(roc_auc_score(label[film], p[film]))
 
 
 def test_shares_without_a_way_have_no_interval():

@@ -1,53 +1,41 @@
-"""A forecast p[t] uses nothing after frame t: changing the future changes no forecast made."""
+"""Live forecasts use nothing after their frame: what comes later changes none that was made.
+
+Of whole films :func:`fishlib.check_forecaster` says so, see ``test_check.py``.
+"""
 
 import keras
 import numpy as np
 import pytest
 from moving_fish import film
 
-from fishlib.clips import motion_channels, time_channels
-from fishlib.forecasters.networks import forecast_film
-from fishlib.forecasters.rules import level, published_baseline
-from fishlib.models import (
-    build_motion_cnn,
-    build_motion_convlstm,
-    build_upbeat_snowflake,
-    build_visionary_serenity,
-)
+from fishlib.clips import time_channels
+from fishlib.models import build_upbeat_snowflake, build_visionary_serenity
 from fishlib.motion import measure_motion
 from fishlib.streaming.live import LiveForecaster
 
 SIZE = (24, 32)
 CUT = 130
-LAYOUT = motion_channels()
 
 
-def _from_video(build, mode="exact", layout=None):
-    layout = layout or time_channels(4, 3)
-    shape = (layout.shape[0], *SIZE, layout.shape[1])
+def _live(build, mode):
+    layout = time_channels(4, 3)
     keras.utils.set_random_seed(0)
-    model = build(shape)
-    if mode == "exact":
-        return lambda frames: forecast_film(model, frames, layout)
-    return lambda frames: LiveForecaster(model, mode, layout).forecast_film(frames, progress=False)
+    return LiveForecaster(build((4, *SIZE, 3)), mode, layout)
 
 
-def _live(frames):
-    keras.utils.set_random_seed(0)
-    live = LiveForecaster(build_upbeat_snowflake((4, *SIZE, 3)), layout=time_channels(4, 3))
+def _streaming(build):
+    return lambda frames: _live(build, "streaming").forecast_film(frames, progress=False)
+
+
+def _frame_by_frame(frames):
+    live = _live(build_upbeat_snowflake, "exact")
     return np.array([live.push(frame) for frame in frames])
 
 
 FORECASTERS = {
-    "level": lambda frames: level(measure_motion(frames)),
-    "published baseline": lambda frames: published_baseline(measure_motion(frames)),
-    "one ConvLSTM": _from_video(build_upbeat_snowflake),
-    "two ConvLSTMs": _from_video(build_visionary_serenity),
-    "one ConvLSTM, streaming": _from_video(build_upbeat_snowflake, "streaming"),
-    "two ConvLSTMs, streaming": _from_video(build_visionary_serenity, "streaming"),
-    "motion ConvLSTM": _from_video(build_motion_convlstm, layout=LAYOUT),
-    "motion CNN": _from_video(build_motion_cnn, layout=LAYOUT),
-    "live": _live,
+    "one ConvLSTM, streaming": _streaming(build_upbeat_snowflake),
+    "two ConvLSTMs, streaming": _streaming(build_visionary_serenity),
+    "live": _frame_by_frame,
 }
 
 

@@ -237,13 +237,14 @@ def test_no_model_of_the_motion_saw_a_neighbour_of_what_it_forecasts(with_motion
         assert trained.mean() > 0.5
 
 
-def test_judging_imports_no_network_no_film_and_no_notebook(with_motion):
+def test_judging_imports_no_network_no_film_and_no_notebook(tmp_path):
+    tables = map(str, (forecast_in(tmp_path, np.linspace(0, 1, 400)), events_in(tmp_path)))
     code = f"""
 import sys
 from fishlib.evaluation.judge import judge
-folder = {str(with_motion)!r}
-judge([folder + "/mine.csv"], folder + "/events.csv", motion=folder + "/motion.csv",
-      out=folder + "/apart", fps=30, n_shifts=19)
+mine, events = {tuple(tables)}
+judge([mine], events, motion=mine, out={str(tmp_path / "apart")!r}, n_shifts=19)
+assert "fishlib.forecasters.regressions" in sys.modules
 heavy = ("tensorflow", "keras", "cv2", "av", "IPython", "jupyterlab", "matplotlib")
 print([name for name in heavy if name in sys.modules])
 """

@@ -57,14 +57,6 @@ def test_roc_runs_from_corner_to_corner_with_the_area_that_is_written():
         np.testing.assert_array_equal(line.get_xydata()[[0, -1]], [[0, 0], [1, 1]])
 
 
-def test_published_numbers_are_written(published):
-    series = published.load_series("test")
-    from fishlib.questions import label_bursts
-
-    ax = plot_roc(label_bursts(series["motion"]), {"ConvLSTM": series["convlstm"]})
-    assert ax.get_lines()[0].get_label() == "ConvLSTM  (0.831)"
-
-
 def test_bands_are_drawn_in_the_color_of_their_line():
     rates = np.linspace(0, 1, 5)
     ax = plot_roc(LABEL, FORECASTS, bands={"level": (rates, rates * 0.9, rates)})

@@ -87,7 +87,7 @@ def test_six_fish_stay_in_the_tank(tanks):
 def test_fish_swim_where_they_head(tanks):
     tracks = tanks[0]
     moved = np.diff(tracks.position.astype(float), axis=0)
-    heading, speed = tracks.heading[1:].astype(float), tracks.speed[1:].astype(float)
+    heading, speed = (tracks.variable(one)[1:].astype(float) for one in ("heading", "speed"))
     expected = speed[..., None] * np.stack([np.cos(heading), np.sin(heading)], axis=-1)
     x, y = tracks.position[1:].transpose(2, 0, 1)
     free = (x > 23) & (x < 297) & (y > 37) & (y < 203)

@@ -29,50 +29,53 @@ def test_a_job_that_fails_says_why(tmp_path, capsys):
     assert "A step takes FILM RUN_DIR NOTEBOOK PARAMETERS" in capsys.readouterr().err
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(find_spec("snakemake") is None, reason="Snakemake is not installed")
-def test_snakemake_runs_a_notebook_on_two_films_and_only_once(tmp_path):
+@pytest.fixture
+def workflow(tmp_path):
+    """Two films that Snakemake is to take, and what runs it on them."""
+    if find_spec("snakemake") is None:
+        pytest.skip("Snakemake is not installed")
     films = []
     for seed in (1, 2):
         frames = tank.simulate_film(tank.TankConfig(), seed, 1200).frames
         films.append(str(write_video(tmp_path / f"tank [{seed}]{{x}}.avi", frames)))
-    command = [
-        sys.executable, "-m", "snakemake", "--snakefile", str(SNAKEFILE), "--cores", "1",
-        "--directory", str(tmp_path), "--config", f"films={films}", "out=runs",
-        "notebooks=['01_problem']",
-    ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-2000:]
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(SNAKEFILE), "--cores", "1"]
+    command += ["--directory", str(tmp_path)]
+
+    def snakemake(*options, **config):
+        config = [
+            f"{key}={value}" for key, value in {"films": films, "out": "runs", **config}.items()
+        ]
+        told = [*command, "--config", *config, *options]
+        done = subprocess.run(told, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr[-2000:]
+        return done.stdout + done.stderr
+
+    return films, snakemake
+
+
+@pytest.mark.slow
+def test_snakemake_runs_a_notebook_on_two_films_and_only_once(workflow, tmp_path):
+    films, snakemake = workflow
+    snakemake(notebooks=["01_problem"])
     table = pd.read_csv(tmp_path / "runs" / "summary.csv")
     assert table["status"].tolist() == ["done", "done"]
     assert table["01_problem.n_frames"].tolist() == [1200, 1200]
     run = run_folders(films, tmp_path / "runs")[films[0]]
     notebook = nbformat.read(run / "01_problem.ipynb", 4)
     assert any(cell.get("execution_count") for cell in notebook.cells)
-    again = subprocess.run(command, capture_output=True, text=True)
-    assert "Nothing to be done" in again.stdout + again.stderr
+    assert "Nothing to be done" in snakemake(notebooks=["01_problem"])
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(find_spec("snakemake") is None, reason="Snakemake is not installed")
-def test_films_are_decoded_in_jobs_of_their_own_before_one_verdict(tmp_path, monkeypatch):
+def test_films_are_decoded_in_jobs_of_their_own_before_one_verdict(workflow, tmp_path, monkeypatch):
+    films, snakemake = workflow
     monkeypatch.setenv("FISHLIB_CACHE", str(tmp_path / "cache"))
-    films = []
-    for seed in (1, 2):
-        frames = tank.simulate_film(tank.TankConfig(), seed, 300).frames
-        films.append(str(write_video(tmp_path / f"tank {seed}.avi", frames)))
-    command = [
-        sys.executable, "-m", "snakemake", "--snakefile", str(SNAKEFILE), "--cores", "1",
-        "--directory", str(tmp_path), "--config", f"films={films}", "out=runs", "together=True",
-        "parameters={'minutes': 0.1}",
-    ]  # fmt: skip
-    done = subprocess.run([*command, "--until", "film"], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-2000:]
+    together = {"together": True, "parameters": {"minutes": 0.1}}
+    snakemake("--until", "film", **together)
     made = set(list_cache()["name"])
     assert len(made) == 2
     film = open_film(films[0], minutes=0.1)
     assert len(film.frames) == 180
     assert set(list_cache()["name"]) == made  # what a run opens is there
-    planned = subprocess.run([*command, "--dry-run", "--printshellcmds"], capture_output=True)
-    said = (planned.stdout + planned.stderr).decode()
+    said = snakemake("--dry-run", "--printshellcmds", **together)
     assert "fishlib run" in said and "-p minutes 0.1" in said

@@ -178,11 +178,6 @@ class Tracks:
         return self.variable("heading")
 
     @property
-    def speed(self) -> np.ndarray:
-        """Speed along the heading, float32 (T, n_fish), px/frame."""
-        return self.variable("speed")
-
-    @property
     def behaviour(self) -> np.ndarray:
         """Behaviour code of each fish, int8 (T, n_fish), see `CALM` and so on."""
         return self.variable("mode").astype(np.int8)

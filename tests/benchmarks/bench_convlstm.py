@@ -21,6 +21,7 @@ SIZES = {  # network; batch, slices, height, width, channels
     "our network, batch 32": ("motion_convlstm", (32, 3, 60, 80, 3)),
 }
 KINDS = ("training step", "forecast")
+STUDY_STEPS = 44_956  # an epoch: as many clips and their flips, four a step
 
 
 def measure(repetitions: int, serve: str) -> list[Row]:
@@ -36,20 +37,19 @@ def measure(repetitions: int, serve: str) -> list[Row]:
             with _elsewhere(size, kind, "0") as eigen, _elsewhere(size, kind, "1") as onednn:
                 rows.append(compare(*what, eigen, onednn, difference, repetitions, **how))
     one_thread()
-    cost = step_cost(repetitions)
+    model, clips, targets = _network("paper size, batch 4")
+
+    def step():
+        return model.train_on_batch(clips, targets)
+
+    megabytes, _ = peak_memory(step)  # also compiles
+    seconds = float(np.median([seconds_of(step) for _ in range(repetitions)]))
     print(
-        f"a training step of the set paper: {duration(cost['seconds'])} of the processor, "
-        f"{cost['megabytes']:.0f} MB"
+        f"a training step of the set paper: {duration(seconds)} of the processor, "
+        f"{megabytes:.0f} MB; an epoch of the study, {STUDY_STEPS} steps, would take this "
+        f"processor {seconds * STUDY_STEPS / 86400:.1f} days (projected)"
     )
     return rows
-
-
-def step_cost(n_steps: int) -> dict[str, float]:
-    """Seconds of the processor and peak MB of a training step at the study's own size."""
-    model, clips, targets = _network("paper size, batch 4")
-    megabytes, _ = peak_memory(lambda: model.train_on_batch(clips, targets))  # also compiles
-    seconds = [seconds_of(lambda: model.train_on_batch(clips, targets)) for _ in range(n_steps)]
-    return {"seconds": float(np.median(seconds)), "megabytes": megabytes}
 
 
 @contextmanager

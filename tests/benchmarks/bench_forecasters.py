@@ -25,8 +25,6 @@ KINDS = {"logistic": "logistic regression", "boosting": "boosting", "both": "bot
 ONE_FILM = {"train": slice(0), "validation": slice(0), "test": slice(None)}
 """A film that is only scored: nothing is chosen on it."""
 STEP = 3  # every third frame of the test film is scored
-PAPER_STEPS = 6
-STUDY_CLIPS = 44_956 * 4  # training clips of the study and their flips
 
 
 def main() -> None:
@@ -42,13 +40,11 @@ def main() -> None:
         folder = folder.with_name(folder.name + "_quick")
         size |= {"minutes": 8, "test_minutes": 5, "steps": 10, "epochs": 2, "oracle_frames": 40}
     one_thread()
-    _once(folder / "paper.json", measure_paper)
     for seed in chosen.seeds:
         _once(folder / f"seed{seed}.json", partial(measure_seed, seed, folder, **size))
     found = [json.loads(path.read_text()) for path in sorted(folder.glob("seed*.json"))]
-    paper = json.loads((folder / "paper.json").read_text())
     size |= {"seeds": chosen.seeds}
-    table = as_markdown(found, paper, os.cpu_count(), date.today(), size)
+    table = as_markdown(found, os.cpu_count(), date.today(), size)
     print(table)
     if not chosen.quick:
         (HERE / "FORECASTERS.md").write_text(table, encoding="utf-8")
@@ -171,16 +167,7 @@ def _numbers(row) -> list[float]:
     return [float(row[key]) for key in ("value", "low", "high")]
 
 
-def measure_paper() -> dict:
-    """Seconds and memory of a training step of the set ``paper``, on one thread."""
-    from bench_convlstm import step_cost
-
-    cost = step_cost(PAPER_STEPS)
-    told = {"seconds": cost["seconds"], "peak_mb": cost["megabytes"], "steps": PAPER_STEPS}
-    return told | {"days_an_epoch": cost["seconds"] * STUDY_CLIPS / 4 / 86400}
-
-
-def as_markdown(seeds: list[dict], paper: dict, cores: int, day: date, size: dict) -> str:
+def as_markdown(seeds: list[dict], cores: int, day: date, size: dict) -> str:
     """The whole page, from what each seed gave; a seed that is not done is named."""
     from fishlib.forecasters.networks import Plan  # imports TensorFlow: after its threads are set
 
@@ -205,16 +192,6 @@ def as_markdown(seeds: list[dict], paper: dict, cores: int, day: date, size: dic
         f"|  | {' | '.join(f'seed {seed}' for seed in done)} |",
         "|" + " --- |" * (1 + len(done)),
         *(f"| {' | '.join(row)} |" for row in (_rows(seeds) if seeds else [])),
-        "",
-        "## The set `paper`",
-        "",
-        "`upbeat_snowflake`, clips of 30 slices of 4 frames at 120 × 160, batch 4, Adam at 8e-5, "
-        f"on one thread of this CPU: **{paper['seconds']:.2f} s of the processor a step** "
-        f"(median of {paper['steps']}), "
-        f"**{paper['peak_mb']:.0f} MB** at the peak above the start. An epoch of the study "
-        "(44 956 clips and their flips, 44 956 steps) would take this CPU "
-        f"**{paper['days_an_epoch']:.1f} days** (projected, not measured); the study gives 5 h "
-        "16 min an epoch on one RTX 2080 Ti.",
         "",
     ]
     return "\n".join(lines)
