@@ -114,7 +114,10 @@ def check_file(path: Path) -> None:
     with zipfile.ZipFile(path) as archive:
         if "config.json" not in archive.namelist():
             raise ValueError(f"{path} is a zip archive, but holds no Keras network (config.json).")
-        found = set(_class_names(json.loads(archive.read("config.json"))))
+        try:
+            found = set(_class_names(json.loads(archive.read("config.json"))))
+        except ValueError as error:
+            raise ValueError(f"{path} holds no Keras network: {error}.") from error
     if unsafe := found & UNSAFE:
         raise ValueError(
             f"{path} holds a layer {', '.join(sorted(unsafe))}, which runs code or reads files of "
@@ -157,6 +160,9 @@ def read_facts(path: str | Path) -> Facts:
         height, width = map(int, told["size"])
         mix = told.get("mix") and tuple(tuple(map(float, row)) for row in told["mix"])
         sure = {"fps": float(told["fps"]), "moments": moments, "mix": mix, "size": (height, width)}
+        if not (0 < sure["fps"] < np.inf and moments and all(moments)):
+            raise ValueError("no rate, or no moments")
+        float(told.get("threshold") or 0), dict(told.get("question") or {})  # are what they must be
         return Facts(**known | sure)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"The facts in {path} cannot be read ({error!r}): {WANTED}.") from error

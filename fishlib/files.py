@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +68,54 @@ def nest(flat: Mapping[str, np.ndarray]) -> dict[str, dict[str, np.ndarray]]:
 def write_text(path: Path, text: str) -> Path:
     """Write a text file in UTF-8."""
     return write_atomically(path, lambda part: part.write_text(text, encoding="utf-8"))
+
+
+def decode(raw: bytes) -> str:
+    """Text in UTF-8, with or without a byte order mark, UTF-16 with one, or in cp1252."""
+    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return raw.decode("utf-16")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return raw.decode("cp1252", errors="replace")
+
+
+def delimiter_of(line: str) -> str:
+    """What separates the cells of a table's header: comma, semicolon or tab."""
+    return max(",;\t", key=line.count)
+
+
+def plain_name(name: str) -> str:
+    """A column's name in small letters, without signs."""
+    return re.sub(r"[\W_]+", " ", name).strip().lower()
+
+
+def read_table(path: str | Path, **how: object) -> pd.DataFrame:
+    """Read a table whose first line names its columns, whatever program wrote it.
+
+    Parameters
+    ----------
+    path : str or Path
+    **how
+        Passed on to ``pandas.read_csv``.
+
+    Returns
+    -------
+    DataFrame
+        Its columns by their plain names, see :func:`plain_name`.
+
+    Raises
+    ------
+    ValueError
+        It is no table.
+    """
+    text = decode(Path(path).read_bytes())
+    mark = delimiter_of(text.partition("\n")[0])
+    how |= {"sep": mark, "decimal": "," if mark == ";" else ".", "skipinitialspace": True}
+    try:
+        return pd.read_csv(StringIO(text), index_col=False, **how).rename(columns=plain_name)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise ValueError(f"{path} is no table: {str(error).strip()}.") from None
 
 
 CHUNK = 1 << 20

@@ -12,7 +12,7 @@ from keras import layers, ops
 
 from fishlib.clips import ClipLayout, time_channels
 from fishlib.facts import PUBLISHED, Facts, check_file, read_facts, write_facts
-from fishlib.files import write_atomically
+from fishlib.files import project_path, write_atomically
 from fishlib.published import fetch
 from fishlib.spans import USUAL_FPS
 
@@ -269,7 +269,7 @@ def read_network(name: str | Path, facts: str | Path | None = None) -> keras.Mod
     """Any network that carries facts, whatever it reads; otherwise as :func:`load_network`."""
     if str(name) in PUBLISHED:
         return _load_published(str(name))
-    path = Path(name).expanduser()
+    path = project_path(name)
     check_file(path)
     known = read_facts(facts or path)
     try:

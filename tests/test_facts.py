@@ -62,6 +62,18 @@ def test_facts_can_be_given_beside_a_network(path, tmp_path):
         load_network(path, told)
 
 
+UNFIT = {"fps": float("nan"), "moments": [], "threshold": "high", "question": "burst"}
+
+
+@pytest.mark.parametrize("name", UNFIT)
+def test_facts_that_cannot_be_are_refused(path, name):
+    network().save(path)
+    told = {"fps": 30, "moments": FACTS.moments, "size": [8, 10], name: UNFIT[name]}
+    path.with_suffix(".json").write_text(json.dumps(told))
+    with pytest.raises(ValueError, match=r"net.json cannot be read"):
+        load_network(path)
+
+
 REFUSED = {
     "ten numbers": keras.Sequential([keras.Input((10,)), keras.layers.Dense(1, "sigmoid")]),
     "three outputs": network(outputs=3),

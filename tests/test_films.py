@@ -127,3 +127,39 @@ def test_a_folder_of_images_is_one_film_and_one_of_folders_is_several(tmp_path):
         (tmp_path / name / "1.png").write_bytes(b"")
     assert list_films(str(tmp_path / "a")) is None
     assert list_films(str(tmp_path)).film.tolist() == [str(tmp_path / k) for k in "ab"]
+
+
+TABLES = {
+    "in the Windows code page": "film\n\u00fc.avi\n".encode("cp1252"),
+    "in UTF-16": "film\n\u00fc.avi\n".encode("utf-16"),
+    "with capitals and spaces": " Film , Group\n \u00fc.avi , 1\n".encode(),
+    "of Windows": b"film\nsub\\c.avi\n",
+}
+
+
+@pytest.mark.parametrize("kind", TABLES)
+def test_tables_of_films_are_read_as_other_programs_write_them(tmp_path, kind):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "c.avi").touch()
+    (tmp_path / "\u00fc.avi").touch()
+    table = tmp_path / "films.csv"
+    table.write_bytes(TABLES[kind])
+    (film,) = list_films(str(table)).film
+    assert os.path.exists(film)
+
+
+WRONG_TABLES = {
+    "twice": ("film\na.avi\n./a.avi\n", "a.avi twice: name each film once"),
+    "empty": ("", "is no table"),
+    "unclosed": ('film\n"a.avi\n', "is no table"),
+    "events": ("film,events\na.avi,e.csv\n", "a column events, which is not read"),
+    "tracks": ("film,tracks\na.avi,t.csv\n", "a column tracks, which is not read"),
+}
+
+
+@pytest.mark.parametrize("kind", WRONG_TABLES)
+def test_a_table_of_films_that_would_mislead_is_refused(tmp_path, kind):
+    text, said = WRONG_TABLES[kind]
+    (tmp_path / "films.csv").write_text(text)
+    with pytest.raises(ValueError, match=f"films.csv .*{said}"):
+        list_films(str(tmp_path / "films.csv"))

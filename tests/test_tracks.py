@@ -8,7 +8,14 @@ import pandas as pd
 import pytest
 
 from fishlib import open_film, tank, write_video
-from fishlib.animals import find_places, places_from, places_of, read_tracks, with_tracks
+from fishlib.animals import (
+    find_places,
+    load_tracks,
+    places_from,
+    places_of,
+    read_tracks,
+    with_tracks,
+)
 from fishlib.animals.places import nowhere
 
 FPS, BODY = 15.0, 20.0
@@ -181,3 +188,40 @@ def test_a_film_takes_the_places_that_a_tracker_wrote_beside_it(tmp_path, monkey
     monkeypatch.setattr("fishlib.animals.find_places", lambda film: nowhere(400, "It is dark."))
     with pytest.raises(ValueError, match=r"nor does the film: It is dark\. Give a file of idtrac"):
         with_tracks(film, tmp_path / "tracks.csv")
+
+
+HEADERS = {
+    "capitals and spaces": b" Frame , Animal , X , Y \n 0 , 1 , 2.5 , 3 \n",
+    "semicolons and decimal commas": b"frame;animal;x;y\n0;1;2,5;3,0\n",
+    "tabs": b"frame\tanimal\tx\ty\n0\t1\t2.5\t3\n",
+    "another tool's names": b"time_s,track_id,x_px,y_px\n0,1,2.5,3\n",
+    "a mark and CRLF": b"\xef\xbb\xbfframe,animal,x,y\r\n0,1,2.5,3\r\n",
+    "UTF-16": "frame,animal,x,y\n0,f\u00fc,2.5,3\n".encode("utf-16"),
+    "the Windows code page": "frame,animal,x,y\n0,f\u00fc,2.5,3\n".encode("cp1252"),
+}
+
+
+@pytest.mark.parametrize("kind", HEADERS)
+def test_tables_of_other_programs_are_read(tmp_path, kind):
+    path = tmp_path / "tracks.csv"
+    path.write_bytes(HEADERS[kind])
+    place, _ = load_tracks(path, 30.0)
+    assert place.tolist() == [[[2.5, 3.0]]]
+
+
+NO_TRACKS = {
+    "empty.csv": b"", "binary.npy": b"hello", "zip.npz": b"PK no", "text.txt": b"x\ty\na\tb\n",
+    "far.csv": b"frame,animal,x,y\n1000000000000,1,2,3\n", "none.csv": b"frame,animal,x,y\n",
+    "lost.csv": b"frame,animal,x,y\n0,1,2,3\n1,1,lost,3\n",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NO_TRACKS)
+def test_whatever_is_wrong_with_tracks_one_sentence_names_the_file(tmp_path, name):
+    path = tmp_path / name
+    path.write_bytes(NO_TRACKS[name])
+    with pytest.raises(ValueError, match=name) as caught:
+        load_tracks(path, 30.0)
+    assert "\n" not in str(caught.value)
+    if name == "lost.csv":
+        assert "line 3: 'lost' in column x is no number" in str(caught.value)

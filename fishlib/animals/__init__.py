@@ -1,6 +1,7 @@
 """The animals of a recording: where they are, found in the pixels or told by a tracker's file."""
 
 import pickle
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from fishlib.animals.places import Places, find_places, places_of, true_places
+from fishlib.files import project_path, read_table
 from fishlib.recording.source import parts_of
 from fishlib.video import probe_parts
 
@@ -16,6 +18,16 @@ __all__ = ["Places", "find_places", "places_of", "read_tracks", "true_places", "
 
 FASTEST = 30.0
 """Body lengths a second that no animal swims: a longer step is the tracker's mistake."""
+CANNOT_BE_READ = (ValueError, KeyError, TypeError, EOFError, OSError, MemoryError)
+CANNOT_BE_READ += (pickle.UnpicklingError, zipfile.BadZipFile)
+NAMES = {
+    "frame": ("frames", "frame number", "frame index"),
+    "seconds": ("time s", "time sec", "time"),
+    "animal": ("id", "track", "track id", "individual", "identity", "fish"),
+    "x": ("x px", "pos x", "position x"),
+    "y": ("y px", "pos y", "position y"),
+}
+"""What other programs call the columns of a table of tracks."""
 TURNING = 0.25
 """Body lengths that an animal must have moved for its heading to be told from that."""
 
@@ -67,7 +79,7 @@ def load_tracks(path: str | Path, fps: float) -> tuple[np.ndarray, float | None]
 
     Arguments and errors are those of :func:`read_tracks`.
     """
-    path = Path(path)
+    path = project_path(path)
     suffix = path.suffix.lower()
     if suffix not in READERS:
         raise ValueError(
@@ -81,13 +93,24 @@ def load_tracks(path: str | Path, fps: float) -> tuple[np.ndarray, float | None]
         if not np.isfinite(place).any():
             raise ValueError(f"{path} holds no place of any animal.")
         return place, measured
-    except (KeyError, TypeError, EOFError, OSError, pickle.UnpicklingError) as error:
+    except CANNOT_BE_READ as error:
+        if str(path) in str(error):
+            raise
         raise ValueError(f"{path} holds no tracks, as a {suffix} file does: {error!r}") from error
 
 
 def _read_table(path: Path, fps: float) -> tuple[np.ndarray, float | None]:
     """Places (T, n, 2), or (T, n, 3) with the heading; NaN where not seen. No length."""
-    table = pd.read_csv(path)
+    table = read_table(path)
+    for name, others in NAMES.items():
+        if name not in table:
+            table = table.rename(columns={one: name for one in others[::-1] if one in table})
+    for name in table.columns.intersection(["frame", "seconds", "x", "y", "heading"]):
+        numbers = pd.to_numeric(table[name], errors="coerce")
+        if (wrong := numbers.isna() & table[name].notna()).any():
+            line, cell = int(wrong.argmax()) + 2, table[name][wrong].iloc[0]
+            raise ValueError(f"{path}, line {line}: {cell!r} in column {name} is no number.")
+        table[name] = numbers
     if "frame" not in table and "seconds" in table:
         table["frame"] = np.rint(table.seconds * fps)
     missing = [name for name in ("frame", "animal", "x", "y") if name not in table]
@@ -223,7 +246,7 @@ def with_tracks(film, path: str | Path, body: float | None = None):
     roi = contents["preparation"].get("roi")
     (y0, y1, x0, x1), (top, bottom, left, right) = info.region(roi), info.box(roi)
     across, down = (right - left) / (x1 - x0), (bottom - top) / (y1 - y0)
-    if body is None and READERS.get(Path(path).suffix) is not _read_idtracker_ai:
+    if body is None and READERS.get(Path(path).suffix.lower()) is not _read_idtracker_ai:
         found = find_places(film)
         if found.reason:
             raise ValueError(

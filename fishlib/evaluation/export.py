@@ -5,7 +5,6 @@ counts from the start of its film, in frames of the recording and in seconds.
 """
 
 import csv
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -15,7 +14,7 @@ from pathlib import Path, PureWindowsPath
 import numpy as np
 import pandas as pd
 
-from fishlib.files import write_atomically
+from fishlib.files import decode, delimiter_of, plain_name, write_atomically
 from fishlib.splits import whole
 
 SECONDS = (
@@ -47,8 +46,8 @@ class Sheet:
 
     def find(self, names: Iterable[str]) -> str | None:
         """The column that goes by the first of some names; None if none does."""
-        known = {_plain_name(column): column for column in reversed(self.table.columns)}
-        return next((known[name] for name in map(_plain_name, names) if name in known), None)
+        known = {plain_name(column): column for column in reversed(self.table.columns)}
+        return next((known[name] for name in map(plain_name, names) if name in known), None)
 
     def numbers(self, column: str) -> np.ndarray:
         """The cells of a column as numbers, float64 (n,); NaN where empty or NA.
@@ -100,15 +99,15 @@ def read_sheet(path: str | Path, time: str | None = None) -> Sheet:
         If there is no such file.
     """
     path = Path(path)
-    lines = _decode(path.read_bytes()).splitlines(keepends=True)
-    names = {_plain_name(name) for name in ((time,) if time else (*SECONDS, *FRAMES))}
+    lines = decode(path.read_bytes()).splitlines(keepends=True)
+    names = {plain_name(name) for name in ((time,) if time else (*SECONDS, *FRAMES))}
     at = next((i for i, line in enumerate(lines) if names & _names_in(line)), None)
     if at is None:
         asked = f"named {time!r}" if time else "of time or frames, such as time_s or frame"
         raise ValueError(
             f"{path.name}: no line names a column {asked}: rename it (of forecasts, give --time)."
         )
-    header, *rows = csv.reader(lines[at:], delimiter=_delimiter(lines[at]))
+    header, *rows = csv.reader(lines[at:], delimiter=delimiter_of(lines[at]))
     table = pd.DataFrame(dict(enumerate(zip_longest(*rows, fillvalue=""))), dtype=str)
     table = table.apply(lambda cells: cells.str.strip())
     table, beyond = table.iloc[:, : len(header)], table.iloc[:, len(header) :]
@@ -129,25 +128,8 @@ def film_name(text: str) -> str:
     return PureWindowsPath(text).stem
 
 
-def _decode(raw: bytes) -> str:
-    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return raw.decode("utf-16")
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return raw.decode("cp1252", errors="replace")
-
-
-def _delimiter(line: str) -> str:
-    return max(",;\t", key=line.count)
-
-
 def _names_in(line: str) -> set[str]:
-    return set(map(_plain_name, line.split(_delimiter(line))))
-
-
-def _plain_name(name: str) -> str:
-    return re.sub(r"[\W_]+", " ", name).strip().lower()
+    return set(map(plain_name, line.split(delimiter_of(line))))
 
 
 BORIS_COLUMNS = ("time", "subject", "code", "modifier", "comment")

@@ -15,7 +15,7 @@ from fishlib.evaluation.intervals import nest
 from fishlib.evaluation.report import render
 from fishlib.evaluation.scores import is_probability
 from fishlib.evaluation.verdict import Verdict
-from fishlib.files import plain, write_text
+from fishlib.files import plain, project_path, write_text
 from fishlib.motion import behind
 from fishlib.questions import label_alarms
 from fishlib.splits import FEW_ONSETS, by_piece, make_folds
@@ -248,7 +248,7 @@ def read_events(path: str | Path, pieces: pd.DataFrame, fps: float) -> pd.DataFr
         ``onset`` (frame) and ``onset_s`` (seconds), in the order of time.
     """
     films = pieces.groupby("film", sort=False).agg(start=("start", "min"), stop=("stop", "max"))
-    onsets, _ = _read_onsets(read_sheet(path), films, fps)
+    onsets, _ = _read_onsets(read_sheet(project_path(path)), films, fps)
     return pd.DataFrame({"onset": onsets, "onset_s": onsets / fps})
 
 

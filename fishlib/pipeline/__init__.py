@@ -11,7 +11,7 @@ from pathlib import Path
 
 from filelock import Timeout
 
-from fishlib.files import check_space, only_one
+from fishlib.files import check_space, only_one, project_path
 from fishlib.parameters import check_values, read_parameters
 
 NOTEBOOKS = (
@@ -164,7 +164,7 @@ def check_inputs(parameters: dict) -> None:
     if events := parameters.get("events"):
         from fishlib.evaluation.export import read_sheet
 
-        read_sheet(events)
+        read_sheet(project_path(events))
     if tracks := parameters.get("tracks"):
         from fishlib.animals import load_tracks
 
@@ -173,8 +173,8 @@ def check_inputs(parameters: dict) -> None:
         load_tracks(tracks, film.fps)
     model = parameters.get("model", "train")
     if model not in ("train", *PUBLISHED):
-        check_file(Path(model).expanduser())
-        read_facts(parameters.get("facts") or Path(model).expanduser())
+        check_file(project_path(model))
+        read_facts(project_path(model))
 
 
 @contextmanager

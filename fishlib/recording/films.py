@@ -16,6 +16,7 @@ from fishlib.files import (
     make_key,
     only_one,
     project_path,
+    read_table,
     write_atomically,
 )
 from fishlib.recording.source import Recording, parts_of
@@ -78,20 +79,31 @@ def fingerprint_source(source: str) -> str:
 
 
 def _read_table(path: Path) -> pd.DataFrame:
-    with path.open(encoding="utf-8-sig") as text:
-        separator = next((one for one in text.readline() if one in ";\t"), ",")
-    table = pd.read_csv(path, dtype=str, sep=separator, encoding="utf-8-sig")
+    table = read_table(path, dtype=str).apply(lambda cells: cells.str.strip())
     if "film" not in table or table.film.dropna().empty:
         raise ValueError(
             f"{path} is no table of films: write a CSV with the column film, a path a row, and "
             "perhaps group and recording."
         )
+    if unread := [name for name in ("events", "tracks") if table.get(name, pd.Series()).any()]:
+        raise ValueError(
+            f"{path} has a column {unread[0]}, which is not read: give -p events TABLE, with a "
+            "column film, and tracks of a single film with -p tracks FILE."
+        )
     table = table[table.film.notna()]
-    table = table.assign(film=[os.path.abspath(path.parent / one) for one in table.film])
+    table = table.assign(film=[_beside(path, one) for one in table.film])
+    if (twice := table.film.duplicated()).any():
+        raise ValueError(f"{path} names {table.film[twice].iloc[0]} twice: name each film once.")
     of = table.get("recording", table.film).fillna(table.film)
     joined = table.groupby(of, sort=False).agg({"film": os.pathsep.join})
     joined["group"] = table.get("group", table.film).fillna(table.film).groupby(of).first()
     return joined.reset_index(drop=True)
+
+
+def _beside(table: Path, film: str) -> str:
+    """A film's full path; one written on Windows may have other separators."""
+    beside = table.parent / film
+    return os.path.abspath(beside if beside.exists() else table.parent / film.replace("\\", "/"))
 
 
 def account_for(recording: Recording, onsets: Sequence[int] = ()) -> pd.DataFrame:
