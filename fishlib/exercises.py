@@ -4,12 +4,12 @@ import numpy as np
 
 
 def check(answer: object, right: object, hint: str, within: float = 1e-8) -> None:
-    """Print "not yet" without an answer, "right", or else the hint.
+    """Print "not yet" without an answer, "right", or else what it lacks and the hint.
 
     Parameters
     ----------
     answer : what a reader wrote, or None
-        Compared with ``right`` as a set of numbers, as text, or number by number.
+        Compared with ``right`` as a set of numbers, as words, or number by number.
     right : set, str, number or sequence of numbers
     hint : str
         Where to look again.
@@ -19,17 +19,28 @@ def check(answer: object, right: object, hint: str, within: float = 1e-8) -> Non
     if answer is None:
         print("not yet")
     else:
-        print("right" if _agree(answer, right, within) else f"look again: {hint}")
+        slip = _slip(answer, right, within)
+        print("right" if slip is None else f"look again: {slip}{hint}")
 
 
-def _agree(answer: object, right: object, within: float) -> bool:
+def _slip(answer: object, right: object, within: float) -> str | None:
+    """What the form of an answer lacks, "" if nothing; None if it is right."""
     if isinstance(right, str):
-        return isinstance(answer, str) and answer.replace(",", " ").split() == right.split()
+        words = " ".join(map(str, np.ravel(answer))).replace(",", " ")
+        return None if words.lower().split() == right.split() else ""
+    given, wanted = _numbers(answer), _numbers(right)
+    if given is None:
+        return "it is asked for in numbers; "
+    given = np.unique(given) if isinstance(right, set) else given
+    if len(given) != len(wanted):
+        return f"{len(wanted)} asked for, {len(given)} given; "
+    if np.allclose(given, wanted, rtol=within):
+        return None
+    return "a share is asked for, not per cent; " * np.allclose(given / 100, wanted, rtol=within)
+
+
+def _numbers(values: object) -> np.ndarray | None:
     try:
-        given = np.ravel(list(answer) if isinstance(answer, set) else answer).astype(float)
-    except (TypeError, ValueError):  # no numbers
-        return False
-    if isinstance(right, set):
-        return set(given) == right
-    wanted = np.ravel(right)
-    return len(given) == len(wanted) and np.allclose(given, wanted, rtol=within)
+        return np.ravel(sorted(values) if isinstance(values, set) else values).astype(float)
+    except (TypeError, ValueError):
+        return None
