@@ -38,8 +38,8 @@ class Parameter:
             return " or ".join(map(str, self.choices))
         words = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
         words[list] = "four numbers in brackets"
-        start = f" {'from' if self.low_counts else 'above'} {self.low:g}"
-        end = f" {'to' if self.low_counts else 'and at most'} {self.high:g}"
+        start = f" {'from' if self.low_counts else 'above'} {self.low:.10g}"
+        end = f" {'to' if self.low_counts else 'and at most'} {self.high:.10g}"
         return words[self.kind] + start * math.isfinite(self.low) + end * math.isfinite(self.high)
 
     def read(self, value: object) -> bool | int | float | str:
@@ -64,7 +64,7 @@ class Parameter:
 
 
 def _yes(value: object) -> bool:
-    return {"true": True, "false": False}[str(value).strip().lower()]
+    return {"true": True, "yes": True, "false": False, "no": False}[str(value).strip().lower()]
 
 
 def _number(value: object) -> float:
@@ -213,17 +213,28 @@ def read_parameters(path: str | Path) -> dict:
     for section, content in _read_mapping(path).items():
         is_section = isinstance(content, dict) and section not in PARAMETERS
         for name, value in (content if is_section else {section: content}).items():
-            if flat.setdefault(name, value) != value:
+            if name in flat and flat[name] != value:
                 raise ValueError(f"{path} gives {name} two values: one name means one thing.")
+            flat[name] = value
     try:
         return check_values(flat)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
 
 
+class _OnceEach(yaml.SafeLoader):
+    """Plain values only, and no name twice in one table, of which the last would be taken."""
+
+    def construct_mapping(self, node, deep=False):
+        for place, (key, _) in enumerate(node.value):
+            if any(key.value == other.value for other, _ in node.value[:place]):
+                raise yaml.MarkedYAMLError(None, None, f"{key.value} is twice", key.start_mark)
+        return super().construct_mapping(node, deep)
+
+
 def _read_mapping(path: str | Path) -> dict:
     try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8-sig"))
+        content = yaml.load(Path(path).read_text(encoding="utf-8-sig"), _OnceEach)
     except UnicodeDecodeError:
         raise ValueError(f"{path} is not written in UTF-8: save it as plain text.") from None
     except yaml.YAMLError as error:
