@@ -370,7 +370,10 @@ def test_a_single_animal_is_said(opened, tmp_path):
 @pytest.mark.parametrize("n_fish", [1, 2, 6])
 def test_animals_are_counted(n_fish):
     film = tank.simulate_film(tank.TankConfig(n_fish=n_fish), 1, 600).frames
-    assert count_animals(shrink(film, (60, 80), "area")) == n_fish
+    clips = shrink(film, (60, 80), "area")
+    assert count_animals(clips) == n_fish
+    resting = np.repeat(clips[:1], 2000, axis=0)  # for most of the film
+    assert count_animals(np.concatenate([resting, clips])) == n_fish
 
 
 def test_a_full_disk_is_said_and_what_is_done_is_kept(opened, films, frames, monkeypatch):

@@ -278,6 +278,38 @@ def test_both_polarities_at_once_are_remarked(tmp_path, fish):
     assert "give polarity: dark or polarity: bright" in preparation.remarks[0]
 
 
+@pytest.mark.parametrize("night", [0.5, 0.25])
+def test_day_and_infrared_in_one_film_are_refused(tmp_path, fish, night):
+    """One ground and one polarity cannot serve both: the motion was wrong in silence."""
+    day = np.arange(300) < 300 * (1 - night)
+    film = moving_fish.filmed(fish, 160, 60)
+    film[~day] = moving_fish.filmed(fish[~day], 50, 140)
+    path = write_video(tmp_path / "film.avi", film)
+    with pytest.raises(ValueError, match=rf"two lights.*about {day.sum() / 30:.0f} s"):
+        suggest_preparation(path)
+    for half in (day, ~day):
+        preparation = suggest_preparation(write_video(tmp_path / "half.avi", film[half]))
+        assert preparation.polarity == ("dark" if half[0] else "bright")
+
+
+def test_a_tank_in_a_dark_surround_is_a_lit_one(tmp_path, fish):
+    """Its noise is that of the lit part, though most of the picture is black."""
+    film = np.full((300, 240, 320), 8.0, np.float32)
+    film[:, 90:150, 120:200] = moving_fish.filmed(fish[:, ::4, ::4], noise=0)
+    film += np.random.default_rng(0).normal(0, 1.5, film.shape).astype(np.float32)
+    path = write_video(tmp_path / "film.mp4", film.clip(0, 255).astype(np.uint8))
+    preparation = suggest_preparation(path)
+    assert preparation.noise_floor >= 3
+    assert preparation.polarity == "dark"
+
+
+def test_a_light_that_only_dims_is_one_light(tmp_path, fish):
+    film = moving_fish.filmed(fish, 160, 60) * np.where(np.arange(300) < 150, 1, 0.6)[:, None, None]
+    preparation, motion = prepared_motion(tmp_path, film.astype(np.uint8))
+    assert preparation.polarity == "dark"
+    assert alike(motion, fish) > 0.95
+
+
 @pytest.mark.parametrize(
     "quiet", [1.5, 0.0], ids=["noisy", "quiet parts lost their grain to a codec"]
 )

@@ -22,6 +22,7 @@ from fishlib.preparation.sample import (
     UNEVEN,
     Measures,
     find_colour,
+    find_lights,
     measure_film,
     sample_film,
     see_ground,
@@ -131,6 +132,23 @@ def check_contrast(m: Measures, source: object) -> None:
             f"{max(m.darker, m.brighter):.1f} grey levels, under three times the noise of "
             f"{max(m.noise, 1.0):.1f}. Use a film "
             "in which animals move, or choose the settings of its preparation by hand."
+        )
+
+
+def check_lights(sample: np.ndarray, box: Box, info: FilmInfo) -> None:
+    """Raise ValueError if animals are dark in one light of a film and bright in another."""
+    late = find_lights(sample, box)
+    if min(late.sum(), (~late).sum()) < ENOUGH // 2:
+        return
+    kinds = [measure_film(sample[part], box) for part in (~late, late)]
+    seen = [max(m.dark_bodies, m.bright_bodies) > LEAST_LIGHT and not m.doubtful for m in kinds]
+    if all(seen) and kinds[0].dark != kinds[1].dark:
+        seconds = info.n_frames / info.rate() / len(late)
+        switches = ", ".join(f"{k * seconds:.0f}" for k in np.flatnonzero(np.diff(late)) + 1)
+        raise ValueError(
+            f"{info.path} has two lights, such as day and infrared: animals are darker than the "
+            f"ground in one and brighter in the other. Cut it where the light changes (at about "
+            f"{switches} s) and give the parts as films of one table."
         )
 
 
@@ -322,6 +340,7 @@ def suggest_preparation(
                 sample, measures, colour = weighed, found, mixture
     if len(sample) >= ENOUGH and not by_hand:
         check_contrast(measures, info.path)
+        check_lights(sample, box, info)
     reasons = explain_preparation(measures) | dict.fromkeys(settings, "chosen by hand")
     if colour is not None:
         told = "{:+.2f} red, {:+.2f} green, {:+.2f} blue".format(*colour)

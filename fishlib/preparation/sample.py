@@ -20,6 +20,7 @@ SMALLEST = 6  # pixels of a body at 240x320
 REACH = 16.0  # pixels a body may move within a stretch
 LEAST_SHIFT = 0.7  # pixels it must have moved to count
 OFTEN, ACTIVE, TOGGLING, STRADDLING, FILLED = 0.15, 0.25, 0.3, 0.15, 0.4  # see `fixed_places`
+TWO_LIGHTS = 0.5  # share of what differs between stretches that one difference explains
 RESTS = 0.2  # share of the sample in which the ground under a resting animal must be seen
 
 
@@ -84,7 +85,7 @@ class Measures:
     Attributes
     ----------
     ground : float
-        Median level of the ground.
+        Level of the ground where light falls, its 95th percentile: a tank may fill little of it.
     darker, brighter : float
         By how much the most outstanding 0.01 % of all pixels fall below and rise above it.
     dark_bodies, bright_bodies : float
@@ -174,7 +175,7 @@ def measure_film(sample: np.ndarray, box: Box) -> Measures:
     wrong, sides = (high, high_sides) if dark else (-low, -low_sides)
     wrong = max(float(wrong), 0.0 if even else float(np.quantile(sides, 0.95)), 0.0)
     return Measures(
-        ground=float(np.median(ground)),
+        ground=float(np.quantile(ground, 0.95)),
         darker=darker,
         brighter=brighter,
         dark_bodies=dark_bodies,
@@ -189,6 +190,18 @@ def measure_film(sample: np.ndarray, box: Box) -> Measures:
         level=level,
         fixed=whole,
     )
+
+
+def find_lights(sample: np.ndarray, box: Box) -> np.ndarray:
+    """Which of two lights each stretch has, by the main difference of their pictures; bool (n,).
+
+    All False where no single difference outweighs the others: what animals differ by are many.
+    """
+    y0, y1, x0, x1 = box
+    pictures = sample[:, 0, y0:y1:4, x0:x1:4].reshape(len(sample), -1).astype(np.float32)
+    first, strength, _ = np.linalg.svd(pictures - pictures.mean(axis=0), full_matrices=False)
+    two = strength[0] ** 2 > TWO_LIGHTS * (strength**2).sum()
+    return (first[:, 0] * np.sign(first[-1, 0]) > 0) & two
 
 
 def _row_flicker(film: np.ndarray, ground: np.ndarray, noise: float) -> float:
