@@ -4,7 +4,6 @@ import math
 from dataclasses import dataclass, replace
 
 import cv2
-import keras
 import numpy as np
 
 from fishlib.spans import frames_back
@@ -164,7 +163,7 @@ def class_weights(labels: np.ndarray) -> dict[int, float]:
     return {0: share, 1: 1 - share}
 
 
-class Samples(keras.utils.PyDataset):
+class Samples:
     """Batches of numbered samples, whose order depends on seed and epoch alone.
 
     Parameters
@@ -180,7 +179,6 @@ class Samples(keras.utils.PyDataset):
     """
 
     def __init__(self, codes, batch_size=32, shuffle=False, seed=0, max_samples=None):
-        super().__init__()
         self.codes, self.batch_size, self.shuffle = codes, batch_size, shuffle
         self.seed, self.max_samples = seed, max_samples
         self.set_epoch(0)

@@ -1,20 +1,14 @@
 """Training that survives a kill, of several networks side by side.
 
-Best and last state are on disk after every epoch, and training is resumed from them. Each process
-has one core: two small trainings, one to a core, are done sooner than the same two in turn on both
-cores, since a small network leaves most of a second core idle.
+Best and last state are on disk after every epoch, and training is resumed from them.
 """
 
 import copy
 import json
-import os
 import re
-import sys
-import threading
 import time
-import warnings
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import product
@@ -24,15 +18,29 @@ from types import SimpleNamespace
 import keras
 import numpy as np
 import pandas as pd
-import psutil
 import tensorflow as tf
-from joblib import Parallel, cpu_count, delayed
-from joblib.externals.loky import get_reusable_executor
-from tqdm.auto import tqdm
 
 from fishlib.files import flatten, nest, write_atomically, write_text
 from fishlib.forecasters import pieces_of, rate_of
+from fishlib.side_by_side import side_by_side
 from fishlib.splits import LEAST_MINUTES
+
+
+class _Batches(keras.utils.PyDataset):
+    """Samples, as Keras takes them."""
+
+    def __init__(self, samples) -> None:
+        super().__init__()
+        self.samples = samples
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, i: int) -> tuple:
+        return self.samples[i]
+
+    def on_epoch_end(self) -> None:
+        self.samples.on_epoch_end()
 
 
 class EpochKeeper(keras.callbacks.Callback):
@@ -41,7 +49,7 @@ class EpochKeeper(keras.callbacks.Callback):
     Parameters
     ----------
     folder : Path
-    data : keras.utils.PyDataset
+    data : fishlib.clips.Samples
     """
 
     def __init__(self, folder: Path, data=None):
@@ -113,9 +121,8 @@ def train(
     ----------
     build : callable
         Returns the uncompiled network.
-    data, validation : keras.utils.PyDataset
-        With ``used_labels`` (both classes must be among them); if ``data`` has ``set_epoch``, it
-        is told the epoch before each.
+    data, validation : fishlib.clips.Samples
+        With ``used_labels`` (both classes must be among them).
     folder : path
         One folder a training.
     epochs : int
@@ -161,8 +168,9 @@ def train(
             model.compile(optimizer(), loss)
     done = len(keeper.history)
     if done < epochs:
-        how = {"validation_data": validation, "callbacks": [keeper], "verbose": 0, "shuffle": False}
-        model.fit(data, initial_epoch=done, epochs=epochs, **how)
+        how = {"callbacks": [keeper], "verbose": 0, "shuffle": False}
+        how["validation_data"] = _Batches(validation)
+        model.fit(_Batches(data), initial_epoch=done, epochs=epochs, **how)
     model.load_weights(folder / "best.keras")
     return model, keeper.frame()
 
@@ -182,115 +190,6 @@ def _require_both_classes(name: str, data) -> None:
             f"The {name} frames hold one class only ({'bursts' if positive[0] else 'no burst'}): "
             "use a longer film, or lower the threshold of the label."
         )
-
-
-TF_THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
-
-
-def side_by_side(calls: Mapping[Hashable, Callable], n_jobs=None, rounds=None) -> dict:
-    """Call functions at the same time and wait for all of them.
-
-    Parameters
-    ----------
-    calls : mapping of name to callable
-        Without arguments, such as ``functools.partial(fit, ...)``, begun in this order: put the
-        longest first. A memory-mapped film among their arguments is opened by each process, not
-        copied.
-    n_jobs : int, optional
-        Calls at a time: by default as many as there are cores, but one, in this process, where a
-        GPU is to be shared.
-    rounds : mapping of path to int, optional
-        Folders in which :func:`train` works, and the epochs it will do there: a
-        bar counts them and shows the time left.
-
-    Returns
-    -------
-    dict
-        What each call returned, by its name. What one raises is raised here.
-    """
-    alone = keras.distribution.list_devices("gpu")
-    n_jobs = min(n_jobs or (1 if alone else cpu_count()), len(calls))
-    with _counting(rounds) if rounds else nullcontext():
-        if n_jobs <= 1:
-            return {name: call() for name, call in calls.items()}
-        return dict(zip(calls, _in_processes(calls.values(), n_jobs), strict=True))
-
-
-def _in_processes(calls: Iterable[Callable[[], object]], n_jobs: int) -> list:
-    with warnings.catch_warnings():
-        # joblib replaces a process that has grown, as one with a TensorFlow does, and says so
-        warnings.filterwarnings("ignore", message="A worker stopped while some jobs")
-        try:
-            pool = Parallel(n_jobs, backend="loky", initializer=_settle)
-            results = pool(delayed(call)() for call in calls)
-        except BaseException:  # also Ctrl-C: what still runs is of no use any more
-            get_reusable_executor().shutdown(wait=True, kill_workers=True)
-            raise
-        get_reusable_executor().shutdown(wait=True)
-        return results
-
-
-def _settle() -> None:
-    """Keep a new process to one core, and what is written below Python to itself.
-
-    It ends soon after its parent does, however that was ended.
-    """
-    threading.Thread(target=end_with_parent, daemon=True).start()
-    os.environ.update({"TF_CPP_MIN_LOG_LEVEL": "3", **dict.fromkeys(TF_THREADS, "1")})
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)  # Python's own warnings still appear
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    os.close(nowhere)
-
-
-def end_with_parent(every: float = 1.0, end: Callable[[int], object] = os._exit) -> None:
-    """Watch the parent of this process, and end this one when it is gone.
-
-    Parameters
-    ----------
-    every : float
-        Seconds between two looks.
-    end : callable
-        Gets the exit code.
-    """
-    parent = psutil.Process().parent()
-    while parent is not None and os.getppid() == parent.pid and parent.is_running():
-        time.sleep(every)
-    end(1)
-
-
-@contextmanager
-def _counting(rounds: Mapping[Path, int]):
-    """A bar over the epochs that the histories in some folders tell of."""
-    ended, written = threading.Event(), {folder: _written(folder) for folder in rounds}
-    with tqdm(total=sum(rounds.values()), desc="training", unit="round") as bar:
-
-        def keep_looking() -> None:  # at times of change only: a file that is open cannot be
-            while not ended.wait(0.5):  # replaced on Windows
-                for folder, last in written.items():
-                    written[folder] = _written(folder)
-                    bar.update(written[folder] not in (None, last))
-
-        watcher = threading.Thread(target=keep_looking, daemon=True)
-        watcher.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            watcher.join()
-            bar.update(sum(min(_epochs(folder), n) for folder, n in rounds.items()) - bar.n)
-
-
-def _written(folder: Path) -> int | None:
-    """When a training's history was last written; None before that."""
-    history = Path(folder) / "history.csv"
-    return history.stat().st_mtime_ns if history.exists() else None
-
-
-def _epochs(folder: Path) -> int:
-    history = Path(folder) / "history.csv"
-    return len(history.read_text().splitlines()) - 1 if history.exists() else 0
 
 
 SEEN = ("frames", "motion", "fps", "name", "pieces", "preparation", "method", "folder", "places")

@@ -19,8 +19,8 @@ from fishlib.forecasters.animals import (
     build_animals,
     coming_speed,
     hazard_bins,
-    whom_it_fears,
 )
+from fishlib.forecasters.feared import whom_it_fears
 from fishlib.models import load_network, save_network
 from fishlib.motion import measure_motion
 from fishlib.questions import find_onsets, label_alarms, label_onsets

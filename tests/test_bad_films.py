@@ -316,8 +316,8 @@ def test_torn_and_flashed_frames_are_bridged(opened, tmp_path, swimming, sound_m
     film[200] = 255
     recording = opened(write_video(tmp_path / "torn.avi", film))
     assert recording.repairs == {"torn_frames": 3}
-    assert recording.torn.tolist() == [50, 90, 200]
-    assert np.array_equal(recording.frames[50], recording.frames[49])
+    stands_still = (recording.frames[1:] == recording.frames[:-1]).all(axis=(1, 2))
+    assert np.flatnonzero(stands_still).tolist() == [49, 89, 199]
     assert np.corrcoef(recording.motion[:-1], sound_motion[:-1])[0, 1] > 0.99
     exact = recording.excerpt(50, 92)
     assert np.array_equal(exact[0], recording.excerpt(49, 50)[0])

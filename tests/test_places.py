@@ -1,7 +1,5 @@
 """Places of animals: found in the pixels of the tank and of made-up films, linked causally."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 from scipy.optimize import linear_sum_assignment
@@ -12,7 +10,6 @@ from fishlib.animals.places import (
     _tell_number,
     find_places,
     measure_blobs,
-    prepared_blocks,
     tell_looks,
     true_places,
 )
@@ -133,18 +130,3 @@ def test_places_are_found_once_for_a_recording(tmp_path, monkeypatch):
     assert again.box == places.box
     true = true_places(recording)
     assert true.apart.all() and true.x.shape == places.x.shape
-
-
-def test_animals_are_looked_for_in_the_colour_that_the_film_was_prepared_in():
-    colour, asked = (1.0, -1.0, 0.0, 128.0), []
-
-    def blocks(start, seek, colour):
-        asked.append(colour)
-        yield np.zeros((4, 240, 320), np.uint8)
-
-    recording = SimpleNamespace(
-        motion=np.zeros(4), torn=np.array([], int), opened=SimpleNamespace(blocks=blocks),
-        preparation=SimpleNamespace(apply=np.copy, colour=colour),
-    )  # fmt: skip
-    assert sum(map(len, prepared_blocks(recording))) == 4
-    assert asked == [colour]

@@ -15,7 +15,7 @@ import pytest
 
 from fishlib.forecasters.networks import MotionLSTM
 from fishlib.questions import label_bursts
-from fishlib.training import end_with_parent, side_by_side
+from fishlib.side_by_side import end_with_parent, side_by_side
 
 
 def whoami(number):

@@ -116,14 +116,14 @@ def measure_blobs(frames: np.ndarray, threshold: int) -> tuple[np.recarray, np.n
     blob, n_in = [], []
     for mask in bright:
         n, labels = cv2.connectedComponents(mask.view(np.uint8))
-        blob.append(labels[mask] - 1 + sum(n_in))
+        blob.append(labels.ravel()[np.flatnonzero(mask)] - 1 + sum(n_in))
         n_in.append(n - 1)
     n_blobs, blob = sum(n_in), np.concatenate(blob)
     order = np.argsort(blob, kind="stable")
-    blob = blob[order]
-    _, row, column = np.nonzero(bright)
-    x, y = column[order].astype(float), row[order].astype(float)
-    light = frames[bright][order].astype(float)
+    blob, pixel = blob[order], np.flatnonzero(bright)[order]
+    row, column = np.divmod(pixel % bright[0].size, bright.shape[2])
+    x, y = column.astype(float), row.astype(float)
+    light = frames.ravel()[pixel].astype(float)
 
     def total(of: np.ndarray) -> np.ndarray:
         return np.bincount(blob, of, n_blobs)

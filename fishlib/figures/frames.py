@@ -129,7 +129,7 @@ def plot_who(feared: object, ax: Axes | None = None) -> Axes:
 
     Parameters
     ----------
-    feared : fishlib.forecasters.animals.Feared
+    feared : fishlib.forecasters.feared.Feared
         Where nothing is known its reason is drawn.
     """
     if feared.reason:

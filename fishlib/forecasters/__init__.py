@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 
 from fishlib.motion import runs_of
-from fishlib.spans import USUAL_FPS
-from fishlib.splits import whole
+from fishlib.spans import USUAL_FPS, frames_in
+from fishlib.splits import frames_with_past, whole
 
 
 def pieces_of(recording) -> pd.DataFrame:
@@ -27,6 +27,12 @@ def pieces_of(recording) -> pd.DataFrame:
 def rate_of(recording) -> float:
     """Frames a second of a recording; 30 where it names none."""
     return getattr(recording, "fps", None) or USUAL_FPS
+
+
+def frames_asked(recording, at: slice | np.ndarray | None) -> np.ndarray:
+    """Frames among ``at`` with as much past as every forecaster of the motion needs."""
+    past = frames_in("lags", rate_of(recording)) + 1
+    return frames_with_past(len(recording.motion), past, pieces_of(recording), at)
 
 
 def check_parts(parts: dict[str, slice | np.ndarray] | None) -> None:

@@ -19,11 +19,11 @@ from fishlib.animals.places import Places, places_of
 from fishlib.clips import Samples
 from fishlib.facts import Facts
 from fishlib.files import hash_arrays
-from fishlib.forecasters import check_parts, pieces_of
+from fishlib.forecasters import check_parts, frames_asked, pieces_of
 from fishlib.models import read_network, save_network
 from fishlib.questions import find_onsets
 from fishlib.spans import frames_in
-from fishlib.splits import frames_with_past, inside
+from fishlib.splits import inside
 from fishlib.training import annealed_adam, train
 
 BINS = (0.0, 0.25, 0.5, 1.0, 1.5)
@@ -191,7 +191,7 @@ class Animals:
         targets = {"answers": np.column_stack([*asked, hazards]).astype(np.float32)}
         targets["speeds"] = coming_speed(swim)
         usable = np.isfinite(hazards[:, 0])
-        at = {part: _asked(recording, parts[part]) for part in ("train", "validation")}
+        at = {part: frames_asked(recording, parts[part]) for part in ("train", "validation")}
         at = {part: frames[usable[frames]] for part, frames in at.items()}
         order = {"batch_size": self.batch_size, "shuffle": True, "seed": self.seed}
         order["max_samples"] = self.steps_per_epoch * self.batch_size or None
@@ -302,7 +302,7 @@ class Animals:
         """
         truth, places, rows = recording.truth, places_of(recording), []
         waits = [round(one * recording.fps) for one in seconds]
-        chases = truth.chases[truth.chases.start.isin(_asked(recording, at) + max(waits))]
+        chases = truth.chases[truth.chases.start.isin(frames_asked(recording, at) + max(waits))]
         for wait in waits:
             frames = chases.start.to_numpy() - wait
             x, y = places.x[frames], places.y[frames]
@@ -335,7 +335,7 @@ class Animals:
         dict of str to float
             Of ``animals`` (each by itself), ``pairs`` and ``motion``.
         """
-        frames = _asked(recording, at)
+        frames = frames_asked(recording, at)
         frames = frames[question[frames] >= 0]
         frames = frames[:: max(1, len(frames) // 4000)]
         described, label = _swim(recording).gather(frames), question[frames]
@@ -349,7 +349,7 @@ class Animals:
 
     def _logits(self, recording, at) -> np.ndarray:
         """Log-odds of all answers, float64 (T, K); NaN where there is no forecast."""
-        asked, swim = _asked(recording, at), _swim(recording)
+        asked, swim = frames_asked(recording, at), _swim(recording)
         n_answers = len(self.questions) + len(BINS) - 1
         logits = np.full((len(recording.motion), n_answers), np.nan)
         for start in range(0, len(asked), CHUNK):
@@ -360,62 +360,6 @@ class Animals:
     def _answer(self, described: dict[str, np.ndarray]) -> np.ndarray:
         told = self.model(described, training=False)["answers"]
         return ops.convert_to_numpy(told).astype(float)
-
-
-@dataclass(frozen=True)
-class Feared:
-    """Whom a network of animals fears half a second before an event.
-
-    Attributes
-    ----------
-    reason : str
-        Why nothing of this is known; empty where it is.
-    picture : uint8 array (H, W)
-    places : float array (n, 2)
-        Of the animals (x, y) in pixels of the picture; NaN where one is not seen.
-    pair : int array (2,)
-        The two rows of ``places`` from which the forecast comes.
-    named : DataFrame
-        From :meth:`Animals.names_attackers`; empty for a film of which nobody knows who attacked.
-    """
-
-    reason: str
-    picture: np.ndarray | None = None
-    places: np.ndarray | None = None
-    pair: np.ndarray | None = None
-    named: pd.DataFrame = field(default_factory=pd.DataFrame)
-
-
-def whom_it_fears(folder: str | Path, recording, folds: list[dict], onsets: np.ndarray) -> Feared:
-    """Ask the network of animals in a run folder before the first onset that its fold judges.
-
-    Parameters
-    ----------
-    folder : path
-        With ``network.keras`` below a folder "animals..." for each fold.
-    recording : Recording
-    folds : list of dict
-        The network of the first was fitted without its ``test`` frames.
-    onsets : int array (n,)
-        Frames at which events begin.
-    """
-    networks = sorted(Path(folder).glob("animals*/network.keras"))
-    if not networks or not folds:
-        return Feared("No network of animals was trained on this film.")
-    before = np.asarray(onsets, int) - round(recording.fps / 2)
-    before = before[np.isin(before, _asked(recording, folds[0]["test"]))]
-    if not before.size:
-        return Feared("No onset was judged before which the animals could be asked.")
-    animals, places, t = Animals.load(networks[0]).on("alarm"), places_of(recording), before[0]
-    (pair,) = animals.feared_pair(recording, before[:1])
-    known = recording.truth is not None
-    return Feared(
-        "",
-        recording.excerpt(t, t + 1)[0],
-        np.stack([places.x[t], places.y[t]], axis=1),
-        pair,
-        animals.names_attackers(recording, folds[0]["test"]) if known else pd.DataFrame(),
-    )
 
 
 def _pair_of_least(values: np.ndarray) -> np.ndarray:
@@ -435,12 +379,6 @@ def _statistics(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     features = features.reshape(-1, features.shape[-1])
     variance = features.var(axis=0)
     return features.mean(axis=0), np.where(variance > 1e-9, variance, 1)
-
-
-def _asked(recording, at) -> np.ndarray:
-    """Frames among ``at`` with as much past as every forecaster of the motion needs."""
-    past = frames_in("lags", recording.fps) + 1
-    return frames_with_past(len(recording.motion), past, pieces_of(recording), at)
 
 
 def _swim(recording) -> Swimming:

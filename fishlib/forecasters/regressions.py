@@ -10,11 +10,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from fishlib.forecasters import pieces_of, rate_of, stretches_of
+from fishlib.forecasters import frames_asked, pieces_of, rate_of, stretches_of
 from fishlib.forecasters.rules import published_baseline, time_since_burst
 from fishlib.motion import behind
 from fishlib.spans import USUAL_FPS, WINDOWS, frames_in, lags
-from fishlib.splits import frames_with_past
 
 KINDS = {"logistic": ("logistic",), "boosting": ("boosting",), "both": ("logistic", "boosting")}
 """Kinds of forecaster, and the classifiers whose log-odds each averages."""
@@ -115,7 +114,7 @@ class Regressions:
         """Forecast of each kind, float64 (T,)."""
         pieces, fps = pieces_of(recording), rate_of(recording)
         asked = np.zeros(len(recording.motion), bool)
-        asked[frames_with_past(len(asked), frames_in("lags", fps) + 1, pieces, at)] = True
+        asked[frames_asked(recording, at)] = True
         odds = {name: np.full(len(asked), np.nan) for name in self.classifiers}
         for start, stop in zip(pieces.start, pieces.stop, strict=True):
             frames = np.flatnonzero(asked[start:stop])

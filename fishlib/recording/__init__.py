@@ -91,7 +91,7 @@ def _record(opened: Source, cache: Path, clip_size: tuple[int, int], progress: b
             if not told.exists():  # another process may have made it
                 make_recording(folder, opened, clip_size, progress)
     facts = json.loads(told.read_text())
-    facts["pieces"], facts["torn"] = pd.DataFrame(facts["pieces"]), np.array(facts["torn"], int)
+    facts["pieces"] = pd.DataFrame(facts["pieces"])
     return Recording(
         **facts,
         frames=np.load(folder / "frames.npy", mmap_mode="r"),

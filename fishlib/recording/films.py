@@ -233,7 +233,6 @@ def join_films(
         "pieces": pd.concat(pieces, ignore_index=True),
         "truth": None,
         "folder": folder,
-        "torn": np.concatenate([one.torn + s for one, s in zip(members, starts, strict=True)]),
     }
     more = {"lost": lost, "members": tuple(members), "starts": np.array(starts), "index": index}
     return Films(**vars(members[0]) | joined | more)

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from fishlib.files import check_space, hash_arrays, save_arrays
 from fishlib.preparation import Preparation
+from fishlib.recording.packed import BLOCK, Packed
 from fishlib.recording.repairs import COLUMNS, Survey, count_animals, measure_frames, survey
 from fishlib.recording.source import Source
 from fishlib.spans import USUAL_FPS
@@ -70,6 +71,8 @@ class Making:
         Where it is being made.
     state : dict of ndarray
         What was saved with the last finished block; empty at the start.
+    packed : Packed
+        The frames of full size. Those of the tank are drawn anew as fast, and not kept.
     account : Account
         What was amiss while the film was read.
     """
@@ -83,6 +86,7 @@ class Making:
         if progress.exists():
             with np.load(progress) as saved:
                 self.state = dict(saved)
+        self.packed = Packed(self.work / "packed.bin", self.state.get("packed"))
         check_space(folder.parent, (opened.n_frames - self.n_frames) * size[0] * size[1])
         self.preparation = Preparation.load(prepared) if prepared.exists() else opened.prepare()
         with explained(self.work):
@@ -128,6 +132,9 @@ class Making:
         with explained(self.work):
             self._write("frames.npy", HEADER_BYTES, shrink(prepared, self.size, self.method))
             self._write("measured.bin", 0, measure_frames(raws, joined, len(last)))
+            if self.opened.path != "simulated":
+                self.packed.append(prepared)
+                state["packed"] = self.packed.where
             save_arrays(self.work / "progress.npz", **state)
         self.state = state
 
@@ -136,6 +143,14 @@ class Making:
         with (self.work / name).open("ab") as opened:
             opened.truncate(header + self.n_frames * rows[0].nbytes)
             opened.write(np.ascontiguousarray(rows).data)
+
+    def _bridge(self, torn: np.ndarray) -> None:
+        """Let the frame before stand in for each torn one, int (n,) in order."""
+        for k in np.unique(torn // BLOCK):
+            frames = self.packed[k].copy()
+            for t in torn[torn // BLOCK == k] - k * BLOCK:
+                frames[t] = frames[t - 1] if t else self.packed[k - 1][-1]
+            self.packed.replace(k, frames)
 
     def finish(self) -> None:
         """Mend and check the whole, and give it its final name."""
@@ -165,13 +180,14 @@ class Making:
             for t in found.torn:  # in order: two torn frames in a row are both bridged
                 frames[t] = frames[t - 1]
             frames.flush()
+            self._bridge(found.torn)
+            np.save(self.work / "packed.npy", self.packed.where)
         remarks = [*opened.remarks, *self.preparation.remarks, *found.remarks]
         facts = {
             "fps": opened.fps,
             "method": self.method,
             "repairs": found.repairs,
             "remarks": remarks + [ALONE] * (count_animals(frames) <= 1),
-            "torn": found.torn.tolist(),
             "pieces": found.pieces.to_dict("list"),
         }
         with path.open("r+b") as written:

@@ -12,12 +12,12 @@ import pandas as pd
 from fishlib import tank
 from fishlib.files import code_version, fingerprint, make_key
 from fishlib.preparation import Preparation, suggest_preparation
+from fishlib.recording.packed import BLOCK, Packed
 from fishlib.spans import SECONDS, check_rate
 from fishlib.splits import split_film
-from fishlib.video import iter_frames, probe_parts, shrink
+from fishlib.video import iter_frames, probe_parts
 
 TANK_FPS = 30.0
-BLOCK = 256  # frames
 LEAST_SECONDS = SECONDS["past"] + SECONDS["horizon"]
 """Shortest film accepted: the window of a forecast and its horizon."""
 
@@ -108,10 +108,8 @@ class Recording:
         Where it is cached.
     method : str
         How its frames were shrunk to the clip size.
-    torn : int array
-        Torn frames, for which the one before stands in.
     opened : Source
-        The film itself, from which `excerpt` reads.
+        The film itself.
     places : Places, optional
         Where a tracker says that the animals are (:func:`fishlib.animals.with_tracks`); None has
         them found in the pixels.
@@ -129,7 +127,6 @@ class Recording:
     truth: tank.Tracks | None
     folder: Path
     method: str
-    torn: np.ndarray = field(repr=False)
     opened: Source = field(repr=False)
     places: object = field(default=None, repr=False)
 
@@ -157,7 +154,7 @@ class Recording:
         return slice(start, min(start + length, stop))
 
     def excerpt(self, start: int, stop: int) -> np.ndarray:
-        """Read a short stretch again at full resolution: prepared, uint8 (n, 240, 320).
+        """A short stretch at full resolution: prepared, uint8 (n, 240, 320).
 
         Raises
         ------
@@ -170,27 +167,22 @@ class Recording:
                 f"{self.name} has frames 0 to {len(self.frames) - 1}: frames {start} to {stop} "
                 "are no stretch of it."
             )
-        if start in self.torn:  # the frame before stands in for it
-            return self.excerpt(start - 1, stop)[1:]
-        exact = np.concatenate(list(prepared_blocks(self, stop, start, seek=True)))
-        clips = shrink(exact, self.frames.shape[1:], self.method)
-        if np.array_equal(clips, self.frames[start:stop]):
-            return exact
-        return np.concatenate(list(prepared_blocks(self, stop, start)))  # its index is off: count
+        return np.concatenate(list(prepared_blocks(self, stop, start)))
 
 
 def prepared_blocks(
-    recording: Recording, stop: int | None = None, start: int = 0, seek: bool = False
+    recording: Recording, stop: int | None = None, start: int = 0
 ) -> Iterator[np.ndarray]:
     """The frames of a recording as they were prepared, uint8 (n, 240, 320), block by block."""
-    stop, last = min(stop or len(recording.motion), len(recording.motion)), None
-    blocks = recording.opened.blocks(start=start, seek=seek, colour=recording.preparation.colour)
-    while start < stop and (raw := next(blocks, None)) is not None:
-        frames = recording.preparation.apply(raw[: stop - start])
-        for t in recording.torn[(recording.torn >= start) & (recording.torn < start + len(frames))]:
-            frames[t - start] = frames[t - start - 1] if t > start else last  # it stands in
-        yield frames
-        start, last = start + len(frames), frames[-1].copy()
+    stop = min(stop or len(recording.motion), len(recording.motion))
+    if recording.truth is None:
+        kept = recording.folder / "packed.bin", np.load(recording.folder / "packed.npy")
+        blocks = Packed(*kept).read(start)
+    else:
+        blocks = recording.opened.blocks(start=start)
+    while start < stop and (frames := next(blocks, None)) is not None:
+        yield frames[: stop - start]
+        start += len(frames)
     blocks.close()
 
 
