@@ -115,6 +115,17 @@ def test_the_kernel_is_this_interpreter_whatever_is_installed(notebook, tmp_path
     assert outputs(folder / f"{NAME}.ipynb")[0].text.strip() == sys.executable
 
 
+def test_a_kernel_begins_with_its_imports_and_does_not_count_them(notebook, tmp_path):
+    notebook("print(ahead, In[1][:10])")
+    path = tmp_path / "clone" / "notebooks" / f"{NAME}.ipynb"
+    made = nbformat.read(path, 4)
+    imports = "import sys; ahead = 'colorsys' in sys.modules; import colorsys"
+    made.cells.insert(0, new_code_cell(imports))
+    nbformat.write(made, path)
+    kept = outputs(run(tmp_path / "run", html=False) / f"{NAME}.ipynb")
+    assert kept[0].text == "True import sys\n"
+
+
 DRAW = "import matplotlib.pyplot as plt; plt.plot([1, 2]); plt.show()"
 
 

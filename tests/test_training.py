@@ -53,8 +53,9 @@ def test_a_visible_event_is_learned_and_the_best_epoch_returned(film, tmp_path):
     assert len(history) == 5
     assert history["val_loss"].iloc[-1] < history["val_loss"].iloc[0]
     validation = datasets(film)[1]
-    truth = np.concatenate([validation[i][1] for i in range(len(validation))])
-    p = np.clip(model.predict(validation, verbose=0)[:, 0], 1e-7, 1 - 1e-7)
+    batches = [validation[i] for i in range(len(validation))]
+    clips, truth = (np.concatenate([batch[k] for batch in batches]) for k in (0, 1))
+    p = np.clip(model.predict(clips, verbose=0)[:, 0], 1e-7, 1 - 1e-7)
     loss = -np.mean(truth * np.log(p) + (1 - truth) * np.log(1 - p))
     assert loss == pytest.approx(history["val_loss"].min(), abs=1e-4)
 

@@ -125,19 +125,24 @@ def run_notebooks(
     run = Path(run_dir).resolve()
     run.mkdir(parents=True, exist_ok=True)
     check_space(run, 100_000_000, "a run", "give another run_dir")  # films are not kept here
-    from fishlib.pipeline.notebook import execute, write_page  # loads slowly
+    from fishlib.pipeline.notebook import OwnKernel, execute, write_page  # loads slowly
 
     known = {name: notebook_parameters(name) for name in NOTEBOOKS}
     unread = sorted(set(parameters).difference(*known.values()))
     if unread:
         raise ValueError(f"None of the notebooks reads {', '.join(unread)} yet: leave it out.")
     pages, top = [], notebook_folder().parent
-    with hold(run), ThreadPoolExecutor(1) as writer:  # a page is written beside the next notebook
+    with hold(run), ThreadPoolExecutor(1) as writer, ExitStack() as kernels:
+        waiting = []
         for name in notebooks:
+            waiting.append(OwnKernel(top / "notebooks" / f"{name}.ipynb", run / f"{name}.log"))
+            kernels.callback(waiting[-1].end)
+        for begun, name in enumerate(notebooks):  # beside it a page is written, a kernel begins
             started = time.monotonic()
+            for kernel in waiting[begun + (begun > 0) : begun + 2]:
+                kernel.begin()
             chosen = {key: value for key, value in parameters.items() if key in known[name]}
-            source = top / "notebooks" / f"{name}.ipynb"
-            execute(source, run, {**chosen, "run_dir": str(run)}, progress)
+            execute(waiting[begun], run, {**chosen, "run_dir": str(run)}, progress)
             if html:
                 pages.append(writer.submit(write_page, run / f"{name}.ipynb", top))
             if progress:

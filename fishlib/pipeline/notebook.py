@@ -21,6 +21,7 @@ import psutil
 from ipykernel.kernelspec import get_kernel_dict
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
+from jupyter_core.utils import run_sync
 from latex2mathml.converter import convert
 from nbclient.exceptions import DeadKernelError
 from nbformat.v4 import new_markdown_cell, new_notebook
@@ -49,30 +50,68 @@ def kernel_environment() -> dict[str, str]:
 
 
 class OwnKernel(AsyncKernelManager):
-    """A kernel of this interpreter: kernels that are installed somewhere do not count."""
+    """A kernel of this interpreter: kernels that are installed somewhere do not count.
 
-    log_file: int | None = None
-    """Descriptor that gets what the process writes to its error stream."""
-    exit_code: int | None = None
-    """Of the kernel last found dead; below 0 the signal that ended it."""
+    It begins with the imports of a notebook, its first cell with code, so that one that is started
+    while another notebook runs is ready when it is wanted.
+
+    Parameters
+    ----------
+    source : Path
+        The notebook.
+    log_file : Path
+        Gets what the process writes to its error stream.
+
+    Attributes
+    ----------
+    exit_code : int or None
+        Of the process, if it had ended before :meth:`end`; below 0 the signal that ended it.
+    """
+
+    def __init__(self, source: Path, log_file: Path) -> None:
+        super().__init__(config=Config({"KernelManager": {"transport_encryption": "auto"}}))
+        self.source, self.log_file, self.exit_code, self.group = source, log_file, None, None
+        self.begun, self.channels = False, None
 
     @property
     def kernel_spec(self) -> KernelSpec:
         """How the kernel is started."""
-        return KernelSpec(**get_kernel_dict(), env=kernel_environment())
+        spec = KernelSpec(**get_kernel_dict(), env=kernel_environment())
+        cells = nbformat.read(self.source, 4).cells
+        first = next((cell.source for cell in cells if cell.cell_type == "code"), "")
+        if first.startswith(("import ", "from ")):
+            spec.argv.append(f"--IPKernelApp.exec_lines={first}")
+        return spec
 
-    async def start_kernel(self, **how) -> None:
-        """Start the process, its error stream in the log."""
-        type(self).exit_code = None
-        await super().start_kernel(**how, stderr=self.log_file)
+    def begin(self) -> None:
+        """Start the process, and do not wait until it is ready."""
+        self.log_file.unlink(missing_ok=True)
+        with self.log_file.open("a", encoding="utf-8") as log:
+            run_sync(self.start_kernel)(stderr=log)
+        self.begun = True
         self.group = getattr(self.provisioner, "pgid", None)
 
-    async def is_alive(self) -> bool:
-        """Whether the process runs; notes how it ended."""
-        alive = await super().is_alive()
-        if not alive and self.provisioner is not None:
-            type(self).exit_code = await self.provisioner.poll()
-        return alive
+    def client(self, **how):
+        """What talks to the kernel."""
+        self.channels = super().client(**how)
+        return self.channels
+
+    def end(self, now: bool = True) -> None:
+        """End the process, and what it has started and left; keep its log if it says something."""
+        if self.channels is not None:
+            self.channels.stop_channels()
+            self.channels = None
+        if not self.begun:
+            return
+        self.begun = False
+        self.exit_code = run_sync(self.provisioner.poll)()
+        if self.exit_code is None:
+            run_sync(self.shutdown_kernel)(now=now)
+        else:
+            run_sync(self.cleanup_resources)()
+        told = self.log_file.read_text(encoding="utf-8", errors="replace").splitlines()
+        if not any(line.strip() and not line.startswith("[IPKernelApp]") for line in told):
+            self.log_file.unlink()  # it only says how the kernel was ended
 
     async def cleanup_resources(self, restart: bool = False) -> None:
         """End also what the kernel has started and left."""
@@ -82,13 +121,13 @@ class OwnKernel(AsyncKernelManager):
                 os.killpg(self.group, signal.SIGKILL)
 
 
-def execute(source: Path, run: Path, parameters: dict, progress: bool) -> None:
+def execute(kernel: OwnKernel, run: Path, parameters: dict, progress: bool) -> None:
     """Execute a notebook with papermill and put it into the run folder.
 
     Parameters
     ----------
-    source : Path
-        The notebook.
+    kernel : OwnKernel
+        Begun with the notebook as its source; it is ended.
     run : Path
         An existing folder. Gets the executed notebook under its own name, or as
         ``NAME.failed.ipynb``; what libraries wrote to the error stream is in ``NAME.log``.
@@ -102,19 +141,19 @@ def execute(source: Path, run: Path, parameters: dict, progress: bool) -> None:
     NotebookFailed
         A cell stopped with an error, or the kernel died.
     """
-    name, log = source.stem, run / f"{source.stem}.log"
+    name, log = kernel.source.stem, kernel.log_file
     partial, failed = run / f".{name}.partial.ipynb", run / f"{name}.failed.ipynb"
-    for old in (log, failed):
-        old.unlink(missing_ok=True)
+    failed.unlink(missing_ok=True)
     try:
-        _execute(source, partial, parameters, progress, log)
+        _execute(kernel, partial, parameters, progress)
         save_result(partial, run / f"{name}.ipynb")
     except (PapermillExecutionError, DeadKernelError, RuntimeError, OSError) as error:
+        kernel.end()
         with suppress(OSError, nbformat.reader.NotJSONError):  # a full disk, or none was written
             save_result(partial, failed)
         told = {"As far as it came": failed, "Its error stream": log}
         places = [f"{what}: {path}" for what, path in told.items() if path.exists()]
-        raise NotebookFailed(_explain(name, error, partial, run), *places) from error
+        raise NotebookFailed(_explain(kernel, error, partial, run), *places) from error
     except KeyboardInterrupt:
         logging.getLogger("asyncio").disabled = True  # it would tell of the cell left behind
         raise
@@ -122,26 +161,23 @@ def execute(source: Path, run: Path, parameters: dict, progress: bool) -> None:
         partial.unlink(missing_ok=True)
 
 
-def _execute(source: Path, partial: Path, parameters: dict, progress: bool, log: Path) -> None:
-    with log.open("w", encoding="utf-8", errors="replace") as opened:
-        OwnKernel.log_file = opened.fileno()
+def _execute(kernel: OwnKernel, partial: Path, parameters: dict, progress: bool) -> None:
+    log = kernel.log_file
+    with log.open("a", encoding="utf-8", errors="replace") as opened:
         execute_notebook(
-            _unformatted(source),
+            _unformatted(kernel.source),
             _unformatted(partial),
             parameters,
             kernel_name="python3",
-            progress_bar={"desc": source.stem} if progress else False,
+            progress_bar={"desc": kernel.source.stem} if progress else False,
             log_output=False,
             stderr_file=_Stream(opened, progress),
             start_timeout=300,
             execution_timeout=24 * 3600,
-            kernel_manager_class=OwnKernel,
-            config=Config({"KernelManager": {"transport_encryption": "auto"}}),
+            km=kernel,
             cwd=str(Path.cwd()),
         )
-    told = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    if not any(line.strip() and not line.startswith("[IPKernelApp]") for line in told):
-        log.unlink()  # it only says how the kernel was ended
+    kernel.end(now=False)
 
 
 class _Stream:
@@ -186,7 +222,8 @@ def _is_progress(output) -> bool:
     return output.get("name") == "stderr" or is_bar
 
 
-def _explain(name: str, error: Exception, partial: Path, run: Path) -> str:
+def _explain(kernel: OwnKernel, error: Exception, partial: Path, run: Path) -> str:
+    name = kernel.source.stem
     if "No space left on device" in str(error):
         return (
             f"{name} stopped because a disk is full: {_free(run)} and, in the cache, "
@@ -200,7 +237,7 @@ def _explain(name: str, error: Exception, partial: Path, run: Path) -> str:
         return f"{name} stopped: {run} cannot be written ({error})."
     return (
         f"{name} stopped in cell {_cell_reached(partial)} because its Python process ended"
-        f"{_how_it_ended()}: the same command goes on from what is done."
+        f"{_how_it_ended(kernel.exit_code)}: the same command goes on from what is done."
     )
 
 
@@ -211,8 +248,8 @@ def _cell_reached(partial: Path) -> int:
     return done.index(False) + 1 if False in done else len(done)
 
 
-def _how_it_ended() -> str:
-    code, memory = OwnKernel.exit_code, psutil.virtual_memory()
+def _how_it_ended(code: int | None) -> str:
+    memory = psutil.virtual_memory()
     if code is None or code >= 0:
         return "" if code is None else f" with exit code {code}"
     cause = (
