@@ -105,6 +105,9 @@ def _add_watch(commands) -> None:
 
 
 def _watch(chosen: argparse.Namespace) -> None:
+    from fishlib.video import film_to_write
+
+    film_to_write(chosen.film, chosen.out)  # refused before slow libraries are loaded
     from fishlib.streaming import watch
 
     watch(**_given(chosen))

@@ -3,7 +3,6 @@
 What a network forecasts frame by frame is in :mod:`fishlib.streaming.live`.
 """
 
-import re
 import signal
 import threading
 from array import array
@@ -29,6 +28,7 @@ from fishlib.preparation import Preparation, suggest_preparation
 from fishlib.questions import STUDY_C, suggest_min_range
 from fishlib.spans import USUAL_FPS, frames_in
 from fishlib.video import (
+    film_to_write,
     is_live,
     iter_frames,
     open_live,
@@ -37,7 +37,6 @@ from fishlib.video import (
     shrink,
     write_video,
 )
-from fishlib.video.stored import check_ending
 
 FIRST_LOOK = 5.0
 """Seconds of film after which it is compared with what a network was trained on."""
@@ -246,7 +245,7 @@ def watch(
         ``forecast``, float64 (T,), NaN where undefined; ``motion``, float64 (T,); ``alarms``, the
         frames at which an alarm was raised.
     """
-    target = check_ending(_target(film, out))
+    target = film_to_write(film, out)
     fps, frames = _open(film, preparation, minutes, fps)
     seen = Seen()
     if model is None:
@@ -271,15 +270,6 @@ def watch(
             usual, slow = 1e3 * np.quantile(seen.latency, [0.5, 0.95])
             print(f"a forecast took {usual:.1f} ms, one in twenty {slow:.1f} ms or more")
     return seen.results()
-
-
-def _target(film: str | Path, out: str | Path | None) -> Path:
-    """The video file to write: ``out``, or ``<film>-forecast.mp4`` in that folder."""
-    name = re.sub(r"\W+", "-", str(film)) if is_live(film) else Path(film).stem
-    target = Path(out or ".")
-    if target.suffix and not target.is_dir():
-        return target
-    return target / f"{name}-forecast.mp4"
 
 
 @contextmanager

@@ -6,6 +6,7 @@ rows x 320 columns unless told otherwise) without distortion: a film of another 
 area until it fits and the rest stays black. A camera is watched live, by its number or its address.
 """
 
+import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -33,7 +34,7 @@ from fishlib.video.frames import (
     shrink,
     weigh,
 )
-from fishlib.video.stored import Shaper, Stored, decode, is_address, write_video
+from fishlib.video.stored import Shaper, Stored, check_ending, decode, is_address, write_video
 
 __all__ = ["iter_frames", "probe", "read_frames", "read_stretches", "shrink", "write_video"]
 PATIENCE = 10.0  # seconds a network camera may take to answer
@@ -296,6 +297,21 @@ def run_ahead(items: Iterator, depth: int = 2) -> Iterator:
         while (item := ahead.popleft().result()) is not _END:
             ahead.append(pool.submit(next, items, _END))
             yield item
+
+
+def film_to_write(film: str | Path, out: str | Path | None) -> Path:
+    """Where a film with forecasts of a film goes: ``out``, or ``<film>-forecast.mp4`` in there.
+
+    Raises
+    ------
+    ValueError
+        If the ending of ``out`` chooses no codec.
+    """
+    target = Path(out or ".")
+    if target.suffix and not target.is_dir():
+        return check_ending(target)
+    name = re.sub(r"\W+", "-", str(film)) if is_live(film) else Path(film).stem
+    return target / f"{name}-forecast.mp4"
 
 
 def is_live(source: str | Path) -> bool:
