@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 import os
 import signal
 import sys
@@ -48,6 +49,16 @@ def _stop(number: int, frame) -> None:
 def _as_path(word: str) -> str:
     """A file whose name begins with a dash is no option."""
     return os.path.join(".", word) if word.startswith("-") and os.path.exists(word) else word
+
+
+def _finite(text: str) -> float:
+    """A number that an option takes."""
+    if not math.isfinite(value := float(text)):
+        raise ValueError(text)
+    return value
+
+
+_finite.__name__ = "number"  # what argparse calls it
 
 
 def _add_run(commands) -> None:
@@ -99,15 +110,19 @@ def _add_watch(commands) -> None:
     watch.add_argument("film", help="a film, a frame folder, or the number of a camera")
     watch.add_argument("--model", help="saved network or checkpoint (default: the motion alone)")
     watch.add_argument("--facts", type=Path, help="JSON with the facts of a network without any")
-    watch.add_argument("--threshold", type=float, help="the alarm goes on from here")
+    watch.add_argument("--threshold", type=_finite, help="the alarm goes on from here")
     watch.add_argument("--out", type=Path, help="a film or folder to write, instead of a window")
     watch.set_defaults(call=_watch)
 
 
 def _watch(chosen: argparse.Namespace) -> None:
+    from fishlib.facts import PUBLISHED, check_file
+    from fishlib.files import project_path
     from fishlib.video import film_to_write
 
     film_to_write(chosen.film, chosen.out)  # refused before slow libraries are loaded
+    if chosen.model not in (None, *PUBLISHED):
+        check_file(project_path(chosen.model))
     from fishlib.streaming import watch
 
     watch(**_given(chosen))
@@ -126,7 +141,7 @@ def _add_judge(commands) -> None:
     judge.add_argument("--out", default="judged", help="folder of the page (default: judged)")
     judge.add_argument("--fps", type=float, help="frames a second, where no table says so")
     judge.add_argument("--horizon", type=float, default=1.5, help="seconds ahead (default: 1.5)")
-    judge.add_argument("--threshold", type=float, help="raise alarms at it")
+    judge.add_argument("--threshold", type=_finite, help="raise alarms at it")
     judge.add_argument("--event", help="the behaviour, where the table holds several")
     judge.add_argument("--time", help="the forecasts' column of time, if it has no usual name")
     judge.set_defaults(call=_judge)
@@ -141,7 +156,7 @@ def _judge(chosen: argparse.Namespace) -> None:
 def _add_cache(commands) -> None:
     cache = commands.add_parser("cache", help="show the prepared films kept, or clear them")
     cache.add_argument("--clear", action="store_true", help="remove them, oldest first")
-    cache.add_argument("--keep", type=float, default=0.0, metavar="GB", help="but keep so much")
+    cache.add_argument("--keep", type=_finite, default=0.0, metavar="GB", help="but keep so much")
     cache.set_defaults(call=_cache)
 
 

@@ -175,3 +175,18 @@ def test_a_run_folder_may_stand_among_the_parameters(calls, tmp_path):
     (tmp_path / "mine.yaml").write_text(f"run_dir: {tmp_path / 'there'}\n")
     assert main(["run", "--parameters", str(tmp_path / "mine.yaml")]) == 0
     assert calls[0][0] == str(tmp_path / "there")
+
+
+@pytest.mark.parametrize(
+    "words", [["watch", "f.mp4", "--threshold", "nan"], ["cache", "--clear", "--keep", "nan"]]
+)
+def test_what_is_no_number_is_refused_by_its_option(words, capsys):
+    with pytest.raises(SystemExit):
+        main(words)
+    assert "invalid number value: 'nan'" in capsys.readouterr().err
+
+
+def test_a_network_that_is_none_is_refused_before_a_film_is_watched(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "fishlib.streaming", None)  # it is not reached
+    assert main(["watch", "f.mp4", "--model", "none.keras"]) == 1
+    assert "There is no network" in capsys.readouterr().err
