@@ -187,10 +187,14 @@ def test_a_headline_without_scores_gives_the_reason(verdict):
 def test_a_table_for_reading_has_a_row_a_forecaster_and_says_why_it_is_empty():
     rows = [("CNN", "frames", 5237, None, None), ("CNN", "auc", 0.75, 0.7, 0.8)]
     rows += [("level", "auc", 0.5, None, None), ("level", "log_loss_gain", -0.0012, None, None)]
-    table = pd.DataFrame(rows, columns=["name", "score", "value", "low", "high"])
-    shown = readable(table)
+    columns = ["name", "score", "value", "low", "high"]
+    shown = readable(pd.DataFrame(rows, columns=columns))
     assert shown.loc["CNN"].tolist() == ["5 237", "0.750 [0.700, 0.800]", "–"]
     assert shown.loc["level", "log loss gain"] == "−0.0012"
+    often = pd.DataFrame(
+        [("level", "false_alarms_per_minute", 28.176, 25.5, 30.8)], columns=columns
+    )
+    assert readable(often).iloc[0, 0] == "28.2 [25.5, 30.8]"
     assert readable(no_table("too short"))["not computed"].tolist() == ["too short"]
 
 

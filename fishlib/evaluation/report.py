@@ -252,4 +252,5 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
 def _text(row: Mapping) -> str:
     if row["score"] in COUNTS:
         return f"{row['value']:,.0f}".replace(",", " ")
-    return _number(row, ".4f" if abs(row["value"]) < 0.05 else ".3f")
+    size = abs(row["value"])
+    return _number(row, ".4f" if size < 0.05 else ".3f" if size < 10 else ".1f")
