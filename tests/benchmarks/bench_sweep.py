@@ -167,7 +167,7 @@ seed is a tank *and* a training. The first row is this project's ConvLSTM in sma
 minutes.) Differences from the first row are paired by seed; in brackets 95 % intervals by Student's
 t over seeds, not corrected for {len(sets) - 1} comparisons. *Not resolved*: the interval
 holds 0, so more seeds would be needed to say. *s*: seconds of the processor for a training, the
-median.
+median; for the animals most of it goes into finding them, in all forty minutes.
 
 {table}
 
