@@ -20,9 +20,9 @@ from fishlib.spans import USUAL_FPS
 MEMBER = "fishlib.json"
 """Name of the facts inside a ``.keras`` file."""
 WANTED = (
-    'give them in a JSON file beside it, net.json for net.keras, with at least "fps" (frames a '
-    'second it was trained at), "moments" (seconds before the current frame, a list for each slice '
-    'of a clip) and "size" (height and width of a frame)'
+    'give them as a JSON file, facts = "net.json", or beside it, net.json for net.keras, with at '
+    'least "fps" (frames a second it was trained at), "moments" (seconds before the current frame, '
+    'a list for each slice of a clip) and "size" (height and width of a frame)'
 )
 
 

@@ -103,7 +103,7 @@ NETWORKS = (
     "motion_convlstm", "motion_cnn", "upbeat_snowflake", "visionary_serenity", "fast_snow",
 )  # fmt: skip
 _KINDS = {
-    "source run_dir preparation events tracks model": Parameter(str),
+    "source run_dir preparation events tracks model facts": Parameter(str),
     "network": Parameter(str, choices=NETWORKS),
     "learned": Parameter(str, choices=("onset", "burst")),
     "show_study": Parameter(str, choices=("auto", "yes", "no")),

@@ -26,8 +26,8 @@ from fishlib.side_by_side import side_by_side
 from fishlib.splits import LEAST_MINUTES
 
 
-class _Batches(keras.utils.PyDataset):
-    """Samples, as Keras takes them."""
+class Batches(keras.utils.PyDataset):
+    """Samples (:class:`fishlib.clips.Samples`), as ``fit`` of a Keras model takes them."""
 
     def __init__(self, samples) -> None:
         super().__init__()
@@ -169,8 +169,8 @@ def train(
     done = len(keeper.history)
     if done < epochs:
         how = {"callbacks": [keeper], "verbose": 0, "shuffle": False}
-        how["validation_data"] = _Batches(validation)
-        model.fit(_Batches(data), initial_epoch=done, epochs=epochs, **how)
+        how["validation_data"] = Batches(validation)
+        model.fit(Batches(data), initial_epoch=done, epochs=epochs, **how)
     model.load_weights(folder / "best.keras")
     return model, keeper.frame()
 

@@ -52,7 +52,8 @@ def test_moments_are_seconds_whatever_the_rate(path):
 
 def test_facts_can_be_given_beside_a_network(path, tmp_path):
     network().save(path)
-    with pytest.raises(ValueError, match=r'carries no facts.*net\.json for net.*"moments"'):
+    said = r'carries no facts.*facts = "net\.json".*net\.json for net.*"moments"'
+    with pytest.raises(ValueError, match=said):
         load_network(path)
     told = tmp_path / "net.json"
     told.write_text(json.dumps({"fps": 30, "moments": FACTS.moments, "size": [8, 10]}))
