@@ -35,10 +35,8 @@ def comparable_frames(label: np.ndarray, forecasts: Forecasts) -> np.ndarray:
 
     Raises
     ------
-    ValueError
-        If the input is not aligned or not of such values, see :func:`require_aligned`.
     NothingToJudge
-        If no frame is left, or the frames left hold one class only.
+        If no frame is left, or one class only; ValueError as of :func:`require_aligned`.
     """
     require_aligned(label, forecasts)
     label = np.asarray(label)
@@ -479,8 +477,7 @@ class Choices:
 
     @cached_property
     def chosen(self) -> dict[str, dict[str, float | np.ndarray]]:
-        """Thresholds of the forecasts that can be judged on every validation part, by rule; with
-        folds each (T,)."""
+        """Thresholds by rule of forecasts that every validation part can judge; with folds (T,)."""
         return {
             name: {rule: self._join([of[name][0][rule] for of in self._learned]) for rule in RULES}
             for name in self.forecasts

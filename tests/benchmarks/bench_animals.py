@@ -1,6 +1,7 @@
 """What animals, found in the pixels, forecast in tanks that nothing was chosen on.
 
-Run: ``python tests/benchmarks/bench_animals.py [--tanks 20 21 22] [--seeds 0 1]``. Each tank is
+Run: ``python tests/benchmarks/bench_animals.py [--tanks 20 21 22] [--seeds 0 1]``, and with
+``--pixels`` the networks of whole frames beside them, for as many seconds. Each tank is
 filmed for 80 minutes: one hour to train (its last six minutes choose the epoch), twenty minutes to
 judge. Every forecast is kept in ``--folder``, so that a run that was stopped goes on; the tables
 are made of what is there. The places are also compared with the truth.
@@ -33,12 +34,16 @@ PARTS["test"] = slice(108_165, 144_000)
 LEADS = (0.0, 0.25, 0.5)
 RIVALS = ("level", "past of the motion")
 WAYS = {"animals found": find_places, "animals known": true_places}
-NAMES = (*RIVALS, *WAYS)
+PIXELS = {"ConvLSTM": "motion_convlstm", "CNN": "motion_cnn"}
+STEPS = 37
+"""Steps of each of four epochs: with them a pixel network takes about as long as the animals."""
+SCORES = {"onset", "burst", *LEADS}
+NAMES = (*RIVALS, *WAYS, *PIXELS)
 
 
-def open_tank(seed: int):
-    """A tank's recording; its frames are kept small, for only the animals are looked at."""
-    return open_recording("simulated", seed=seed, minutes=MINUTES, clip_size=(12, 16))
+def open_tank(seed: int, clip_size: tuple[int, int] = (12, 16)):
+    """A tank's recording; its frames are kept small where only the animals are looked at."""
+    return open_recording("simulated", seed=seed, minutes=MINUTES, clip_size=clip_size)
 
 
 def ask(motion: np.ndarray) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
@@ -71,6 +76,19 @@ def forecasts_of(recording, questions, folder, seed: int, ways: list[str]) -> It
         yield name, fitted.forecast_all(seen, at), seconds
 
 
+def forecasts_of_pixels(recording, questions, folder, seed: int, ways) -> Iterator[tuple]:
+    """The same of the networks of whole frames, which learn the onset from calm."""
+    from fishlib.forecasters.networks import Network, Plan
+
+    asked = np.flatnonzero(questions["onset"] >= 0)
+    at = asked[(asked >= PARTS["test"].start) & (asked < PARTS["test"].stop)]
+    for name in ways:
+        plan, began = Plan(PIXELS[name], steps_per_epoch=STEPS, seed=seed), time.process_time()
+        fitted = Network(plan).fit(recording, questions["onset"], PARTS, folder / f"{name} {seed}")
+        seconds = time.process_time() - began
+        yield name, {"onset": fitted.forecast(recording, at)}, seconds
+
+
 def judge(forecasts: dict[str, np.ndarray], questions: dict, events, pieces) -> dict:
     """Scores of one forecaster on the test part, as estimates over blocks of film."""
     at, scores = PARTS["test"], {}
@@ -80,6 +98,8 @@ def judge(forecasts: dict[str, np.ndarray], questions: dict, events, pieces) -> 
             asked[at] = questions[question][at] >= 0
             label, forecast = questions[question][asked], forecasts[question][asked]
             scores[question] = cut_blocks(asked, pieces).auc(label, forecast)
+    if "alarm" not in forecasts:
+        return scores
     alarm = np.full(len(questions["alarm"]), np.nan)
     alarm[at] = forecasts["alarm"][at]
     seen = watch(alarm, events.onset, pieces=pieces)
@@ -117,15 +137,15 @@ def measure_places(seed: int, n_frames: int = 3000) -> dict[str, float]:
     }
 
 
-def run_tank(seed: int, seeds: list[int], folder: Path, ways: list[str]) -> None:
-    """Make the forecasts of one tank that are not there yet."""
-    recording = open_tank(seed)
+def run_tank(seed, seeds, folder: Path, ways, make=forecasts_of, size=(12, 16)) -> None:
+    """Make the forecasts of one tank that are not there yet, from frames of a size."""
+    recording = open_tank(seed, size)
     _, questions = ask(recording.motion)
     for training in seeds:
-        wanted = [*RIVALS, *ways] if training == 0 else ways
+        wanted = [*RIVALS, *ways] if training == 0 and make is forecasts_of else ways
         if all((folder / f"{seed} {name} {training}.npz").exists() for name in wanted):
             continue
-        made = forecasts_of(recording, questions, folder / str(seed), training, ways)
+        made = make(recording, questions, folder / str(seed), training, ways)
         for name, forecasts, seconds in made:
             path = folder / f"{seed} {name} {training}.npz"
             save_arrays(path, seconds=np.array(seconds), **forecasts)
@@ -155,36 +175,40 @@ def over_trainings(tanks: list[list[np.ndarray]]) -> tuple[float, float, float]:
 def table(tanks: list[int], folder: Path, motions: dict[int, tuple]) -> list[str]:
     """The tables of all forecasts that are there, in Markdown."""
     rows, differences, whole = [], [], {}
+
+    def keep(name, score, seed, estimate):
+        whole.setdefault((name, score), {}).setdefault(seed, []).append(estimate)
+
     for seed in tanks:
         motion, pieces = motions[seed]
         events, questions = ask(motion)
         n_events = int(events.onset.between(PARTS["test"].start + 45, len(motion)).sum())
-        areas = {}
+        told = {}
         for name in NAMES:
             for path in sorted(folder.glob(f"{seed} {name} *.npz")):
                 with np.load(path) as saved:
                     made = dict(saved)
-                seconds = float(made.pop("seconds"))
-                scores = judge(made, questions, events, pieces)
-                training = path.stem.split()[-1]
-                areas[name, training] = scores[0.0]
-                for score in ("onset", "burst", *LEADS):
-                    whole.setdefault((name, score), {}).setdefault(seed, []).append(
-                        scores.get(score)
-                    )
-                shown = [f"{scores[q][0]:.3f}" if q in scores else "–" for q in ("onset", "burst")]
+                seconds, training = float(made.pop("seconds")), path.stem.split()[-1]
+                told[name, training] = scores = judge(made, questions, events, pieces)
                 if name == "level":
-                    shown[0] = "–"  # one number is no model of both
-                areas_told = " / ".join(f"{scores[lead][0]:.3f}" for lead in LEADS)
-                shown += [areas_told, f"{scores['at 20 %']:.2f}", f"{seconds:.0f}"]
+                    del scores["onset"]  # one number is no model of both
+                for score in SCORES.intersection(scores):
+                    keep(name, score, seed, scores[score])
+                shown = [f"{scores[q][0]:.3f}" if q in scores else "–" for q in ("onset", "burst")]
+                areas = " / ".join(f"{scores[lead][0]:.3f}" for lead in LEADS if lead in scores)
+                shown += [areas or "–", f"{scores.get('at 20 %', np.nan):.2f}", f"{seconds:.0f}"]
                 training = training if name not in RIVALS else "–"
                 rows.append([seed, n_events, name, training, *shown])
-        for (name, training), area in areas.items():
-            if name not in RIVALS and ("past of the motion", "0") in areas:
-                gain = area - areas["past of the motion", "0"]
-                whole.setdefault((name, "gain"), {}).setdefault(seed, []).append(gain)
-                told = f"{gain[0]:+.3f}", "{:+.3f}, {:+.3f}".format(*interval(gain))
-                differences.append([seed, name, training, *told])
+        for (name, training), scores in told.items():
+            past = told.get(("past of the motion", "0"))
+            if name in WAYS and past:
+                gain = scores[0.0] - past[0.0]
+                keep(name, "area at lead 0, minus the past of the motion", seed, gain)
+                ends = "{:+.3f}, {:+.3f}".format(*interval(gain))
+                differences.append([seed, name, training, f"{gain[0]:+.3f}", ends])
+            if name in PIXELS and ("animals found", training) in told:
+                gain = told["animals found", training]["onset"] - scores["onset"]
+                keep("animals found", f"onset, minus the {name}", seed, gain)
     means = [
         [name, score, "{:.3f} [{:.3f}, {:.3f}]".format(*over_trainings(list(of_tanks.values())))]
         for (name, score), of_tanks in whole.items()
@@ -194,7 +218,7 @@ def table(tanks: list[int], folder: Path, motions: dict[int, tuple]) -> list[str
     columns += ["alarm area at a lead of 0 / 0.25 / 0.5 s", "sensitivity at 20 % in warning", "s"]
     gains = ["tank", "forecaster", "training seed", "area, lead 0, minus the past of the motion"]
     tables = (rows, columns), (differences, [*gains, "95 %"])
-    tables += ((means, ["forecaster", "onset, burst, area by lead, gain", "mean [95 %]"]),)
+    tables += ((means, ["forecaster", "score, or area by lead", "mean [95 %]"]),)
     return [as_markdown(pd.DataFrame(told, columns=names)) for told, names in tables]
 
 
@@ -205,11 +229,15 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     parser.add_argument("--known", action="store_true", help="also from the tank's own places")
     parser.add_argument("--folder", type=Path, default=Path("data/benchmarks/animals"))
+    parser.add_argument("--pixels", action="store_true", help="also the networks of whole frames")
     chosen = parser.parse_args()
     chosen.folder.mkdir(parents=True, exist_ok=True)
     motions, ways = {}, list(WAYS)[: 1 + chosen.known]
     for seed in chosen.tanks:
         run_tank(seed, chosen.seeds, chosen.folder, ways)
+        if chosen.pixels:
+            own = list(PIXELS), forecasts_of_pixels, (60, 80)
+            run_tank(seed, chosen.seeds, chosen.folder, *own)
         recording = open_tank(seed)
         motions[seed] = recording.motion, recording.pieces
     print(*table(chosen.tanks, chosen.folder, motions), sep="\n\n")
