@@ -152,7 +152,7 @@ def test_the_lstm_learns_and_reads_its_own_piece_only(tmp_path):
 
 
 def test_what_is_missing_is_said(frames, tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"no network 'x.keras'.*upbeat-snowflake-91"):
+    with pytest.raises(FileNotFoundError, match=r"no network '.*x.keras'.*upbeat-snowflake-91"):
         SavedNetwork("x.keras")
     with pytest.raises(ValueError, match="No network 'resnet'; there are: motion_convlstm"):
         Plan(network="resnet")

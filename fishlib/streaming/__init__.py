@@ -264,7 +264,8 @@ def watch(
         if window is not None:
             all(map(window, pictures))  # until it is closed
         else:
-            write_video(target, run_ahead(pictures), fps)  # one is drawn while one is encoded
+            ahead = pictures if is_live(film) else run_ahead(pictures)  # drawn while one is encoded
+            write_video(target, ahead, fps)
             print(f"{target}: {len(seen.alarms)} alarms in {len(seen.forecasts) / fps:.1f} s")
         if seen.latency:
             usual, slow = 1e3 * np.quantile(seen.latency, [0.5, 0.95])

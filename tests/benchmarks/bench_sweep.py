@@ -199,7 +199,6 @@ def main(arguments: list[str] | None = None, measure=train_and_score) -> None:
     parser.add_argument("--page", type=Path, default=HERE / "SWEEP.md")
     parser.add_argument("--figure", type=Path, default=HERE.parents[1] / "figures" / "sweep.png")
     chosen = parser.parse_args(arguments)
-    one_thread()
     run_sweep(chosen.sets, chosen.seeds, chosen.out, measure)
     sets = summarise(read_results(chosen.out))
     save_figure(sets, chosen.figure)
@@ -207,4 +206,5 @@ def main(arguments: list[str] | None = None, measure=train_and_score) -> None:
 
 
 if __name__ == "__main__":
+    one_thread()
     main()
