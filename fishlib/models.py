@@ -271,7 +271,7 @@ def read_network(name: str | Path, facts: str | Path | None = None) -> keras.Mod
         return _load_published(str(name))
     path = project_path(name)
     check_file(path)
-    known = read_facts(facts or path)
+    known = read_facts(project_path(facts or path))
     try:
         model = keras.models.load_model(path, compile=False, safe_mode=True)
     except Exception as error:

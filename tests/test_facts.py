@@ -12,6 +12,7 @@ from fishlib import models
 from fishlib.clips import motion_channels, time_channels
 from fishlib.facts import Facts, read_facts, remark_unseen, remarks, what_is_seen, write_facts
 from fishlib.models import layout_of, load_network, moments_of, save_network
+from fishlib.pipeline import check_inputs
 
 FACTS = Facts(30.0, moments_of(time_channels(3, 2)), (8, 10))
 SHAPE = (3, 8, 10, 2)
@@ -61,6 +62,18 @@ def test_facts_can_be_given_beside_a_network(path, tmp_path):
     told.write_text(json.dumps({"fps": 30, "size": [8, 10]}))
     with pytest.raises(ValueError, match=r"net.json cannot be read.*moments"):
         load_network(path, told)
+
+
+def test_a_run_takes_the_facts_of_a_network_by_their_parameter(path, tmp_path):
+    network().save(path)
+    told = tmp_path / "told.json"
+    with pytest.raises(ValueError, match="carries no facts"):
+        check_inputs({"model": str(path)})
+    told.write_text(json.dumps({"fps": 30, "moments": FACTS.moments, "size": [8, 10]}))
+    check_inputs({"model": str(path), "facts": str(told)})
+    told.write_text("{}")
+    with pytest.raises(ValueError, match=r"told\.json cannot be read"):
+        check_inputs({"model": str(path), "facts": str(told)})
 
 
 UNFIT = {"fps": float("nan"), "moments": [], "threshold": "high", "question": "burst"}

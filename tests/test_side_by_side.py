@@ -88,7 +88,7 @@ def test_the_watch_goes_on_while_the_parent_lives(monkeypatch):
     looks, ended, parent = [], [], os.getppid()
     monkeypatch.setattr(time, "sleep", lambda every: looks.append(every))
     # after three looks it is the child of another
-    monkeypatch.setattr(os, "getppid", lambda: parent if looks.count(7) < 3 else 1)
+    monkeypatch.setattr(os, "getppid", lambda: parent + (looks.count(7) >= 3))
     end_with_parent(every=7, end=ended.append)
     assert looks.count(7) == 3 and ended == [1]
 

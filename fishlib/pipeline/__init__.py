@@ -179,7 +179,7 @@ def check_inputs(parameters: dict) -> None:
     model = parameters.get("model", "train")
     if model not in ("train", *PUBLISHED):
         check_file(project_path(model))
-        read_facts(project_path(model))
+        read_facts(project_path(parameters.get("facts") or model))
 
 
 @contextmanager
