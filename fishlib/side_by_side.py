@@ -11,6 +11,7 @@ import time
 import warnings
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -60,7 +61,7 @@ def _in_processes(calls: Iterable[Callable[[], object]], n_jobs: int) -> list:
         # joblib replaces a process that has grown, as one with a TensorFlow does, and says so
         warnings.filterwarnings("ignore", message="A worker stopped while some jobs")
         try:
-            pool = Parallel(n_jobs, backend="loky", initializer=_settle)
+            pool = Parallel(n_jobs, backend="loky", initializer=partial(_settle, os.getpid()))
             results = pool(delayed(call)() for call in calls)
         except BaseException:  # also Ctrl-C: what still runs is of no use any more
             get_reusable_executor().shutdown(wait=True, kill_workers=True)
@@ -69,12 +70,12 @@ def _in_processes(calls: Iterable[Callable[[], object]], n_jobs: int) -> list:
         return results
 
 
-def _settle() -> None:
+def _settle(parent: int) -> None:
     """Keep a new process to one core, and what is written below Python to itself.
 
     It ends soon after its parent does, however that was ended.
     """
-    threading.Thread(target=end_with_parent, daemon=True).start()
+    end_with(parent, partial(os._exit, 1))
     os.environ.update({"TF_CPP_MIN_LOG_LEVEL": "3", **dict.fromkeys(TF_THREADS, "1")})
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)  # Python's own warnings still appear
@@ -83,20 +84,25 @@ def _settle() -> None:
     os.close(nowhere)
 
 
-def end_with_parent(every: float = 1.0, end: Callable[[int], object] = os._exit) -> None:
-    """Watch the parent of this process, and end this one when it is gone.
+def end_with(parent: int, end: Callable[[], object]) -> threading.Thread:
+    """Watch the parent of this process, beside all else, and end this one when it is gone.
 
     Parameters
     ----------
-    every : float
-        Seconds between two looks.
+    parent : int
+        Its id, as it was when it began this process.
     end : callable
-        Gets the exit code.
+        Ends it.
     """
-    parent = psutil.Process().parent()
-    while parent is not None and os.getppid() == parent.pid and parent.is_running():
-        time.sleep(every)
-    end(1)
+
+    def watch() -> None:
+        while os.getppid() == parent and psutil.pid_exists(parent):
+            time.sleep(1.0)
+        end()
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    return watcher
 
 
 @contextmanager

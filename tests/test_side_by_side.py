@@ -15,7 +15,7 @@ import pytest
 
 from fishlib.forecasters.networks import MotionLSTM
 from fishlib.questions import label_bursts
-from fishlib.side_by_side import end_with_parent, side_by_side
+from fishlib.side_by_side import end_with, side_by_side
 
 
 def whoami(number):
@@ -86,11 +86,17 @@ def test_workers_end_with_their_parent(tmp_path, name):
 
 def test_the_watch_goes_on_while_the_parent_lives(monkeypatch):
     looks, ended, parent = [], [], os.getppid()
-    monkeypatch.setattr(time, "sleep", lambda every: looks.append(every))
+    monkeypatch.setattr(time, "sleep", looks.append)
     # after three looks it is the child of another
-    monkeypatch.setattr(os, "getppid", lambda: parent + (looks.count(7) >= 3))
-    end_with_parent(every=7, end=ended.append)
-    assert looks.count(7) == 3 and ended == [1]
+    monkeypatch.setattr(os, "getppid", lambda: parent + (looks.count(1.0) >= 3))
+    end_with(parent, partial(ended.append, "ended")).join()
+    assert looks.count(1.0) == 3 and ended == ["ended"]
+
+
+def test_a_parent_that_was_gone_before_the_watch_began_ends_the_process():
+    ended = []
+    end_with(os.getpid(), partial(ended.append, "ended")).join()  # it is not its own parent
+    assert ended == ["ended"]
 
 
 def test_a_mapped_film_stays_mapped(tmp_path):

@@ -7,11 +7,10 @@ import json
 import os
 import re
 import signal
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from functools import cache
-from multiprocessing import active_children, get_context, parent_process
+from functools import cache, partial
+from multiprocessing import active_children, get_context
 from pathlib import Path
 
 import pandas as pd
@@ -21,6 +20,7 @@ from tqdm import tqdm
 from fishlib.files import code_version, fingerprint, write_atomically, write_text
 from fishlib.parameters import check_values
 from fishlib.pipeline import NOTEBOOKS, hold, notebook_folder, run_notebooks
+from fishlib.side_by_side import end_with
 
 Execute = Callable[..., object]
 SNAKEFILE = Path(__file__).with_name("Snakefile")
@@ -232,7 +232,8 @@ def run_each(
 
 def _in_processes(calls: list[tuple], jobs: int) -> Iterator[dict]:
     context = get_context("spawn")
-    with ProcessPoolExecutor(jobs, context, _begin, (jobs,), max_tasks_per_child=1) as pool:
+    given = jobs, os.getpid()
+    with ProcessPoolExecutor(jobs, context, _begin, given, max_tasks_per_child=1) as pool:
         running = {pool.submit(run_film, *call): call for call in calls}
         try:
             for future in as_completed(running):
@@ -246,16 +247,11 @@ def _in_processes(calls: list[tuple], jobs: int) -> Iterator[dict]:
             raise
 
 
-def _begin(n_processes: int) -> None:
+def _begin(n_processes: int, parent: int) -> None:
     """Begin a process: it takes its share of the cores, and ends when its parent does."""
     share_cores(n_processes)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a notebook's kernel ends with it
-    threading.Thread(target=_follow, args=(parent_process(),), daemon=True).start()
-
-
-def _follow(parent) -> None:
-    parent.join()
-    os.kill(os.getpid(), signal.SIGTERM)
+    end_with(parent, partial(os.kill, os.getpid(), signal.SIGTERM))
 
 
 def share_cores(n_processes: int) -> None:
