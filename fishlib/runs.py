@@ -59,6 +59,8 @@ def open_run(run_dir: str | Path, cells: Sequence[str] = (), **shared: object) -
     check_parameters(cells)
     shared = check_values(shared)
     run = Run(project_path(run_dir))
+    if "run.questions" in "".join(cells[-1:]):  # without which it need not open the film
+        run.load("labels.json")
     (run.folder / "figures").mkdir(parents=True, exist_ok=True)
     if shared.get("source", "simulated") != "simulated":
         shared["film"] = fingerprint_source(shared["source"])

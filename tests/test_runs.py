@@ -67,6 +67,14 @@ def test_a_missing_file_names_the_notebook_to_run(tmp_path):
         assert open_run(tmp_path).questions
 
 
+def test_a_notebook_that_needs_answers_is_refused_before_it_opens_a_film(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"labels.json is missing.*run 02_labeling"):
+        open_run(
+            tmp_path / "run", ["import x", DECLARED, "run = open_run(run_dir, In)\nrun.questions"]
+        )
+    assert not (tmp_path / "run").exists()
+
+
 def test_arrays_forecasts_and_metrics_come_back(tmp_path):
     run = open_run(tmp_path)
     run.save("a.npy", np.arange(3))
