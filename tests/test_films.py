@@ -6,6 +6,8 @@ import pandas as pd
 import pytest
 
 from fishlib.animals import find_places
+from fishlib.evaluation.judge import read_events
+from fishlib.pipeline import check_inputs
 from fishlib.questions import label_onsets
 from fishlib.recording import at_size, open_film
 from fishlib.recording.films import account_for, list_films
@@ -121,6 +123,42 @@ def test_films_are_listed_from_a_folder_a_pattern_and_a_table(folder, tmp_path):
         list_films(str(table))
 
 
+def test_a_table_names_events_and_tracks_of_each_film(tmp_path):
+    table = tmp_path / "films.csv"
+    table.write_text(
+        "film,recording,events,tracks\na.avi,1,,\nb.avi,1,b.csv, \nc.avi,2,sub/c.csv,\nd.avi,,,\n"
+    )
+    told = list_films(str(table))
+    assert told.columns.tolist() == ["film", "group", "events"]  # nothing is tracked
+    assert told.events[:2].tolist() == [str(tmp_path / "b.csv"), str(tmp_path / "sub" / "c.csv")]
+    assert told.events.isna().tolist() == [False, False, True]
+
+
+def test_events_of_each_film_are_counted_from_its_beginning(folder, tmp_path):
+    """At 30 frames a second fish2 begins at frame 0, fish10 at 300; fish3 cannot be used."""
+    (tmp_path / "films.csv").write_text(
+        f"film,events\n{folder / 'fish3.avi'},none.csv\n{folder / 'fish2.avi'},\n"
+        f"{folder / 'fish10.avi'},b.csv\n"
+    )
+    (tmp_path / "b.csv").write_text("time,behavior\n2.5,burst\n0.1,burst\n11,burst\n")
+    films = open_film(str(tmp_path / "films.csv"), cache_dir=tmp_path, progress=False)
+    events = read_events("", films.pieces, films.fps)
+    assert events.onset.tolist() == [303, 375]  # the third is after the end
+    assert events.onset_s.tolist() == [10.1, 12.5]
+    assert "events" in at_size(films, (30, 40), progress=False).pieces
+
+
+def test_a_run_asks_for_the_events_that_its_table_of_films_names(folder, tmp_path):
+    source = str(tmp_path / "films.csv")
+    (tmp_path / "films.csv").write_text(f"film,events\n{folder / 'fish2.avi'},b.csv\n")
+    with pytest.raises(OSError, match=r"b\.csv"):
+        check_inputs({"source": source})
+    (tmp_path / "b.csv").write_text("time\n2.5\n")
+    assert check_inputs({"source": source}) == {"source": source, "events": source}
+    with pytest.raises(ValueError, match=r"events are given twice: in .*films\.csv, and by -p"):
+        check_inputs({"source": source, "events": "all.csv"})
+
+
 def test_a_folder_of_images_is_one_film_and_one_of_folders_is_several(tmp_path):
     for name in ("b", "a"):
         (tmp_path / name).mkdir()
@@ -152,8 +190,10 @@ WRONG_TABLES = {
     "twice": ("film\na.avi\n./a.avi\n", "a.avi twice: name each film once"),
     "empty": ("", "is no table"),
     "unclosed": ('film\n"a.avi\n', "is no table"),
-    "events": ("film,events\na.avi,e.csv\n", "a column events, which is not read"),
-    "tracks": ("film,tracks\na.avi,t.csv\n", "a column tracks, which is not read"),
+    "events": (
+        "film,recording,events\na.avi,1,e.csv\nb.avi,1,f.csv\n",
+        "several events for 1, one film in several files",
+    ),
 }
 
 

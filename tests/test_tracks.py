@@ -17,6 +17,7 @@ from fishlib.animals import (
     with_tracks,
 )
 from fishlib.animals.places import nowhere
+from fishlib.pipeline import check_inputs
 
 FPS, BODY = 15.0, 20.0
 
@@ -213,6 +214,7 @@ NO_TRACKS = {
     "empty.csv": b"", "binary.npy": b"hello", "zip.npz": b"PK no", "text.txt": b"x\ty\na\tb\n",
     "far.csv": b"frame,animal,x,y\n1000000000000,1,2,3\n", "none.csv": b"frame,animal,x,y\n",
     "lost.csv": b"frame,animal,x,y\n0,1,2,3\n1,1,lost,3\n",
+    "early.csv": b"seconds,animal,x,y\n0,1,2,3\n-2,1,2,3\n-1,1,2,3\n",
 }  # fmt: skip
 
 
@@ -225,3 +227,33 @@ def test_whatever_is_wrong_with_tracks_one_sentence_names_the_file(tmp_path, nam
     assert "\n" not in str(caught.value)
     if name == "lost.csv":
         assert "line 3: 'lost' in column x is no number" in str(caught.value)
+    if name == "early.csv":
+        assert "has 2 places before the film, the first in line 3" in str(caught.value)
+
+
+def test_seconds_of_a_fast_film_are_read_before_a_run(tmp_path):
+    film = write_video(tmp_path / "film.avi", np.zeros((800, 24, 32), np.uint8), 60.0)
+    table = pd.DataFrame({"seconds": np.arange(800) / 60, "animal": 1, "x": 2.0, "y": 3.0})
+    check_inputs({"source": str(film), "tracks": str(written(tmp_path, table))})
+
+
+def test_films_of_a_table_take_their_own_tracks(tmp_path):
+    """Two films of one tank, filmed upright and twice as large; the third has no tracks."""
+    made = tank.simulate_film(tank.TankConfig(), 4, 400)
+    for name, size in {"a": 1, "b": 2, "c": 1}.items():
+        frames = made.frames.repeat(size, axis=1).repeat(size, axis=2)
+        write_video(tmp_path / f"{name}.avi", frames, 30.0)
+    frame, animal = np.divmod(np.arange(400 * 6), 6)
+    x, y = made.tracks.position.reshape(-1, 2).T
+    for name, size in {"a": 1, "b": 2}.items():
+        told = pd.DataFrame({"frame": frame, "animal": animal, "x": size * x, "y": size * y})
+        told.to_csv(tmp_path / f"{name}.csv", index=False)
+    (tmp_path / "films.csv").write_text("film,tracks\na.avi,a.csv\nb.avi,b.csv\nc.avi,\n")
+    films = open_film(str(tmp_path / "films.csv"), cache_dir=tmp_path, progress=False)
+    places = with_tracks(films, "").places
+    assert len(places) == 1200
+    a, b, c = (places.x[k : k + 400] for k in (0, 400, 800))
+    np.testing.assert_allclose(a, made.tracks.position[..., 0], atol=0.01)
+    scale = places.body / find_places(films.members[1]).body
+    np.testing.assert_allclose(b, scale * made.tracks.position[..., 0], atol=0.01)
+    np.testing.assert_array_equal(c, find_places(films.members[2]).x)

@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 import pandas as pd
 
-from fishlib.animals.places import Places, find_places, places_of, true_places
+from fishlib.animals.places import Places, find_places, join_places, places_of, true_places
 from fishlib.files import project_path, read_table
 from fishlib.recording.source import parts_of
 from fishlib.video import probe_parts
@@ -120,6 +120,11 @@ def _read_table(path: Path, fps: float) -> tuple[np.ndarray, float | None]:
             "frame (or seconds), animal, x and y."
         )
     table = table.dropna(subset=["frame", "animal", "x", "y"]).astype({"frame": int})
+    if len(early := table[table.frame < 0]):
+        raise ValueError(
+            f"{path} has {len(early)} places before the film, the first in line "
+            f"{early.index[0] + 2}: count frames and seconds from its beginning."
+        )
     if table.duplicated(["frame", "animal"]).any():
         twice = table[table.duplicated(["frame", "animal"])].iloc[0]
         raise ValueError(f"{path} has animal {twice.animal} twice at frame {twice.frame}.")
@@ -224,7 +229,9 @@ def with_tracks(film, path: str | Path, body: float | None = None):
     film : Recording
         Of one film; its rate, its length and the place of its picture are taken from it.
     path : path
-        See :func:`read_tracks`; places are pixels of the film as it was filmed. "" changes nothing.
+        See :func:`read_tracks`; places are pixels of the film as it was filmed. "" changes nothing,
+        except where a table of films names the tracks of some of them; the animals of the others
+        are found in their pixels.
     body : float, optional
         Length of an animal, px of the film as it was filmed; None takes it from the file, or from
         what is seen in the film.
@@ -235,10 +242,17 @@ def with_tracks(film, path: str | Path, body: float | None = None):
         If the film is several films, the file holds no tracks, or nothing tells how long an animal
         is.
     """
+    if not path and "tracks" in film.pieces:
+        named = film.pieces.drop_duplicates("film").tracks.fillna("")
+        told = [places_of(with_tracks(*one)) for one in zip(film.members, named, strict=True)]
+        return replace(film, places=join_places(told, film.index))
     if not path:
         return film
     if getattr(film, "members", ()):
-        raise ValueError(f"{path} has the tracks of one film, and these are several: give one.")
+        raise ValueError(
+            f"{path} has the tracks of one film, and these are several: name the tracks of each in "
+            "the column tracks of a table of films."
+        )
     if film.truth is not None:
         raise ValueError(f"{path} has the tracks of a film, and this is the tank: give the film.")
     contents = film.opened.contents

@@ -237,8 +237,10 @@ def read_events(path: str | Path, pieces: pd.DataFrame, fps: float) -> pd.DataFr
     ----------
     path : path
         Table with a row an event, as for :func:`judge`; with several films it has a column film.
+        Not read where ``pieces`` name a table of each film.
     pieces : DataFrame
-        ``film``, ``start``, ``stop`` of the recording.
+        ``film``, ``start``, ``stop`` of the recording, and perhaps ``events``: the path of the
+        film's own table, which counts from its beginning; without one nothing happens in it.
     fps : float
         Frames of it a second.
 
@@ -248,7 +250,12 @@ def read_events(path: str | Path, pieces: pd.DataFrame, fps: float) -> pd.DataFr
         ``onset`` (frame) and ``onset_s`` (seconds), in the order of time.
     """
     films = pieces.groupby("film", sort=False).agg(start=("start", "min"), stop=("stop", "max"))
-    onsets, _ = _read_onsets(read_sheet(project_path(path)), films, fps)
+    if "events" in pieces:
+        named = pieces.drop_duplicates("film").set_index("film").events.dropna().items()
+        told = [_read_onsets(read_sheet(one), films.loc[[name]], fps)[0] for name, one in named]
+        onsets = np.array([onset for one in told for onset in one], int)
+    else:
+        onsets, _ = _read_onsets(read_sheet(project_path(path)), films, fps)
     return pd.DataFrame({"onset": onsets, "onset_s": onsets / fps})
 
 

@@ -121,7 +121,7 @@ def run_notebooks(
         If a cell stopped with an error, or the kernel died.
     """
     parameters = check_values(parameters or {})
-    check_inputs(parameters)
+    parameters = check_inputs(parameters)
     run = Path(run_dir).resolve()
     run.mkdir(parents=True, exist_ok=True)
     check_space(run, 100_000_000, "a run", "give another run_dir")  # films are not kept here
@@ -152,8 +152,13 @@ def run_notebooks(
     return run
 
 
-def check_inputs(parameters: dict) -> None:
+def check_inputs(parameters: dict) -> dict:
     """Refuse a film, or a file of events, tracks or a network, that a run could not use.
+
+    Returns
+    -------
+    dict
+        The parameters; a table of films that names their events is also their ``events``.
 
     Raises
     ------
@@ -162,24 +167,36 @@ def check_inputs(parameters: dict) -> None:
     """
     from fishlib.facts import PUBLISHED, check_file, read_facts
     from fishlib.recording import check_film
+    from fishlib.recording.films import OWN, list_films
 
     of_film = ("source", "minutes", "preparation", "fps")
-    given = {name: parameters[name] for name in of_film if name in parameters}
-    film = check_film(**{"source": "simulated"} | given)
-    if events := parameters.get("events"):
+    given = {"source": "simulated"} | {n: parameters[n] for n in of_film if n in parameters}
+    film, films = check_film(**given), list_films(given["source"])
+    named = {name: [parameters[name]] for name in OWN if parameters.get(name)}
+    if "tracks" in named and film is None:
+        told = named["tracks"][0]
+        raise ValueError(f"{told} has the tracks of one film: give that film, and it alone.")
+    for name in [] if films is None else films.columns.intersection(OWN):
+        if name in named:
+            raise ValueError(f"The {name} are given twice: in {given['source']}, and by -p {name}.")
+        named[name] = films[name].dropna()
+        if name == "events":  # for notebook 02 to ask for them
+            parameters = parameters | {name: given["source"]}
+    if "events" in named:
         from fishlib.evaluation.export import read_sheet
 
-        read_sheet(project_path(events))
-    if tracks := parameters.get("tracks"):
+        for path in named["events"]:
+            read_sheet(project_path(path))
+    if "tracks" in named:
         from fishlib.animals import load_tracks
 
-        if film is None:
-            raise ValueError(f"{tracks} has the tracks of one film: give that film, and it alone.")
-        load_tracks(tracks, film.fps)
+        for path in named["tracks"]:
+            load_tracks(path, film.fps * film.every if film else 1000.0)
     model = parameters.get("model", "train")
     if model not in ("train", *PUBLISHED):
         check_file(project_path(model))
         read_facts(project_path(parameters.get("facts") or model))
+    return parameters
 
 
 @contextmanager

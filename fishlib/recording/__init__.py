@@ -13,7 +13,7 @@ from fishlib import tank
 from fishlib.files import cache_folder, make_key, only_one, project_path
 from fishlib.parameters import read_settings
 from fishlib.preparation import Preparation
-from fishlib.recording.films import Films, join_films, list_films, open_films
+from fishlib.recording.films import OWN, Films, join_films, list_films, open_films
 from fishlib.recording.making import make_recording
 from fishlib.recording.source import Recording, Source, open_stored, open_tank, parts_of
 
@@ -78,8 +78,9 @@ def at_size(film: Recording, clip_size: tuple[int, int], progress: bool = True) 
     """The same film with its frames shrunk to another size, prepared and cached like the first."""
     if isinstance(film, Films):
         members = [at_size(one, clip_size, progress) for one in film.members]
-        groups = film.pieces.drop_duplicates("film").group.tolist()
-        return join_films(members, film.source, film.folder.parent, groups)
+        told = film.pieces.drop_duplicates("film")
+        told = told[told.columns.intersection(["group", *OWN])]
+        return join_films(members, film.source, film.folder.parent, told)
     return _record(film.opened, film.folder.parent, tuple(clip_size), progress)
 
 

@@ -5,6 +5,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,8 @@ FILM_SUFFIXES = {
     ".tif", ".tiff", ".ts", ".webm", ".wmv",
 }  # fmt: skip
 """Endings by which the films in a folder are known."""
+OWN = ("events", "tracks")
+"""Columns of a table of films with a file of each film."""
 
 
 def list_films(source: str) -> pd.DataFrame | None:
@@ -36,18 +39,22 @@ def list_films(source: str) -> pd.DataFrame | None:
     ----------
     source : str
         A table of films (CSV with the column ``film``, a path as seen from the table, and perhaps
-        ``group``: an animal, a day, a tank; and ``recording``: films of one name are one film, in
-        the order of the table), a folder of films or of frame folders, or a pattern with ``*``.
+        ``group``: an animal, a day, a tank; ``recording``: films of one name are one film, in the
+        order of the table; and paths of the film's own ``events`` and ``tracks``), a folder of
+        films or of frame folders, or a pattern with ``*``.
 
     Returns
     -------
     DataFrame
-        ``film``: absolute path, or several joined by the system's path separator; ``group``.
+        ``film``: absolute path, or several joined by the system's path separator; ``group``;
+        ``events`` and ``tracks``, absolute paths, of a table that names any; NaN where it names
+        none.
 
     Raises
     ------
     ValueError
-        A table without the column ``film``, or without a row.
+        A table without the column ``film``, or without a row, or with several tables of events
+        or of tracks for one film.
     FileNotFoundError
         A pattern that matches nothing.
     """
@@ -79,31 +86,35 @@ def fingerprint_source(source: str) -> str:
 
 
 def _read_table(path: Path) -> pd.DataFrame:
-    table = read_table(path, dtype=str).apply(lambda cells: cells.str.strip())
+    table = read_table(path, dtype=str).apply(lambda cells: cells.str.strip().replace("", np.nan))
     if "film" not in table or table.film.dropna().empty:
         raise ValueError(
             f"{path} is no table of films: write a CSV with the column film, a path a row, and "
-            "perhaps group and recording."
-        )
-    if unread := [name for name in ("events", "tracks") if table.get(name, pd.Series()).any()]:
-        raise ValueError(
-            f"{path} has a column {unread[0]}, which is not read: give -p events TABLE, with a "
-            "column film, and tracks of a single film with -p tracks FILE."
+            "perhaps group, recording, events and tracks."
         )
     table = table[table.film.notna()]
-    table = table.assign(film=[_beside(path, one) for one in table.film])
+    own = [name for name in OWN if name in table and table[name].notna().any()]
+    for name in ("film", *own):
+        table[name] = table[name].map(partial(_beside, path), na_action="ignore")
     if (twice := table.film.duplicated()).any():
         raise ValueError(f"{path} names {table.film[twice].iloc[0]} twice: name each film once.")
     of = table.get("recording", table.film).fillna(table.film)
     joined = table.groupby(of, sort=False).agg({"film": os.pathsep.join})
     joined["group"] = table.get("group", table.film).fillna(table.film).groupby(of).first()
+    for name in own:
+        if (several := table[name].groupby(of).nunique() > 1).any():
+            raise ValueError(
+                f"{path} has several {name} for {several.idxmax()}, one film in several files: "
+                "give it one table, which counts from the beginning of the first file."
+            )
+        joined[name] = table[name].groupby(of).first()
     return joined.reset_index(drop=True)
 
 
-def _beside(table: Path, film: str) -> str:
-    """A film's full path; one written on Windows may have other separators."""
-    beside = table.parent / film
-    return os.path.abspath(beside if beside.exists() else table.parent / film.replace("\\", "/"))
+def _beside(table: Path, file: str) -> str:
+    """A file's full path; one written on Windows may have other separators."""
+    beside = table.parent / file
+    return os.path.abspath(beside if beside.exists() else table.parent / file.replace("\\", "/"))
 
 
 def account_for(recording: Recording, onsets: Sequence[int] = ()) -> pd.DataFrame:
@@ -129,7 +140,8 @@ def account_for(recording: Recording, onsets: Sequence[int] = ()) -> pd.DataFram
 
 @dataclass(frozen=True)
 class Films(Recording):
-    """Films as one recording: ``pieces`` names the film and the group of each stretch.
+    """Films as one recording: ``pieces`` names the film and the group of each stretch, and of
+    a table of films the paths of its ``events`` and ``tracks``.
 
     Attributes
     ----------
@@ -176,28 +188,29 @@ def open_films(
     ValueError
         If none can be used; the sentence says why of each.
     """
-    members, groups, lost = [], [], {}
-    for film, group in zip(films.film, films.group, strict=True):
+    members, lost = [], {}
+    for film in films.film:
         try:
             members.append(open_one(film))
-            groups.append(group)
         except (ValueError, OSError) as error:
             lost[film] = str(error).strip().splitlines()[0]
     if not members:
         why = " ".join(f"{film}: {reason}" for film, reason in lost.items())
         raise ValueError(f"None of the {len(films)} films of {source} can be used. {why}")
-    return join_films(members, source, cache, groups, lost)
+    used = films[~films.film.isin(lost)].drop(columns="film")
+    return join_films(members, source, cache, used, lost)
 
 
 def join_films(
     members: list[Recording],
     source: str,
     cache: Path,
-    groups: list[str] | None = None,
+    told: pd.DataFrame | None = None,
     lost: dict[str, str] | None = None,
 ) -> Films:
     """Join recordings, one after the other, at the rate that most of them have.
 
+    What is ``told`` of each, its ``group`` and more, stands in the columns of its pieces.
     Of a film of another rate the nearest frames are taken. The frames are written once, into one
     memory-mapped array in the cache.
     """
@@ -206,12 +219,13 @@ def join_films(
     names += [f" ({n + 1})" if n else "" for n in names.groupby(names).cumcount()]
     lost = lost or {}
     remarks = [f"{Path(film).name} is left out: {reason}" for film, reason in lost.items()]
+    told = pd.DataFrame({"group": names}) if told is None else told
     pieces, index, starts, n_frames = [], [], [], 0
-    for name, one, group in zip(names, members, groups or names, strict=True):
+    for name, one, more in zip(names, members, told.to_dict("records"), strict=True):
         step = one.fps / fps if abs(one.fps / fps - 1) > 0.001 else 1.0
         n_here = round(len(one.motion) / step)
         index.append(np.minimum(np.rint(np.arange(n_here) * step).astype(int), len(one.motion) - 1))
-        own = one.pieces.assign(film=name, group=group)
+        own = one.pieces.assign(film=name, **more)
         for edge in ("start", "stop"):
             own[edge] = n_frames + np.minimum(np.rint(own[edge] / step), n_here).astype(int)
         pieces.append(own)

@@ -48,6 +48,8 @@ class Source:
         ``saved`` is where they were written before, or None to simulate them.
     remarks : list of str
         What a reader must know of how it is read.
+    every : int
+        Every so many of the film's own frames one is a frame here.
 
     Raises
     ------
@@ -64,6 +66,7 @@ class Source:
     prepare: Callable[[], Preparation]
     truth: Callable[[Path | None], tank.Tracks | None]
     remarks: list[str] = field(default_factory=list)
+    every: int = 1
 
     def __post_init__(self) -> None:
         self.check_length(self.n_frames)
@@ -230,5 +233,6 @@ def open_stored(
     name = path.name if path.is_dir() else path.stem
     prepare = partial(suggest_preparation, info, **settings)
     return Source(
-        name, str(source), info.fps, stop, contents, blocks, prepare, lambda saved: None, remarks
-    )
+        name, str(source), info.fps, stop, contents, blocks, prepare, lambda saved: None, remarks,
+        info.step,
+    )  # fmt: skip
