@@ -7,7 +7,6 @@ from pathlib import Path
 
 import keras
 import numpy as np
-import tensorflow as tf
 from keras import layers, ops
 
 from fishlib.clips import ClipLayout, time_channels
@@ -308,6 +307,8 @@ def check_network(name: str | Path, model: keras.Model) -> None:
 
 
 def _load_published(name: str) -> keras.Model:
+    import tensorflow as tf  # the only step that needs it: Keras may run on another backend
+
     index = fetch(f"{PUBLISHED[name]}/variables/variables.index")
     fetch(f"{PUBLISHED[name]}/variables/variables.data-00000-of-00001")
     reader = tf.train.load_checkpoint(str(index.with_suffix("")))

@@ -18,7 +18,6 @@ from types import SimpleNamespace
 import keras
 import numpy as np
 import pandas as pd
-import tensorflow as tf
 
 from fishlib.files import flatten, nest, write_atomically, write_text
 from fishlib.forecasters import pieces_of, rate_of
@@ -157,7 +156,10 @@ def train(
         _require_both_classes(name, part)
     _forget_other_training(folder, {"seed": seed, "epochs": epochs, **(settings or {})})
     keras.utils.set_random_seed(seed)
-    tf.config.experimental.enable_op_determinism()
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
     keeper = EpochKeeper(folder, data)
     with strategy.scope() if strategy else nullcontext():
         if (folder / "last.keras").exists():

@@ -1,7 +1,8 @@
 """What animals, found in the pixels, forecast in tanks that nothing was chosen on.
 
 Run: ``python tests/benchmarks/bench_animals.py [--tanks 20 21 22] [--seeds 0 1]``, and with
-``--pixels`` the networks of whole frames beside them, for as many seconds. Each tank is
+``--pixels ConvLSTM "long ConvLSTM"`` (see `PIXELS`; the long ones want a GPU) networks of whole
+frames beside them, and with ``--oracle`` the alarm of who knows the tank. Each tank is
 filmed for 80 minutes: one hour to train (its last six minutes choose the epoch), twenty minutes to
 judge. Every forecast is kept in ``--folder``, so that a run that was stopped goes on; the tables
 are made of what is there. The places are also compared with the truth.
@@ -22,11 +23,13 @@ from fishlib import tank
 from fishlib.animals import find_places, true_places
 from fishlib.animals.places import Linker, tell_looks
 from fishlib.evaluation.alarms import alarm_scores, curve_area, curve_thresholds, watch
+from fishlib.evaluation.beyond import share_of_the_way
 from fishlib.evaluation.intervals import cut_blocks, interval
 from fishlib.files import save_arrays
 from fishlib.questions import find_onsets, label_alarms, label_bursts, label_onsets
 from fishlib.questions import median_recent_motion as median_motion
 from fishlib.recording import open_recording
+from fishlib.tank.oracle import oracle_forecast
 
 MINUTES = 80
 PARTS = {"train": slice(0, 97_200), "validation": slice(97_365, 108_000)}
@@ -34,11 +37,19 @@ PARTS["test"] = slice(108_165, 144_000)
 LEADS = (0.0, 0.25, 0.5)
 RIVALS = ("level", "past of the motion")
 WAYS = {"animals found": find_places, "animals known": true_places}
-PIXELS = {"ConvLSTM": "motion_convlstm", "CNN": "motion_cnn"}
-STEPS = 37
-"""Steps of each of four epochs: with them a pixel network takes about as long as the animals."""
+PIXELS = {  # network, epochs, steps an epoch, size of the frames
+    "ConvLSTM": ("motion_convlstm", 4, 37, (60, 80)),  # about twice the animals' seconds
+    "CNN": ("motion_cnn", 4, 37, (60, 80)),
+    "default ConvLSTM": ("motion_convlstm", 4, 125, (60, 80)),
+    "default CNN": ("motion_cnn", 4, 125, (60, 80)),
+    "long ConvLSTM": ("motion_convlstm", 16, 500, (60, 80)),
+    "long CNN": ("motion_cnn", 16, 500, (60, 80)),
+    "fine ConvLSTM": ("motion_convlstm", 8, 500, (120, 160)),
+}
+EVERY = 6
+"""The oracle is asked at every sixth frame, and holds its alarm until the next."""
 SCORES = {"onset", "burst", *LEADS}
-NAMES = (*RIVALS, *WAYS, *PIXELS)
+NAMES = (*RIVALS, *WAYS, *PIXELS, "oracle")
 
 
 def open_tank(seed: int, clip_size: tuple[int, int] = (12, 16)):
@@ -83,10 +94,21 @@ def forecasts_of_pixels(recording, questions, folder, seed: int, ways) -> Iterat
     asked = np.flatnonzero(questions["onset"] >= 0)
     at = asked[(asked >= PARTS["test"].start) & (asked < PARTS["test"].stop)]
     for name in ways:
-        plan, began = Plan(PIXELS[name], steps_per_epoch=STEPS, seed=seed), time.process_time()
+        network, epochs, steps, _ = PIXELS[name]
+        plan = Plan(network, epochs=epochs, steps_per_epoch=steps, seed=seed)
+        began = time.process_time()
         fitted = Network(plan).fit(recording, questions["onset"], PARTS, folder / f"{name} {seed}")
         seconds = time.process_time() - began
         yield name, {"onset": fitted.forecast(recording, at)}, seconds
+
+
+def forecasts_of_oracle(recording, questions, folder, seed: int, ways) -> Iterator[tuple]:
+    """The alarm of who knows the tank's state and rules, for each lead (3, T)."""
+    at, began = PARTS["test"], time.process_time()
+    frames, who = np.arange(at.start, at.stop, EVERY), (recording.truth, tank.TankConfig())
+    told = oracle_forecast(*who, frames, recording.motion, "alarm", seed=seed)[: len(LEADS)]
+    held = pd.DataFrame(told.T).ffill(limit=EVERY - 1).to_numpy().T
+    yield "oracle", {"alarm": held}, time.process_time() - began
 
 
 def judge(forecasts: dict[str, np.ndarray], questions: dict, events, pieces) -> dict:
@@ -100,11 +122,11 @@ def judge(forecasts: dict[str, np.ndarray], questions: dict, events, pieces) -> 
             scores[question] = cut_blocks(asked, pieces).auc(label, forecast)
     if "alarm" not in forecasts:
         return scores
-    alarm = np.full(len(questions["alarm"]), np.nan)
-    alarm[at] = forecasts["alarm"][at]
-    seen = watch(alarm, events.onset, pieces=pieces)
+    alarms = np.full((len(LEADS), len(questions["alarm"])), np.nan)
+    alarms[:, at] = forecasts["alarm"][..., at]  # one for all leads, or one for each
+    seen = watch(alarms[0], events.onset, pieces=pieces)
     blocks = cut_blocks(seen.watched, pieces)
-    for lead in LEADS:
+    for alarm, lead in zip(alarms, LEADS, strict=True):
         told = [alarm_scores(alarm, t, seen, lead, blocks) for t in curve_thresholds(alarm)]
         columns = ("time_in_warning", "sensitivity")
         warned, caught = (np.stack([one[k] for one in told], axis=-1) for k in columns)
@@ -185,7 +207,7 @@ def table(tanks: list[int], folder: Path, motions: dict[int, tuple]) -> list[str
         n_events = int(events.onset.between(PARTS["test"].start + 45, len(motion)).sum())
         told = {}
         for name in NAMES:
-            for path in sorted(folder.glob(f"{seed} {name} *.npz")):
+            for path in sorted(folder.glob(f"{seed} {name} ?.npz")):
                 with np.load(path) as saved:
                     made = dict(saved)
                 seconds, training = float(made.pop("seconds")), path.stem.split()[-1]
@@ -204,6 +226,9 @@ def table(tanks: list[int], folder: Path, motions: dict[int, tuple]) -> list[str
             if name in WAYS and past:
                 gain = scores[0.0] - past[0.0]
                 keep(name, "area at lead 0, minus the past of the motion", seed, gain)
+                if limit := told.get(("oracle", "0")):
+                    way = share_of_the_way(scores[0.0], past[0.0], limit[0.0])
+                    keep(name, "share of the way from there to the oracle", seed, way)
                 ends = "{:+.3f}, {:+.3f}".format(*interval(gain))
                 differences.append([seed, name, training, f"{gain[0]:+.3f}", ends])
             if name in PIXELS and ("animals found", training) in told:
@@ -229,15 +254,18 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     parser.add_argument("--known", action="store_true", help="also from the tank's own places")
     parser.add_argument("--folder", type=Path, default=Path("data/benchmarks/animals"))
-    parser.add_argument("--pixels", action="store_true", help="also the networks of whole frames")
+    parser.add_argument("--pixels", nargs="+", choices=PIXELS, default=[], metavar="NAME")
+    parser.add_argument("--oracle", action="store_true", help="also the oracle's own alarm")
     chosen = parser.parse_args()
     chosen.folder.mkdir(parents=True, exist_ok=True)
     motions, ways = {}, list(WAYS)[: 1 + chosen.known]
     for seed in chosen.tanks:
         run_tank(seed, chosen.seeds, chosen.folder, ways)
-        if chosen.pixels:
-            own = list(PIXELS), forecasts_of_pixels, (60, 80)
+        for name in chosen.pixels:
+            own = [name], forecasts_of_pixels, PIXELS[name][-1]
             run_tank(seed, chosen.seeds, chosen.folder, *own)
+        if chosen.oracle:
+            run_tank(seed, [0], chosen.folder, ["oracle"], forecasts_of_oracle)
         recording = open_tank(seed)
         motions[seed] = recording.motion, recording.pieces
     print(*table(chosen.tanks, chosen.folder, motions), sep="\n\n")
