@@ -16,7 +16,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Parse the command line and run one command; returns the exit code."""
     parser = argparse.ArgumentParser(prog="fishlib", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    for add in (_add_run, _add_watch, _add_judge, _add_cache, _add_step):
+    for add in (_add_run, _add_watch, _add_judge, _add_draw, _add_cache, _add_step):
         add(commands)
     given = sys.argv[1:] if arguments is None else arguments
     chosen = parser.parse_args([_as_path(word) for word in given])
@@ -151,6 +151,21 @@ def _judge(chosen: argparse.Namespace) -> None:
     from fishlib.evaluation.judge import judge
 
     print(f"Done. {judge(**_given(chosen))}")
+
+
+def _add_draw(commands) -> None:
+    draw = commands.add_parser("draw", help="draw a film from a tracker's file that has none")
+    draw.add_argument("path", metavar="tracks", help="file of tracks, as of the parameter tracks")
+    draw.add_argument("--fps", type=_finite, required=True, help="frames a second")
+    draw.add_argument("--body", type=_finite, help="length of an animal, in the unit of the tracks")
+    draw.add_argument("--out", required=True, dest="folder", help="folder of the film")
+    draw.set_defaults(call=_draw)
+
+
+def _draw(chosen: argparse.Namespace) -> None:
+    from fishlib.animals import draw_tracks
+
+    print(f"Done. Now: fishlib run {draw_tracks(**_given(chosen))}")
 
 
 def _add_cache(commands) -> None:

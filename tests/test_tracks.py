@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from fishlib import open_film, tank, write_video
+from fishlib.__main__ import main
 from fishlib.animals import (
     find_places,
     load_tracks,
@@ -103,6 +104,71 @@ def test_files_of_trackers_are_read_without_what_they_filled_in(write, tmp_path)
             read_tracks(path, FPS)
 
 
+KEYPOINTS = np.array([  # (T, n, K, 2): snout, back and tail of two animals, 10 px long
+    [[[10.0, 5], [5, 5], [0, 5]], [[50, 90], [50, 95], [50, 100]]],
+    [[[13.0, 5], [8, 5], [3, 5]], [[50, 90], [50, np.nan], [50, 100]]],
+    [[[16.0, 5], [11, 5], [6, 5]], [[np.nan, np.nan]] * 3],
+])  # fmt: skip
+
+
+def write_sleap(folder):
+    with h5py.File(folder / "film.analysis.h5", "w") as file:
+        file.create_dataset("tracks", data=KEYPOINTS.transpose(1, 3, 2, 0))
+        file.create_dataset("node_names", data=[b"Head", b"back", b"tail_base"])
+    return folder / "film.analysis.h5"
+
+
+def write_deeplabcut(folder, animals=("one", "two")):
+    points = np.nan_to_num(KEYPOINTS, nan=7.0)[:, : len(animals)]
+    sure = np.where(np.isfinite(KEYPOINTS).all(axis=-1), 0.9, 0.1)[:, : len(animals)]
+    told = np.concatenate([points, sure[..., None]], axis=-1).reshape(3, -1)
+    rows = [[a, part, c] for a in animals for part in ("snout", "back", "tail") for c in "xyp"]
+    names = ["individuals", "bodyparts", "coords"] if len(animals) > 1 else ["bodyparts", "coords"]
+    head = np.array(rows).T[-len(names) :].tolist()
+    lines = [["scorer", *["DLC"] * len(rows)], *([a, *b] for a, b in zip(names, head, strict=True))]
+    lines += [[t, *row] for t, row in enumerate(told)]
+    (folder / "filmDLC.csv").write_text("\n".join(",".join(map(str, line)) for line in lines))
+    return folder / "filmDLC.csv"
+
+
+@pytest.mark.parametrize("write", [write_sleap, write_deeplabcut])
+def test_of_keypoints_the_mean_is_read_and_the_heading_from_snout_and_tail(write, tmp_path):
+    places = read_tracks(write(tmp_path), FPS)
+    assert places.body == 10
+    np.testing.assert_array_equal(places.apart, [[True, True], [True, True], [True, False]])
+    np.testing.assert_allclose(places.x, [[5, 50], [8, 50], [11, 50]])
+    np.testing.assert_allclose(places.y[:, 1], 95)  # the middle of the two keypoints seen
+    np.testing.assert_allclose(places.heading[0], [0, -np.pi / 2])  # y points down
+
+
+def test_deeplabcut_s_table_of_one_animal_names_none(tmp_path):
+    places = read_tracks(write_deeplabcut(tmp_path, ("one",)), FPS)
+    np.testing.assert_allclose(places.x.ravel(), [5, 8, 11])
+
+
+def test_tracks_without_a_film_are_drawn_and_opened_like_any(tmp_path):
+    film = tank.simulate_film(tank.TankConfig(), 3, 900)
+    n_fish, (x, y) = 6, (film.tracks.variable(name) for name in "xy")
+    frame, animal = np.divmod(np.arange(900 * n_fish), n_fish)
+    told = {"frame": frame, "animal": animal, "x": x.ravel() / 10, "y": y.ravel() / 10}  # in cm
+    table = pd.DataFrame(told | {"heading": film.tracks.heading.ravel(), "length": 3.2})
+    short = (table.animal == 2) & table.frame.between(200, 229)
+    long = (table.animal == 4) & table.frame.between(500, 589)  # three seconds
+    path, folder = written(tmp_path, table[~short & ~long]), tmp_path / "drawn"
+    assert main(["draw", str(path), "--fps", "30", "--out", str(folder)]) == 0
+    opened = open_film(str(folder / "films.csv"), cache_dir=tmp_path / "cache", progress=False)
+    assert (opened.fps, len(opened.motion)) == (30, 900)
+    edges = opened.pieces[["start", "stop"]].to_numpy().ravel()
+    np.testing.assert_allclose(edges, [0, 500, 590, 900], atol=5)
+    truth = open_film("simulated", 3, 0.5, cache_dir=tmp_path / "cache", progress=False)
+    same = np.r_[5:195, 240:490, 600:890]
+    assert np.corrcoef(opened.motion[same], truth.motion[same])[0, 1] > 0.9
+    places = with_tracks(opened, "").places
+    across = (places.x - places.x[:, :1])[100] / places.body
+    np.testing.assert_allclose(across, (x - x[:, :1])[100] / 32, atol=0.01)
+    assert not places.apart[210, 2] and places.apart[210, [0, 1, 3, 4, 5]].all()
+
+
 def test_tracks_are_as_long_as_the_film(tmp_path):
     table = pd.DataFrame({"frame": range(4), "animal": 0, "x": 5.0, "y": 6.0, "heading": 1.0})
     path = written(tmp_path, table)
@@ -187,7 +253,7 @@ def test_a_film_takes_the_places_that_a_tracker_wrote_beside_it(tmp_path, monkey
     assert seen.places.apart.all() and with_tracks(film, "") is film
     assert with_tracks(film, tmp_path / "tracks.csv", body=60.0).places.body == 30.0
     monkeypatch.setattr("fishlib.animals.find_places", lambda film: nowhere(400, "It is dark."))
-    with pytest.raises(ValueError, match=r"nor does the film: It is dark\. Give a file of idtrac"):
+    with pytest.raises(ValueError, match=r"nor does the film: It is dark\. Give a table"):
         with_tracks(film, tmp_path / "tracks.csv")
 
 

@@ -1,8 +1,11 @@
 """The animals of a recording: where they are, found in the pixels or told by a tracker's file."""
 
 import pickle
+import re
 import zipfile
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice, pairwise
 from pathlib import Path
 
 import h5py
@@ -10,11 +13,15 @@ import numpy as np
 import pandas as pd
 
 from fishlib.animals.places import Places, find_places, join_places, places_of, true_places
-from fishlib.files import project_path, read_table
+from fishlib.files import project_path, read_table, write_text
 from fishlib.recording.source import parts_of
+from fishlib.tank.fish import VARIABLES, TankConfig
+from fishlib.tank.rendering import Painter
 from fishlib.video import probe_parts
+from fishlib.video.stored import write_video
 
-__all__ = ["Places", "find_places", "places_of", "read_tracks", "true_places", "with_tracks"]
+__all__ = ["Places", "draw_tracks", "find_places", "places_of", "read_tracks", "true_places"]
+__all__ += ["with_tracks"]
 
 FASTEST = 30.0
 """Body lengths a second that no animal swims: a longer step is the tracker's mistake."""
@@ -28,6 +35,12 @@ NAMES = {
     "y": ("y px", "pos y", "position y"),
 }
 """What other programs call the columns of a table of tracks."""
+LIKELY = 0.6
+"""Likelihood below which a keypoint of DeepLabCut is not seen: its own default."""
+ENDS = "snout|nose|head", "tail"
+"""What keypoints at the two ends of an animal are called."""
+BRIDGED = 2.0
+"""Seconds for which an animal that is not seen is drawn on the straight way to where it is next."""
 TURNING = 0.25
 """Body lengths that an animal must have moved for its heading to be told from that."""
 
@@ -39,14 +52,17 @@ def read_tracks(path: str | Path, fps: float, body=None, n_frames=None, every=1)
     ----------
     path : path
         ``.csv``: columns ``frame`` (or ``seconds``), ``animal``, ``x``, ``y``, and perhaps
-        ``heading`` (rad), a row an animal and frame; ``.txt``: of idTracker; ``.h5`` or ``.npy``:
-        of idtracker.ai; ``.npz``: of TRex, any animal's (those of the others lie beside it). A
-        place that the tracker filled in knows the future: idTracker and idtracker.ai mark those,
-        which are not read; leave them out of a table.
+        ``heading`` (rad) and ``length``, a row an animal and frame, or the keypoints that
+        DeepLabCut found; ``.txt``: of idTracker; ``.h5``: of idtracker.ai, or SLEAP's analysis;
+        ``.npy``: of idtracker.ai; ``.npz``: of TRex, any animal's (those of the others lie beside
+        it). Of keypoints the mean is read, and a heading from what is called a snout, nose or head
+        and what is called a tail. A place that the tracker filled in knows the future: idTracker
+        and idtracker.ai mark those, which are not read; leave them out of a table.
     fps : float
         Frames a second.
     body : float, optional
-        Length of an animal, in the unit of x and y; None for idtracker.ai, which measures it.
+        Length of an animal, in the unit of x and y; None where the file says it: of idtracker.ai,
+        of keypoints, from snout to tail, and of a table with a column ``length``.
     n_frames : int, optional
         Frames of the film: what the file has beyond is not read, what it lacks is not seen.
     every : int
@@ -100,12 +116,15 @@ def load_tracks(path: str | Path, fps: float) -> tuple[np.ndarray, float | None]
 
 
 def _read_table(path: Path, fps: float) -> tuple[np.ndarray, float | None]:
-    """Places (T, n, 2), or (T, n, 3) with the heading; NaN where not seen. No length."""
+    """Places (T, n, 2), or (T, n, 3) with the heading; NaN where not seen."""
+    with path.open("rb") as file:
+        if file.readline().startswith(b"scorer,"):
+            return _read_deeplabcut(path)
     table = read_table(path)
     for name, others in NAMES.items():
         if name not in table:
             table = table.rename(columns={one: name for one in others[::-1] if one in table})
-    for name in table.columns.intersection(["frame", "seconds", "x", "y", "heading"]):
+    for name in table.columns.intersection(["frame", "seconds", "x", "y", "heading", "length"]):
         numbers = pd.to_numeric(table[name], errors="coerce")
         if (wrong := numbers.isna() & table[name].notna()).any():
             line, cell = int(wrong.argmax()) + 2, table[name][wrong].iloc[0]
@@ -130,7 +149,34 @@ def _read_table(path: Path, fps: float) -> tuple[np.ndarray, float | None]:
         raise ValueError(f"{path} has animal {twice.animal} twice at frame {twice.frame}.")
     wide = table.pivot(index="frame", columns="animal").reindex(range(table.frame.max() + 1))
     told = [wide[name] for name in ("x", "y", "heading") if name in table]
-    return np.stack(told, axis=-1), None
+    return np.stack(told, axis=-1), float(table.length.median()) if "length" in table else None
+
+
+def _read_deeplabcut(path: Path) -> tuple[np.ndarray, float | None]:
+    """Three columns a keypoint, of one animal or of several, which a row of their names tells."""
+    with path.open(encoding="utf-8") as file:
+        n_names = [line.partition(",")[0] for line in islice(file, 4)].index("coords") + 1
+    told = pd.read_csv(path, header=list(range(n_names)), index_col=0)
+    keys = told.columns.droplevel([0, -1])[::3]  # (bodypart,), or (individual, bodypart)
+    points = told.to_numpy(float).reshape(len(told), len(keys), 3)
+    points[points[..., 2] < LIKELY] = np.nan
+    whose = keys.get_level_values(0) if n_names == 4 else np.zeros(len(keys), int)
+    each = [np.flatnonzero(whose == one) for one in dict.fromkeys(whose)]
+    parts = list(keys.get_level_values(-1)[each[0]])
+    each = [one for one in each if len(one) == len(parts)]  # what has other parts is no animal
+    return _from_keypoints(points[:, np.stack(each), :2], parts)
+
+
+def _from_keypoints(points: np.ndarray, names: list[str]) -> tuple[np.ndarray, float | None]:
+    """The mean of keypoints (T, n, K, 2), its heading, and the length from snout to tail."""
+    seen = np.isfinite(points).all(axis=-1, keepdims=True)
+    place = np.where(seen, points, 0).sum(axis=2) / np.where(n := seen.sum(axis=2), n, np.nan)
+    ends = [[k for k, name in enumerate(names) if re.search(end, name, re.I)] for end in ENDS]
+    if not all(ends):
+        return place, None
+    along = points[:, :, ends[0][0]] - points[:, :, ends[1][0]]
+    heading = np.arctan2(along[..., 1], along[..., 0])
+    return np.concatenate([place, heading[..., None]], -1), float(np.nanmedian(np.hypot(*along.T)))
 
 
 def _read_idtracker(path: Path, fps: float) -> tuple[np.ndarray, float | None]:
@@ -157,6 +203,9 @@ def _read_idtracker_ai(path: Path, fps: float) -> tuple[np.ndarray, float | None
     """
     if path.suffix == ".h5":
         with h5py.File(path) as file:
+            if "node_names" in file:  # SLEAP's analysis: (n, 2, K, T)
+                names = [name.decode() for name in file["node_names"][()]]
+                return _from_keypoints(file["tracks"][()].transpose(3, 0, 2, 1), names)
             told = {name: file[name][()] for name in ("trajectories", "id_probabilities")}
             told["body_length"] = file.attrs["body_length"]
     else:
@@ -221,6 +270,70 @@ def places_from(
     return Places(*found.astype(np.float32), seen, float(body), box)
 
 
+def draw_tracks(
+    path: str | Path, folder: str | Path, fps: float, body: float | None = None
+) -> Path:
+    """Draw a film from tracks that have none, in the tank's way, for all that reads a film.
+
+    An animal that is not seen is drawn on the straight way to where it is seen next; where one is
+    lost for longer than two seconds the film is dark, which ends a piece.
+
+    Parameters
+    ----------
+    path : path
+        See :func:`read_tracks`.
+    folder : path
+        Where the film, its tracks in the film's pixels, and a table of both are written.
+    fps, body
+        As of :func:`read_tracks`.
+
+    Returns
+    -------
+    Path
+        The table of films, ``films.csv``, to be opened as any film.
+
+    Raises
+    ------
+    ValueError
+        See :func:`read_tracks`.
+    """
+    told, folder = read_tracks(path, fps, body), Path(folder)
+    n_frames, n = told.x.shape
+    (left, right, top, bottom), edge = told.box, told.body
+    sides = bottom - top + 2 * edge, right - left + 2 * edge
+    scale = min(240 / sides[0], 320 / sides[1])
+    height, width = size = tuple(round(scale * side) for side in sides)
+    lost, state = np.zeros(n_frames, bool), np.zeros((n_frames, len(VARIABLES), n), np.float32)
+    state[:, 2] = told.heading
+    for k in range(n):
+        seen = np.flatnonzero(told.apart[:, k])
+        for row, (one, first) in enumerate(((told.x, left), (told.y, top))):
+            state[:, row, k] = np.interp(np.arange(n_frames), seen, one[seen, k] - first + edge)
+        for a, b in pairwise([-1, *seen, n_frames]):
+            lost[a + 1 : b] |= b - a > BRIDGED * fps
+    state[:, :2] *= scale
+    length = scale * told.body
+    looks = {"body_length": length, "body_width": 0.15 * length, "size_spread": 0.0, "n_specks": 0}
+    painter = Painter(TankConfig(n, width, height, **looks), 0, size)
+
+    def frames() -> Iterator[np.ndarray]:
+        for start in range(0, n_frames, 256):
+            block = np.zeros((min(256, n_frames - start), *size), np.uint8)
+            painter.paint(state[start : start + 256], block)
+            block[lost[start : start + 256]] = 0
+            yield from block
+
+    frame, animal = np.nonzero(told.apart)
+    at = frame, slice(0, 3), animal
+    x, y, heading = state[at].T
+    table = {"frame": frame, "animal": animal, "x": x, "y": y, "heading": heading}
+    folder.mkdir(parents=True, exist_ok=True)
+    film, tracks = (folder / f"{Path(path).stem}{suffix}" for suffix in (".mkv", ".csv"))
+    write_video(film, frames(), fps)
+    write_text(tracks, pd.DataFrame(table | {"length": length}).to_csv(index=False))
+    return write_text(folder / "films.csv", f"film,tracks\n{film.name},{tracks.name}\n")
+
+
 def with_tracks(film, path: str | Path, body: float | None = None):
     """A recording whose animals are where a tracker's file says, instead of found in its pixels.
 
@@ -260,12 +373,12 @@ def with_tracks(film, path: str | Path, body: float | None = None):
     roi = contents["preparation"].get("roi")
     (y0, y1, x0, x1), (top, bottom, left, right) = info.region(roi), info.box(roi)
     across, down = (right - left) / (x1 - x0), (bottom - top) / (y1 - y0)
-    if body is None and READERS.get(Path(path).suffix.lower()) is not _read_idtracker_ai:
+    if body is None and load_tracks(path, film.fps)[1] is None:
         found = find_places(film)
         if found.reason:
             raise ValueError(
                 f"{path} does not say how long an animal is, nor does the film: {found.reason} "
-                "Give a file of idtracker.ai, which says it, or with_tracks(film, path, body)."
+                "Give a table with a column length, or with_tracks(film, path, body)."
             )
         body = found.body / down
     told = read_tracks(path, film.fps, body, len(film.motion), info.step)
