@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import expit, logit
 
 from fishlib import tank, watch, write_video
 from fishlib.animals import read_tracks
@@ -184,9 +185,11 @@ def test_before_an_onset_it_says_whom_it_fears_or_why_not(film, fitted, tmp_path
     np.testing.assert_array_equal(feared.places[:, 0], film.places.x[t])
     pair = animals.on("alarm").feared_pair(film, np.array([t]))[0]
     assert sorted(feared.pair) == sorted(pair)
-    assert list(feared.named.columns) == ["seconds", "chases", "forecast", "nearest", "chance"]
+    named = ["forecast", "nearest two", "forecast − nearest two", "chance"]
+    assert list(pd.unique(feared.named.name)) == named
     seen.truth = None
-    assert whom_it_fears(tmp_path, seen, folds, onsets).named.empty
+    nobody = whom_it_fears(tmp_path, seen, folds, onsets).named
+    assert nobody.empty and nobody.attrs["reason"] == "Nobody knows who attacked whom."
     assert "No onset" in whom_it_fears(tmp_path, seen, folds, onsets[:1]).reason
     assert "No network" in whom_it_fears(tmp_path / "animals", seen, folds, onsets).reason
 
@@ -210,8 +213,34 @@ def test_who_knows_is_always_right_about_the_coming_attacker(film):
         oracle = Oracle()
         oracle.found = found
         table = oracle.names_attackers(seen, slice(200, 5000), (0.1, 0.03))
-        assert (table.forecast == 1).all() and (table.chance == 1 / 6).all()
-        assert (table.chases > 5).all() and (table.nearest > 0.5).all()
+        shares = table.pivot(index="score", columns="name", values="value")
+        assert (shares["forecast"] == 1).all() and (shares["chance"] == 1 / 6).all()
+        assert (shares["nearest two"] > 0.5).all()
+
+
+def test_the_share_of_named_pairs_has_an_interval_over_blocks(film):
+    class Lucky(Oracle):
+        def who(self, recording, at):
+            feared = super().who(recording, at)
+            feared[::3] = np.roll(feared[::3], 1, axis=(1, 2))  # another pair at each third chase
+            return feared
+
+    lucky, at, wait = Lucky(), np.arange(200, 5000), 3
+    lucky.found = np.arange(4)
+    table = lucky.names_attackers(film, at, (wait / 30,)).set_index("name")
+    starts = film.truth.chases.start.to_numpy()
+    starts = starts[np.isin(starts - wait, at)]
+    right = np.arange(len(starts)) % 3 > 0
+    block = np.minimum((starts - at[0]) // 300, 15)
+    without = np.array([right[block != k].mean() for k in range(16)])
+    spread = np.sqrt(15 / 16 * np.sum((logit(without) - logit(without).mean()) ** 2))
+    ends = expit(logit(right.mean()) + np.array([-1, 1]) * 2.13145 * spread)  # t of 15 degrees
+    row = table.loc["forecast"]
+    assert row.score == f"0.1 s before {len(starts)} chases"
+    np.testing.assert_allclose([row.value, row.low, row.high], [right.mean(), *ends], rtol=1e-5)
+    gain = table.value["forecast"] - table.value["nearest two"]
+    assert table.value["forecast − nearest two"] == pytest.approx(gain)
+    assert np.isnan(table.low["chance"])
 
 
 def test_the_score_falls_where_something_was_read(film, questions, fitted):

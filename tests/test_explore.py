@@ -89,7 +89,7 @@ def test_threshold_starts_at_the_one_given_and_both_are_named(drawn):
     texts = [text.get_text() for text in drawn[0].legends[0].get_texts()]
     assert "where the slider starts: 0.31" in texts
     assert f"best in hindsight: {best:.3g}" in texts
-    assert "grey: not asked" in texts
+    assert "grey: not labelled" in texts
 
 
 @pytest.mark.parametrize("width", [DESK, PHONE])

@@ -40,7 +40,9 @@ DIFFERENCES = pd.DataFrame(
         "high": [0.054, 0.03, 0.007],
     }
 )
-HISTORY = pd.DataFrame({"epoch": [0, 1], "loss": [0.6, 0.5], "val_loss": [0.55, 0.52]})
+HISTORY = pd.DataFrame(
+    {"name": "CNN", "epoch": [0, 1], "loss": [0.6, 0.5], "val_loss": [0.55, 0.52]}
+)
 SHARE = np.linspace(0, 1, 5)
 CURVE = pd.DataFrame({"time_in_warning": SHARE, "sensitivity": np.sqrt(SHARE)})
 PARTS = {"train": slice(0, 1300), "validation": slice(1345, 1600), "test": slice(1645, T)}
@@ -64,12 +66,9 @@ CALLS = {
     "plot_difference": (FRAMES[0], FRAMES[1]),
     "plot_differences": (DIFFERENCES,),
     "plot_films": (FILMS,),
-    "plot_flips": (FRAMES[0],),
-    "plot_forecast_histogram": (LABEL, FORECASTS["ConvLSTM"]),
     "plot_forest": (TABLE,),
     "plot_frames": (FRAMES[:5], [f"{t} s" for t in range(5)]),
     "plot_label_anatomy": (MOTION, 500),
-    "plot_label_timeline": (MOTION, LABEL),
     "plot_moments": (FRAMES[:8], np.arange(8), PLACES, (0, 2)),
     "plot_places": (FRAMES[:4], FOUND, np.arange(4)),
     "plot_motion": (MOTION, 30.0, 0, 900, None, FORECASTS["ConvLSTM"]),
@@ -84,7 +83,7 @@ CALLS = {
     "plot_who": (WHO,),
     "plot_warning_curve": ({name: CURVE for name in NAMES},),
 }
-PICTURES = {"plot_clip", "plot_difference", "plot_flips", "plot_frames", "plot_moments",
+PICTURES = {"plot_clip", "plot_difference", "plot_frames", "plot_moments",
             "plot_places", "plot_who"}  # fmt: skip
 PURE_NUMBERS = ("Epoch", "ROC-AUC", "Number of", "Frames", "Forecast p", "Observed frequency",
                 "Share of", "Difference of ROC-AUC", "slice", "ỹ = mean change")  # fmt: skip
@@ -151,7 +150,6 @@ NOTHING = {
     "plot_training_history": (EMPTY,),
     "plot_roc": (np.array([], int), {}),
     "plot_reliability": (np.zeros(9, int), {"CNN": np.zeros(9)}),
-    "plot_forecast_histogram": (np.zeros(9, int), np.zeros(9)),
     "plot_split": (MOTION, None),
     "plot_warning_curve": ({"CNN": EMPTY},),
     "plot_alarm_raster": (MOTION, {}),

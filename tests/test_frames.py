@@ -15,7 +15,6 @@ from fishlib.figures.frames import (
     plot_chase_strip,
     plot_clip,
     plot_difference,
-    plot_flips,
     plot_frames,
     plot_moments,
     plot_who,
@@ -130,15 +129,6 @@ def test_signed_channels_are_red_and_blue_around_zero():
     assert change.get_cmap().name == "RdBu_r"
     low, high = change.get_clim()
     assert low == -high < 0
-
-
-def test_flips_are_the_four_mirror_images():
-    frame = np.arange(12, dtype=np.uint8).reshape(3, 4)
-    shown = [ax.images[0].get_array() for ax in plot_flips(frame)]
-    for picture, expected in zip(
-        shown, (frame, np.fliplr(frame), np.flipud(frame), np.rot90(frame, 2)), strict=True
-    ):
-        np.testing.assert_array_equal(picture, expected)
 
 
 # The forecast film: what is drawn at t was known at t, and lights follow the threshold.

@@ -6,7 +6,6 @@ import pytest
 
 from fishlib.figures.series import (
     plot_label_anatomy,
-    plot_label_timeline,
     plot_motion,
     plot_onset_anatomy,
     plot_run_lengths,
@@ -34,7 +33,7 @@ def test_motion_is_drawn_in_seconds_and_thousandths():
 
 
 def test_dots_and_red_strip_stand_on_positive_frames_grey_on_those_not_labelled():
-    ax = plot_label_timeline(MOTION, LABEL, fps=1.0)
+    ax = plot_motion(MOTION, fps=1.0, label=LABEL)
     dots = next(line for line in ax.get_lines() if line.get_marker() == "o")
     np.testing.assert_allclose(dots.get_data(), [[1, 3, 4], [2, 3, 1]])
     red, grey = ax.collections
@@ -42,7 +41,7 @@ def test_dots_and_red_strip_stand_on_positive_frames_grey_on_those_not_labelled(
     assert [segment[:, 0].tolist() for segment in grey.get_segments()] == [[0, 0], [5, 5]]
     assert all((segment[:, 1] < 0).all() for segment in red.get_segments())
     texts = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert texts == ["label 1", "grey: not asked"]
+    assert texts == ["label 1", "grey: not labelled"]
 
 
 def test_forecast_colors_the_trace_and_leaves_gaps_grey():

@@ -13,7 +13,6 @@ from fishlib.figures.skill import (
     plot_block_lengths,
     plot_differences,
     plot_films,
-    plot_forecast_histogram,
     plot_forest,
     plot_reliability,
     plot_roc,
@@ -62,18 +61,6 @@ def test_bands_are_drawn_in_the_color_of_their_line():
     ax = plot_roc(LABEL, FORECASTS, bands={"level": (rates, rates * 0.9, rates)})
     band, line = ax.collections[0], ax.get_lines()[1]
     np.testing.assert_allclose(band.get_facecolor()[0, :3], to_rgb(line.get_color()))
-
-
-def test_histogram_heights_are_shares_of_each_class():
-    ax = plot_forecast_histogram(EVENT, P, threshold=0.4)
-    for outline, value in zip(ax.collections, (0, 1), strict=True):
-        corners = outline.get_paths()[0].vertices
-        top = {round(x, 4): corners[np.isclose(corners[:, 0], x), 1].max() for x in corners[:, 0]}
-        inner = np.histogram(P[value == EVENT], np.linspace(0, 1, 41))[0]
-        share = 100 * inner / inner.sum()
-        assert max(top.values()) == pytest.approx(share.max())
-        assert f"{np.sum(value == EVENT):,} frames" in outline.get_label()
-    assert ax.get_lines()[-1].get_xdata()[0] == 0.4
 
 
 def test_reliability_of_a_calibrated_forecast_lies_near_the_diagonal():
@@ -204,33 +191,24 @@ HISTORY = pd.DataFrame(
         "epoch": [0, 1, 2],
         "loss": [0.6, 0.5, 0.4],
         "val_loss": [0.55, 0.45, 0.5],
-        "auc": [0.6, 0.7, 0.8],
-        "val_auc": [0.6, 0.65, 0.66],
     }
 )
 
 
 def test_learning_curves_and_a_ring_at_the_lowest_validation_loss():
-    loss, auc = plot_training_history(HISTORY)
-    training, validation, ring = loss.get_lines()
+    ax = plot_training_history(HISTORY.assign(name="CNN"))
+    training, validation, ring = ax.get_lines()
     np.testing.assert_allclose(training.get_data(), [[1, 2, 3], [0.6, 0.5, 0.4]])
     np.testing.assert_allclose(validation.get_ydata(), [0.55, 0.45, 0.5])
     assert (ring.get_xdata()[0], ring.get_ydata()[0]) == (2, 0.45)
-    ring = auc.get_lines()[2]
-    assert (ring.get_xdata()[0], ring.get_ydata()[0]) == (2, 0.65)
 
 
 def test_one_pair_of_lines_a_network():
     table = pd.concat([HISTORY.assign(name="CNN"), HISTORY.assign(name="ConvLSTM")])
-    (ax,) = plot_training_history(table.drop(columns="auc"))
+    ax = plot_training_history(table)
     colors = [line.get_color() for line in ax.get_lines() if line.get_label() != "x"]
     assert len(ax.get_lines()) == 6
     styles = forecaster_styles(["CNN", "ConvLSTM"])
     assert colors[0] == colors[1] == styles["CNN"]["color"] != colors[3]
     (legend,) = ax.figure.legends
     assert len(legend.get_texts()) == 5
-
-
-def test_missing_column_is_named():
-    with pytest.raises(ValueError, match=r"no column 'loss', only.*val_loss"):
-        plot_training_history(HISTORY.drop(columns=["loss", "auc"]))

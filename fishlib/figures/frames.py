@@ -271,22 +271,6 @@ def _frame_name(offset: int) -> str:
     return "t" if offset == 0 else f"t − {-offset}"
 
 
-@styled
-def plot_flips(frame: np.ndarray) -> np.ndarray:
-    """A frame and its three mirror images: four examples with the same motion and label.
-
-    Parameters
-    ----------
-    frame : uint8 array (H, W)
-
-    Returns
-    -------
-    array of four Axes
-    """
-    flips = [frame, frame[:, ::-1], frame[::-1], frame[::-1, ::-1]]
-    return plot_frames(flips, ["as filmed", "left–right", "up–down", "both"], columns=4)
-
-
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 WIDTH, TRACE, ROW, MARGIN = 480, 110, 30, 12
 """Width of the picture, heights of the trace and of a forecaster's row, margin at a side, px."""

@@ -42,8 +42,8 @@ def plot_motion(
     start, stop : int
         First frame drawn and the one after the last; ``stop=None`` draws to the end.
     label : int array (T,), optional
-        Positive frames (1) become dots on the trace and a red strip below it; stretches that are
-        not asked (-1) a grey one.
+        Positive frames (1) become dots on the trace and a red strip below it; stretches without a
+        label (-1) a grey one.
     forecast : float array (T,), optional
         Colours the trace from calm blue (0) to red (1); grey where it is NaN.
 
@@ -130,7 +130,7 @@ class LabelMarks:
         (self.dots,) = ax.plot([], [], "o", ms=4.5, label=text, **dots)
         strip = {"lw": 6, "capstyle": "butt"}
         self.positive = ax.hlines([], 0, 0, color=BURST_COLOR, **strip)
-        self.unknown = ax.hlines([], 0, 0, color="#B8C0CA", label="grey: not asked", **strip)
+        self.unknown = ax.hlines([], 0, 0, color="#B8C0CA", label="grey: not labelled", **strip)
 
     def show(self, label: np.ndarray) -> None:
         """Move the marks to a label (T,) of 1, 0 and -1."""
@@ -139,21 +139,6 @@ class LabelMarks:
         for strip, value in ((self.positive, 1), (self.unknown, -1)):
             runs = self.x[runs_of(label == value)].reshape(-1, 2, 1)
             strip.set_segments(np.concatenate([runs, np.full_like(runs, self.floor)], axis=2))
-
-
-@styled
-def plot_label_timeline(motion: np.ndarray, label: np.ndarray, *window, **options) -> Axes:
-    """Motion with its label: dots on the positive frames and a strip of the label below.
-
-    Parameters
-    ----------
-    motion : float array (T,)
-    label : int array (T,)
-        1, 0 or -1 (grey in the strip).
-    *window, **options
-        ``fps``, ``start``, ``stop`` and more, as for :func:`plot_motion`.
-    """
-    return plot_motion(motion, *window, label=label, **options)
 
 
 @styled

@@ -57,29 +57,6 @@ def plot_roc(
 
 
 @styled
-def plot_forecast_histogram(
-    label: np.ndarray,
-    forecast: np.ndarray,
-    name: str = "forecast",
-    threshold: float | None = None,
-    ax: Axes | None = None,
-) -> Axes:
-    """Forecasts of the 0-frames and of the 1-frames, each as a share of its class."""
-    kept, scored = defined_frames(label, {name: forecast})
-    ax, p = new_axes(ax, height=3.0), scored[name]
-    bins = np.linspace(*((0, 1) if scores.is_probability(p) else (p.min(), p.max())), 41)
-    for value, color in ((0, MUTED), (1, style.BURST_COLOR)):
-        look = {"color": color, "edgecolor": color, "alpha": 0.15, "lw": 1.7, "element": "step"}
-        look["label"] = f"label {value}: {np.sum(kept == value):,} frames"
-        sns.histplot(x=p[kept == value], bins=bins, stat="percent", ax=ax, **look)
-    if threshold is not None:
-        ax.axvline(threshold, color=INK, lw=1.3, ls=DASHED, label=f"threshold {threshold:.3g}")
-    ax.set(xlabel=f"Value of the {name} (probability or score)", ylabel="Frames of the class (%)")
-    legend_beside(ax)
-    return ax
-
-
-@styled
 def plot_warning_curve(curves: Mapping[str, pd.DataFrame], ax: Axes | None = None) -> Axes:
     """Share of onsets warned of against the share of time spent in warning.
 
@@ -129,53 +106,29 @@ def plot_reliability(label: np.ndarray, forecasts: Mapping[str, np.ndarray]) -> 
     return axes
 
 
-_METRICS = {"loss": "Loss (cross-entropy, nats)", "auc": "ROC-AUC"}
-
-
 @styled
-def plot_training_history(history: pd.DataFrame) -> np.ndarray:
-    """Training (solid) and validation (dashed) against the epoch, a panel a metric.
+def plot_training_history(history: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Loss on training clips (solid) and validation clips (dashed) against the epoch; a ring
+    around the lowest validation loss.
 
     Parameters
     ----------
     history : DataFrame
-        Columns as keras' CSVLogger writes them: ``epoch`` (from 0), ``loss``, ``val_loss``, ... A
-        column ``name`` draws one pair of lines each. A panel for loss and, if there, for auc.
-
-    Returns
-    -------
-    array of Axes
+        ``name``, ``epoch`` (from 0), ``loss`` and ``val_loss``: a pair of lines a name.
     """
-    metrics = [metric for metric in _METRICS if metric in history]
-    if not metrics:
-        raise ValueError(f"The history has no column 'loss', only {list(history)}.")
-    n = len(metrics)
-    shape = (n, 1, 1 + 2.2 * n) if style.is_narrow() else (1, n, 3.6)
-    _, axes = style.new_figure(*shape, squeeze=False)
-    runs = history.groupby("name", sort=False) if "name" in history else [("", history)]
-    styles = style.forecaster_styles([name for name, _ in runs])
-    for ax, metric in zip(axes.ravel(), metrics, strict=True):
-        for name, run in runs:
-            _draw_metric(ax, run, metric, name, styles[name]["color"] if name else INK)
-        ax.set(xlabel="Epoch", ylabel=_METRICS[metric])
-        ax.xaxis.get_major_locator().set_params(integer=True)
-        ax.grid(True, axis="y")
-    style.legend_below(*axes.ravel())
-    return axes.ravel()
-
-
-def _draw_metric(ax: Axes, run: pd.DataFrame, metric: str, name: str, color: str) -> None:
-    """Both lines of one metric, and a ring around the epoch with the lowest validation loss."""
-    epochs, look = run["epoch"].to_numpy() + 1, {"marker": "o", "ms": 4}
-    ax.plot(epochs, run[metric], color=color, label=f"{name} training".strip(), **look)
-    validation = run.get(f"val_{metric}")
-    if validation is None:
-        return
-    dashed = {"color": style.FUTURE_COLOR if color == INK else color, "ls": DASHED}
-    ax.plot(epochs, validation, label=f"{name} validation".strip(), **look, **dashed)
-    best = int(np.argmin(run.get("val_loss", validation)))
-    ring = {"mfc": "none", "mec": MUTED, "mew": 1.4, "ms": 11}
-    ax.plot(epochs[best], validation.iloc[best], "o", label="lowest validation loss", **ring)
+    ax, styles = new_axes(ax, height=3.6), style.forecaster_styles(pd.unique(history["name"]))
+    for name, run in history.groupby("name", sort=False):
+        epochs, losses = run["epoch"].to_numpy() + 1, run["val_loss"].to_numpy()
+        look, best = {"color": styles[name]["color"], "marker": "o", "ms": 4}, losses.argmin()
+        ax.plot(epochs, run["loss"], label=f"{name} training", **look)
+        ax.plot(epochs, losses, label=f"{name} validation", ls=DASHED, **look)
+        ring = {"mfc": "none", "mec": MUTED, "mew": 1.4, "ms": 11, "ls": "", "marker": "o"}
+        ax.plot(epochs[best], losses[best], label="lowest validation loss", **ring)
+    ax.set(xlabel="Epoch", ylabel="Loss (cross-entropy, nats)")
+    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.grid(True, axis="y")
+    style.legend_below(ax)
+    return ax
 
 
 @styled
@@ -219,8 +172,6 @@ def plot_differences(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     xlabel = "Difference of ROC-AUC, with its paired 95 % interval"
     ax = _draw_rows(ax, table, looks, "+.3f", xlabel)
     ax.axvline(0, color=INK, lw=1, zorder=1)
-    reach = 1.08 * np.abs(ax.get_xlim()).max()
-    ax.set_xlim(-reach, reach)
     return ax
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from fishlib.animals.places import places_of
+from fishlib.evaluation.intervals import no_table
 from fishlib.files import quietly
 from fishlib.forecasters import frames_asked
 
@@ -25,15 +26,15 @@ class Feared:
     pair : int array (2,)
         The two rows of ``places`` from which the forecast comes.
     named : DataFrame
-        From :meth:`fishlib.forecasters.animals.Animals.names_attackers`; empty for a film of which
-        nobody knows who attacked.
+        From :meth:`fishlib.forecasters.animals.Animals.names_attackers`; empty with a reason for a
+        film of which nobody knows who attacked.
     """
 
     reason: str
     picture: np.ndarray | None = None
     places: np.ndarray | None = None
     pair: np.ndarray | None = None
-    named: pd.DataFrame = field(default_factory=pd.DataFrame)
+    named: pd.DataFrame = field(default_factory=lambda: no_table("Nobody knows who attacked whom."))
 
 
 def whom_it_fears(folder: str | Path, recording, folds: list[dict], onsets: np.ndarray) -> Feared:
@@ -60,11 +61,7 @@ def whom_it_fears(folder: str | Path, recording, folds: list[dict], onsets: np.n
         from fishlib.forecasters.animals import Animals
     animals, places, t = Animals.load(networks[0]).on("alarm"), places_of(recording), before[0]
     (pair,) = animals.feared_pair(recording, before[:1])
-    known = recording.truth is not None
-    return Feared(
-        "",
-        recording.excerpt(t, t + 1)[0],
-        np.stack([places.x[t], places.y[t]], axis=1),
-        pair,
-        animals.names_attackers(recording, folds[0]["test"]) if known else pd.DataFrame(),
-    )
+    seen = recording.excerpt(t, t + 1)[0], np.stack([places.x[t], places.y[t]], axis=1), pair
+    if recording.truth is None:
+        return Feared("", *seen)
+    return Feared("", *seen, animals.names_attackers(recording, folds[0]["test"]))
