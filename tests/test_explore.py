@@ -1,5 +1,6 @@
 """Explorers: a still picture without a reader, a picture that follows its sliders with one."""
 
+import cv2
 import matplotlib.pyplot as plt
 import nbformat
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from legible import PHONE_SMALLEST, require_legible
 from nbclient import NotebookClient
 
+from fishlib import open_run
 from fishlib.evaluation.alarms import raise_alarms
 from fishlib.figures import explore as explorer
 from fishlib.figures.explore import _label_summary, explore_film, explore_labels, explore_threshold
@@ -172,3 +174,10 @@ def test_one_class_is_said_in_the_figure():
     (text,) = plt.gcf().axes[0].texts
     assert text.get_text().endswith(".")
     plt.close("all")
+
+
+def test_it_is_saved_for_a_desk_and_for_a_phone(tmp_path):
+    run = open_run(tmp_path)
+    run.save_figure("labels", make("labels"))
+    desk, phone = (cv2.imread(f"{run.folder}/figures/{at}labels.png") for at in ("", "phone/"))
+    assert (desk.shape[1], phone.shape[1]) == (100 * DESK, 200 * PHONE)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import ipywidgets
@@ -50,6 +51,20 @@ class Explorer:
     controls: Mapping[str, ipywidgets.Widget]
     alt: str
     players: tuple[ipywidgets.Play, ...] = ()
+
+    @property
+    def figure(self) -> "Explorer":
+        """Itself: it is saved as a figure is, as it stands, and once more for a phone."""
+        return self
+
+    def savefig(self, path: str | Path, **_) -> None:
+        """Write the picture."""
+        Path(path).write_bytes(self.picture().data)
+
+    def on_phone(self) -> "Explorer":
+        """The same, drawn for a phone."""
+        with style.page():
+            return self.redraw()
 
     def picture(self) -> Image:
         """The picture for the controls' present values."""
@@ -268,6 +283,7 @@ class MovingPicture:
     def __init__(self, axes: Axes, moving: Sequence) -> None:
         figure, self.moving = style.figure_of(axes), moving
         plt.close(figure)
+        figure.set_dpi(200 if style.is_narrow() else 100)
         for artist in moving:
             artist.set_animated(True)
         self.canvas = FigureCanvasAgg(figure)

@@ -173,6 +173,8 @@ def styled(plot: Callable) -> Callable:
                 figure_of(drawn).on_phone = partial(_on_phone, drawn)
                 if is_narrow():
                     _wrap_texts(figure_of(drawn))
+            elif hasattr(drawn, "on_phone"):
+                drawn.redraw = partial(run, *args, **kwargs)
             return drawn
         finally:
             mpl.rcParams.update(kept)
