@@ -246,13 +246,9 @@ class Run:
 
         One of this package's plots is drawn once more for a phone, ``figures/phone/<name>.png``.
         """
-        figure = np.ravel(axes)[0].figure
-        path = self.folder / "figures" / f"{name}.png"
-        write_atomically(path, lambda part: figure.savefig(part, dpi=100))
-        if hasattr(figure, "on_phone"):
-            narrow, path = figure.on_phone(), path.parent / "phone" / path.name
-            path.parent.mkdir(exist_ok=True)
-            write_atomically(path, lambda part: narrow.savefig(part, dpi=200))
+        from fishlib.figures.style import save_figure  # a run without figures needs no matplotlib
+
+        save_figure(axes, self.folder / "figures" / f"{name}.png")
 
     def update_metrics(self, section: str, values: dict) -> None:
         """Put one notebook's numbers into ``metrics.json``, beside those of the others."""

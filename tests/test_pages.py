@@ -58,6 +58,8 @@ def test_a_picture_this_run_did_not_make_is_left_out_and_drawings_come_along(tmp
     text = "![a verdict](../figures/verdict.png)![a cell](../figures/convlstm_cell.svg)"
     assert as_in_run(text, tmp_path, TOP) == "![a cell](figures/convlstm_cell.svg)"
     assert (tmp_path / "figures" / "convlstm_cell.svg").exists()
+    as_in_run("![A figure.](../figures/sweep.png)", tmp_path, TOP)
+    assert (tmp_path / "figures" / "phone" / "sweep.png").exists()
     (tmp_path / "figures" / "verdict.png").touch()
     assert "(figures/verdict.png)" in as_in_run(text, tmp_path, TOP)
     assert as_in_run("[next](02_labeling.ipynb)", tmp_path, TOP) == "[next](02_labeling.html)"

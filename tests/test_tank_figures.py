@@ -17,6 +17,7 @@ def test_the_figures_can_be_made(tmp_path, published):
     assert [path.name for path in paths] == ["tank_motion.png", "tank_look.png", "tank_chase.png"]
     for path in paths:
         assert Image.open(path).width == 900
+        assert Image.open(path.parent / "phone" / path.name).width == 780
     plt.close("all")
 
 

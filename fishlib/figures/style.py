@@ -10,6 +10,7 @@ import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial, wraps
+from pathlib import Path
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -22,6 +23,7 @@ from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from fishlib.evaluation.scores import NothingToJudge
+from fishlib.files import write_atomically
 
 INK = "#1F2933"
 MUTED = "#5F6B7A"
@@ -314,6 +316,16 @@ def legend_below(*axes: Axes, **kwargs) -> None:
     columns = 1 if is_narrow() else 3
     figure = figure_of(axes[0])
     figure.legend(entries.values(), entries, loc="outside lower left", ncols=columns, **kwargs)
+
+
+def save_figure(axes: Axes | np.ndarray, path: Path) -> None:
+    """Save a figure, and one of this package once more for a phone: in ``phone`` beside it."""
+    figure = figure_of(axes)
+    write_atomically(path, lambda part: figure.savefig(part, dpi=100))
+    if hasattr(figure, "on_phone"):
+        narrow, path = figure.on_phone(), path.parent / "phone" / path.name
+        path.parent.mkdir(exist_ok=True)
+        write_atomically(path, lambda part: narrow.savefig(part, dpi=200))
 
 
 def figure_of(ax: Axes | np.ndarray) -> Figure:

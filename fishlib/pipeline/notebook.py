@@ -301,7 +301,6 @@ def write_page(path: Path, repository: Path) -> Path:
         _write_html(new_notebook(cells=[cell]), glossary, repository)
     notebook = without_progress(nbformat.read(path, 4))
     leave_out_study(notebook, path.with_name("labels.json"))
-    show_on_phones(notebook, path.parent / "figures")
     return _write_html(notebook, path.with_suffix(".html"), repository)
 
 
@@ -311,6 +310,7 @@ def _write_html(notebook, page: Path, repository: Path) -> Path:
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = as_in_run(cell.source, page.parent, repository)
+    show_on_phones(notebook, page.parent / "figures")
     urls = ("mathjax_url", "require_js_url", "jquery_url", "mermaid_js_url", "widget_renderer_url")
     exporter = HTMLExporter(**dict.fromkeys(urls, ""))
     html, _ = exporter.from_notebook_node(notebook, {"metadata": {"name": page.stem}})
@@ -372,8 +372,10 @@ def as_in_run(text: str, run: Path, repository: Path) -> str:
     def picture(match: re.Match) -> str:
         name, made = Path(match[1]).name, run / match[1]
         if name.endswith(".svg") or name in BENCHMARK_FIGURES:
-            made.parent.mkdir(exist_ok=True)
-            shutil.copy(repository / match[1], made)
+            for drawn in (repository / "figures").rglob(name):  # for a phone too
+                copy = made.parent / drawn.relative_to(repository / "figures")
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(drawn, copy)
         return match[0].replace("../figures/", "figures/") if made.exists() else ""
 
     text = re.sub(r"!\[[^\]]*\]\(\.\./(figures/\w+\.(?:png|svg))\)", picture, text)

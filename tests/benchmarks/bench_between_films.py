@@ -15,6 +15,7 @@ from compare import as_markdown
 from fishlib import Network, Plan, Regressions, figures, fit_all, open_film, suggest_min_range
 from fishlib.evaluation.beyond import blocks_of
 from fishlib.evaluation.intervals import estimate_table
+from fishlib.figures.style import save_figure
 from fishlib.forecasters.animals import Animals
 from fishlib.questions import find_onsets, label_alarms, label_onsets, median_recent_motion
 from fishlib.recording import open_recording
@@ -72,8 +73,7 @@ def main(folder: str = "data/between_films") -> None:
     told = "AUC of onset from calm, pairs within a film; blocks of 10 s, or six films."
     text = f"# Between films\n\n{__doc__.strip()}\n\n{told}\n\n{as_markdown(shown)}\n"
     (HERE / "BETWEEN.md").write_text(text)
-    axes = figures.plot_films(table)
-    np.ravel(axes)[0].figure.savefig(HERE.parents[1] / "figures" / "between_films.png", dpi=100)
+    save_figure(figures.plot_films(table), HERE.parents[1] / "figures" / "between_films.png")
 
 
 if __name__ == "__main__":

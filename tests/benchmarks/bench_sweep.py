@@ -20,9 +20,9 @@ from compare import as_markdown, one_thread
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
+from fishlib.figures import style
 from fishlib.figures.skill import plot_differences
-from fishlib.figures.style import figure_of
-from fishlib.files import write_atomically, write_text
+from fishlib.files import write_text
 
 HERE = Path(__file__).resolve().parent
 BASE = "default in small"
@@ -185,9 +185,9 @@ def save_figure(sets: pd.DataFrame, path: Path) -> None:
     """Draw the differences from the first set."""
     columns = {"difference": "value", "difference_low": "low", "difference_high": "high"}
     gains = sets.loc[sets["name"] != BASE, ["name", *columns]].rename(columns=columns)
-    figure = figure_of(plot_differences(gains.sort_values("value", ascending=False)))
-    write_atomically(path, figure.savefig)
-    plt.close(figure)
+    axes = plot_differences(gains.sort_values("value", ascending=False))
+    style.save_figure(axes, path)
+    plt.close(axes.figure)
 
 
 def main(arguments: list[str] | None = None, measure=train_and_score) -> None:

@@ -81,6 +81,8 @@ def plot_motion_match(groups: Mapping[str, np.ndarray], fps: float = 30.0) -> np
     plot_motion_distribution(groups, ax=axes[0])
     plot_autocorrelation(groups, fps, ax=axes[1])
     plot_spectrum(groups, fps, ax=axes[2])
+    for legend in axes[0].figure.legends[::2]:  # on a phone all lie below: one of them tells all
+        legend.remove()
     return axes
 
 
@@ -184,7 +186,7 @@ def save_tank_figures(folder: Path, seed: int = 0, n_frames: int = 18000) -> lis
     }
     paths = [Path(folder) / f"{name}.png" for name in figures]
     for path, axes in zip(paths, figures.values(), strict=True):
-        style.figure_of(axes).savefig(path)
+        style.save_figure(axes, path)
     return paths
 
 
