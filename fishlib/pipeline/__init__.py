@@ -131,24 +131,25 @@ def run_notebooks(
     unread = sorted(set(parameters).difference(*known.values()))
     if unread:
         raise ValueError(f"None of the notebooks reads {', '.join(unread)} yet: leave it out.")
-    pages, top = [], notebook_folder().parent
-    with hold(run), ThreadPoolExecutor(1) as writer, ExitStack() as kernels:
+    written, top = [], notebook_folder().parent
+    with hold(run), ThreadPoolExecutor(2) as beside, ExitStack() as kernels:
         waiting = []
         for name in notebooks:
             waiting.append(OwnKernel(top / "notebooks" / f"{name}.ipynb", run / f"{name}.log"))
             kernels.callback(waiting[-1].end)
-        for begun, name in enumerate(notebooks):  # beside it a page is written, a kernel begins
+        for begun, name in enumerate(notebooks):  # beside it the next begins, the last is finished
             started = time.monotonic()
             for kernel in waiting[begun + (begun > 0) : begun + 2]:
                 kernel.begin()
             chosen = {key: value for key, value in parameters.items() if key in known[name]}
             execute(waiting[begun], run, {**chosen, "run_dir": str(run)}, progress)
+            written.append(beside.submit(waiting[begun].end, now=False))
             if html:
-                pages.append(writer.submit(write_page, run / f"{name}.ipynb", top))
+                written.append(beside.submit(write_page, run / f"{name}.ipynb", top))
             if progress:
                 print(f"{name}: done in {time.monotonic() - started:.0f} s", flush=True)
-        for page in pages:
-            page.result()
+        for one in written:
+            one.result()
     return run
 
 

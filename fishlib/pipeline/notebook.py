@@ -26,6 +26,7 @@ from latex2mathml.converter import convert
 from nbclient.exceptions import DeadKernelError
 from nbformat.v4 import new_markdown_cell, new_notebook
 from papermill import execute_notebook
+from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
@@ -121,13 +122,29 @@ class OwnKernel(AsyncKernelManager):
                 os.killpg(self.group, signal.SIGKILL)
 
 
+class SavedOnce(NBClientEngine):
+    """Saves a notebook when it ends, however that is, not before and after each of its cells."""
+
+    @classmethod
+    def execute_managed_notebook(cls, nb_man, kernel_name, **how):
+        """Execute the cells."""
+        path, nb_man.output_path = nb_man.output_path, None
+        try:
+            super().execute_managed_notebook(nb_man, kernel_name, **how)
+        finally:
+            nb_man.output_path = path
+
+
+papermill_engines.register("saved once", SavedOnce)
+
+
 def execute(kernel: OwnKernel, run: Path, parameters: dict, progress: bool) -> None:
     """Execute a notebook with papermill and put it into the run folder.
 
     Parameters
     ----------
     kernel : OwnKernel
-        Begun with the notebook as its source; it is ended.
+        Begun with the notebook as its source; it goes on, unless the notebook failed.
     run : Path
         An existing folder. Gets the executed notebook under its own name, or as
         ``NAME.failed.ipynb``; what libraries wrote to the error stream is in ``NAME.log``.
@@ -168,6 +185,7 @@ def _execute(kernel: OwnKernel, partial: Path, parameters: dict, progress: bool)
             _unformatted(kernel.source),
             _unformatted(partial),
             parameters,
+            engine_name="saved once",
             kernel_name="python3",
             progress_bar={"desc": kernel.source.stem} if progress else False,
             log_output=False,
@@ -177,7 +195,6 @@ def _execute(kernel: OwnKernel, partial: Path, parameters: dict, progress: bool)
             km=kernel,
             cwd=str(Path.cwd()),
         )
-    kernel.end(now=False)
 
 
 class _Stream:
