@@ -25,12 +25,13 @@ from fishlib.video.frames import (
 )
 
 CODECS = {
-    ".webm": ("libvpx", "yuv420p", {"crf": "10", "b": "2M", "deadline": "realtime"}),
+    ".webm": ("libvpx", "yuv420p", dict(crf="10", b="2M", deadline="realtime", threads="1")),
     ".mp4": ("libx264", "yuv420p", {"crf": "20", "preset": "superfast", "bf": "0"}),
     ".avi": ("ffv1", None, {}),
     ".mkv": ("ffv1", None, {}),
 }
-"""Encoder, kind of picture (None: as it comes) and options of each ending."""
+"""Encoder, kind of picture (None: as it comes) and options of each ending. Where cores are busy,
+VP8's threads would mostly wait for each other."""
 N_FIRST, N_STAMPS = 30, 300  # frames and time stamps at the start that tell how a film is stored
 GRAY = "gray"
 NEAR = 120  # frames up to which reading on is faster than jumping
