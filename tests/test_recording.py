@@ -10,6 +10,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 import cv2
+import moving_fish
 import numpy as np
 import pytest
 
@@ -23,6 +24,7 @@ from fishlib.spans import frames_in
 from fishlib.tank.rendering import Painter
 from fishlib.video import read_frames, shrink, write_video
 from fishlib.video.frames import keep_every
+from fishlib.video.stored import Stored
 
 SETTINGS = {"progress": False}
 
@@ -126,6 +128,23 @@ def test_a_film_in_several_files_is_one_with_borders(tmp_path, film_frames, whol
     other = write_video(tmp_path / "other.avi", film_frames[:60, ::2, ::2])
     with pytest.raises(ValueError, match="are no parts of one film"):
         open_recording(os.pathsep.join(map(str, [paths[0], other])), **options)
+
+
+def test_a_short_film_is_decoded_once_and_ends_as_a_longer_one(tmp_path, monkeypatch):
+    seen = moving_fish.filmed(moving_fish.film(400, (60, 80), n_fish=3))
+    path = write_video(tmp_path / "film.avi", seen, 30)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 7 // 10])  # cut off
+    real, reads = Stored.read, []
+    monkeypatch.setattr(Stored, "read", lambda *given: (reads.append(1), real(*given))[1])
+    once = open_recording(path, cache_dir=tmp_path / "once", **SETTINGS)
+    assert len(reads) == 1
+    monkeypatch.setattr(recording_making, "SHORT", 0)
+    twice = open_recording(path, cache_dir=tmp_path / "twice", **SETTINGS)
+    assert len(reads) == 3
+    assert np.array_equal(once.frames, twice.frames) and np.array_equal(once.motion, twice.motion)
+    assert once.repairs == twice.repairs != {}
+    assert once.preparation.settings() == twice.preparation.settings()
+    assert once.preparation.background and not once.preparation.is_identity
 
 
 class Stop(Exception):

@@ -302,7 +302,7 @@ def preparation_steps(preparation: Preparation, frames: np.ndarray) -> dict[str,
 
 
 def suggest_preparation(
-    source: str | Path | FilmInfo, roi: Box | None = None, **settings
+    source: str | Path | FilmInfo, roi: Box | None = None, frames=None, **settings
 ) -> Preparation:
     """Look at frames spread over a film and suggest its preparation, fitted and ready to apply.
 
@@ -312,6 +312,8 @@ def suggest_preparation(
         A video file, frame folder or stack, or what `fishlib.video.probe` said of it.
     roi : (y0, y1, x0, x1), optional
         Region of interest in pixels of the stored film.
+    frames : uint8 array (T, 240, 320), optional
+        All of the film, where it was read before.
     **settings
         Parameters of `Preparation` decided by hand; the others are suggested.
 
@@ -326,7 +328,7 @@ def suggest_preparation(
         Nothing stands out from the ground, and no setting was decided by hand.
     """
     info = source if isinstance(source, FilmInfo) else probe(source)
-    sample, box = sample_film(info, roi)
+    sample, box = sample_film(info, roi, frames=frames)
     measures = measure_film(sample, box)
     given, colour = settings.pop("colour", None), None
     by_hand = bool(settings) or given is not None

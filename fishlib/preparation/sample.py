@@ -25,9 +25,11 @@ RESTS = 0.2  # share of the sample in which the ground under a resting animal mu
 
 
 def sample_film(
-    info: FilmInfo, roi: Box | None = None, colour: bool = False
+    info: FilmInfo, roi: Box | None = None, colour: bool = False, frames=None
 ) -> tuple[np.ndarray, Box]:
     """Read up to 48 stretches of 6 consecutive frames, evenly spread over a film.
+
+    All its ``frames``, uint8 (T, 240, 320), may be given where they were read before.
 
     Returns
     -------
@@ -45,7 +47,10 @@ def sample_film(
     length = min(STRETCH, info.n_frames)
     count = max(1, min(N_STRETCHES, info.n_frames // length))
     starts = np.linspace(0, info.n_frames - length, count).astype(int)
-    sample = list(read_stretches(info, starts.tolist(), length, roi, colour))
+    if frames is None:
+        sample = list(read_stretches(info, starts.tolist(), length, roi, colour))
+    else:
+        sample = [frames[at : at + length] for at in starts if at + length <= len(frames)]
     if length < 2 or not sample:
         raise ValueError(
             f"{info.path}: no stretch of {STRETCH} frames can be decoded: re-encode it, if it is a "

@@ -21,6 +21,7 @@ from fishlib.video import Account, shrink
 
 ALONE = "only one animal is seen to move: its bursts can be forecast, but none of them is a chase."
 HEADER_BYTES = 128  # of an .npy file with a three-axis shape
+SHORT = 4000  # frames that are kept in memory, 0.3 GB, rather than decoded twice
 
 
 def make_recording(folder: Path, opened: Source, size: tuple[int, int], progress: bool) -> None:
@@ -75,6 +76,8 @@ class Making:
         The frames of full size. Those of the tank are drawn anew as fast, and not kept.
     account : Account
         What was amiss while the film was read.
+    kept : uint8 array (T, 240, 320) or None
+        The unprepared frames of a film that was read whole.
     """
 
     def __init__(self, folder: Path, opened: Source, size: tuple[int, int]) -> None:
@@ -88,9 +91,21 @@ class Making:
                 self.state = dict(saved)
         self.packed = Packed(self.work / "packed.bin", self.state.get("packed"))
         check_space(folder.parent, (opened.n_frames - self.n_frames) * size[0] * size[1])
-        self.preparation = Preparation.load(prepared) if prepared.exists() else opened.prepare()
+        self.kept = None
+        self.preparation = Preparation.load(prepared) if prepared.exists() else self._look()
         with explained(self.work):
             self.preparation.save(prepared)
+
+    def _look(self) -> Preparation:
+        """How to prepare the film. A short one is read whole for it, and not read again."""
+        opened = self.opened
+        if opened.n_frames > SHORT or opened.contents.get("stop", 0) is not None:
+            return opened.prepare()
+        self.kept = np.concatenate(list(opened.blocks(start=0, account=self.account)))
+        preparation = opened.prepare(frames=self.kept)
+        if preparation.colour is not None:
+            self.kept, self.account = None, Account()
+        return preparation
 
     @property
     def n_frames(self) -> int:
@@ -99,6 +114,8 @@ class Making:
 
     def remaining(self) -> Iterator[np.ndarray]:
         """Unprepared blocks after the last finished one, exactly where it ended."""
+        if self.kept is not None:
+            return (self.kept[at : at + BLOCK] for at in range(0, len(self.kept), BLOCK))
         read, colour = self.opened.blocks, self.preparation.colour
         if self.state.get("smooth"):  # nothing was amiss so far: seek, and check
             last = self.n_frames - int(self.state["n_last"])

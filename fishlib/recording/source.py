@@ -42,7 +42,8 @@ class Source:
         Yields unprepared frames uint8 (n, 240, 320), of `start`, `account`, `seek` and `colour` as
         `fishlib.video.iter_frames` takes them.
     prepare : callable
-        ``prepare()`` returns the fitted `Preparation`.
+        ``prepare()`` returns the fitted `Preparation`; of a stored film it takes its unprepared
+        ``frames`` where they were read before.
     truth : callable
         ``truth(saved)`` returns the tracks of a simulated tank, or None for a real film;
         ``saved`` is where they were written before, or None to simulate them.
