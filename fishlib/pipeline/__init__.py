@@ -3,6 +3,7 @@
 import os
 import re
 import socket
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -125,6 +126,7 @@ def run_notebooks(
     run = Path(run_dir).resolve()
     run.mkdir(parents=True, exist_ok=True)
     check_space(run, 100_000_000, "a run", "give another run_dir")  # films are not kept here
+    sys.modules.setdefault("rfc3987_syntax", None)  # jsonschema can do without, and a second sooner
     from fishlib.pipeline.notebook import OwnKernel, execute, write_page  # loads slowly
 
     known = {name: notebook_parameters(name) for name in NOTEBOOKS}

@@ -53,8 +53,8 @@ def kernel_environment() -> dict[str, str]:
 class OwnKernel(AsyncKernelManager):
     """A kernel of this interpreter: kernels that are installed somewhere do not count.
 
-    It begins with the imports of a notebook, its first cell with code, so that one that is started
-    while another notebook runs is ready when it is wanted.
+    It begins with the imports of a notebook, its first cell with code, and those of figures, so
+    that one that is started while another notebook runs is ready when it is wanted.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ class OwnKernel(AsyncKernelManager):
         cells = nbformat.read(self.source, 4).cells
         first = next((cell.source for cell in cells if cell.cell_type == "code"), "")
         if first.startswith(("import ", "from ")):
-            spec.argv.append(f"--IPKernelApp.exec_lines={first}")
+            spec.argv.append(f"--IPKernelApp.exec_lines={first}\nimport fishlib.figures.skill")
         return spec
 
     def begin(self) -> None:
