@@ -288,6 +288,7 @@ main { max-width: 62rem; margin: auto; color: #1f2933 }
 main a { color: #0069a6 !important }
 .jp-InputArea-editor { border-left: 3px solid #0069a6 !important; overflow-x: auto !important }
 .jp-OutputArea-output pre { word-break: normal !important; overflow-wrap: anywhere }
+main table.dataframe td { white-space: nowrap }
 main img, main video { max-width: 100%; height: auto; background: white }
 </style></head>"""
 """The look of the site; on a phone code scrolls in its box."""
