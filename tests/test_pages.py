@@ -86,6 +86,10 @@ def test_a_phone_is_shown_the_figure_drawn_for_it(tmp_path):
     assert 'media="(max-width: 600px)" srcset="data:image/png;base64,bmFycm93 2x"' in html
     assert '<img src="data:image/png;base64,d2lkZQ==" alt="motion">' in html
     assert cells[1].outputs == [figure]
+    table = nbformat.v4.new_output("display_data", data={"text/html": "<td>0.7 [−0.6, 0.8]</td>"})
+    cells[1].outputs = [table]
+    show_on_phones(nbformat.v4.new_notebook(cells=cells), tmp_path)
+    assert table.data["text/html"] == "<td>0.7 [−0.6,&nbsp;0.8]</td>"
     text = with_phone_figures("![a motion](../figures/motion.png) ![b](figures/x.png)", tmp_path)
     assert 'alt="a motion"></picture> ![b](figures/x.png)' in text
 

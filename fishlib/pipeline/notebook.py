@@ -288,7 +288,6 @@ main { max-width: 62rem; margin: auto; color: #1f2933 }
 main a { color: #0069a6 !important }
 .jp-InputArea-editor { border-left: 3px solid #0069a6 !important; overflow-x: auto !important }
 .jp-OutputArea-output pre { word-break: normal !important; overflow-wrap: anywhere }
-main table.dataframe td { white-space: nowrap }
 main img, main video { max-width: 100%; height: auto; background: white }
 </style></head>"""
 """The look of the site; on a phone code scrolls in its box."""
@@ -351,8 +350,12 @@ def leave_out_study(notebook, questions: Path) -> None:
 
 
 def show_on_phones(notebook, figures: Path) -> None:
-    """Give the figures of a notebook, in text and outputs, their variants drawn for a phone."""
+    """Give the figures of a notebook, in text and outputs, their variants drawn for a phone; and
+    keep the ends of an interval in its tables together."""
     for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if table := output.get("data", {}).get("text/html"):
+                output.data["text/html"] = re.sub(r"(\[[−\d.]+), ", "\\1,&nbsp;", table)
         saved = re.search(r'save_figure\("(\w+)"', cell.source)
         if cell.cell_type == "markdown":
             cell.source = with_phone_figures(cell.source, figures)
