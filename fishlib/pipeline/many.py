@@ -120,13 +120,7 @@ def source_of(film: str | Path) -> str:
     raise FileNotFoundError(f"{film} does not exist: give the path of a film or frame folder.")
 
 
-def run_film(
-    film: str,
-    run_dir: Path,
-    parameters: dict,
-    notebooks: Sequence[str],
-    execute: Execute,
-) -> dict:
+def run_film(film: str, run_dir: Path, parameters: dict, execute: Execute) -> dict:
     """Run the notebooks on one film and say how that went, without raising.
 
     Returns
@@ -137,7 +131,7 @@ def run_film(
     """
     try:
         with hold(run_dir.resolve()):
-            ran = [run_step(film, run_dir, name, parameters, execute) for name in notebooks]
+            ran = [run_step(film, run_dir, name, parameters, execute) for name in NOTEBOOKS]
     except Exception as error:  # whatever it is, the other films go on, and the table says it
         return _outcome(film, run_dir, "failed", str(error).strip() or type(error).__name__)
     return _outcome(film, run_dir, "done" if any(ran) else "kept")
@@ -190,44 +184,20 @@ def run_films(
     ValueError
         No film, or a job count below 1.
     """
-    folders = run_folders(find_films(films), out_dir)
-    tasks = [(film, run, parameters or {}) for film, run in folders.items()]
-    outcomes: dict[str, dict] = {}
-    for outcome in run_each(tasks, NOTEBOOKS, execute, jobs, progress):
-        outcomes[outcome["film"]] = outcome
-        table = write_summary(Path(out_dir), [outcomes[f] for f in folders if f in outcomes])
-    return table
-
-
-def run_each(
-    tasks: Sequence[tuple[str, Path, dict]],
-    notebooks: Sequence[str],
-    execute: Execute,
-    jobs: int,
-    progress: bool,
-) -> Iterator[dict]:
-    """Run notebooks on each task (film, run folder, parameters), several tasks at a time.
-
-    Yields
-    ------
-    dict
-        The outcome of each, as `run_film` gives it, in the order in which they end.
-
-    Raises
-    ------
-    ValueError
-        A job count below 1.
-    """
     if jobs < 1:
         raise ValueError(f"jobs is {jobs}: give at least 1.")
-    calls = [(*task, notebooks, execute) for task in tasks]
+    folders = run_folders(find_films(films), out_dir)
+    calls = [(film, run, parameters or {}, execute) for film, run in folders.items()]
     outcomes = itertools.starmap(run_film, calls) if jobs == 1 else _in_processes(calls, jobs)
-    with tqdm(total=len(tasks), disable=not progress, unit="run") as bar:
+    ended: dict[str, dict] = {}
+    with tqdm(total=len(calls), disable=not progress, unit="run") as bar:
         for outcome in outcomes:
-            yield outcome
+            ended[outcome["film"]] = outcome
+            table = write_summary(Path(out_dir), [ended[f] for f in folders if f in ended])
             bar.update()
             if outcome["status"] == "failed":
                 bar.write(f"{outcome['run_dir']} failed: {outcome['error']}")
+    return table
 
 
 def _in_processes(calls: list[tuple], jobs: int) -> Iterator[dict]:
