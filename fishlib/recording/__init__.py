@@ -78,8 +78,7 @@ def at_size(film: Recording, clip_size: tuple[int, int], progress: bool = True) 
     """The same film with its frames shrunk to another size, prepared and cached like the first."""
     if isinstance(film, Films):
         members = [at_size(one, clip_size, progress) for one in film.members]
-        told = film.pieces.drop_duplicates("film")
-        told = told[told.columns.intersection(["group", *OWN])]
+        told = film.pieces.drop_duplicates("film").filter(["group", *OWN])
         return join_films(members, film.source, film.folder.parent, told)
     return _record(film.opened, film.folder.parent, tuple(clip_size), progress)
 
