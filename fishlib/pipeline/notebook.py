@@ -375,7 +375,7 @@ def with_phone_figures(text: str, figures: Path) -> str:
             return image[0]
         return _picture(figures, image[2], b64encode(wide.read_bytes()).decode(), image[1])
 
-    return re.sub(r"!\[([^\]]*)\]\((?:\.\./)?figures/(\w+)\.png\)", both, text)
+    return re.sub(r"!\[([^\]]*)\]\((?:\.\./)*figures/(\w+)\.png\)", both, text)
 
 
 def _picture(figures: Path, name: str, wide: str, alt: str) -> str:

@@ -94,9 +94,9 @@ def _gather(source: Path, folder: Path, mathjax: Path) -> Path:
             cell.source = cell.source.replace("](../README.md)", "](../index.md)")
         show_on_phones(describe_figures(notebook), source / "figures")
         nbformat.write(notebook, source / "notebooks" / f"{name}.ipynb")
-    first = source / "index.md"
-    text = with_phone_figures(first.read_text(encoding="utf-8"), source / "figures")
-    first.write_text(text, encoding="utf-8")
+    for page in (source / "index.md", *(source / "tests/benchmarks").glob("*.md")):
+        text = with_phone_figures(page.read_text(encoding="utf-8"), source / "figures")
+        page.write_text(text, encoding="utf-8")
     return source
 
 
