@@ -127,7 +127,7 @@ _KINDS = {
 PARAMETERS = {name: parameter for names, parameter in _KINDS.items() for name in names.split()}
 """Every parameter of the five notebooks."""
 SETTINGS = {
-    **dict.fromkeys(("background", "normalise", "rows"), Parameter(bool)),
+    **dict.fromkeys(("background", "normalise", "shade", "rows"), Parameter(bool)),
     **dict.fromkeys(("roi", "colour"), Parameter(list)),
     "polarity": Parameter(str, choices=("bright", "dark")),
     "noise_floor": Parameter(float, 0, 254),

@@ -15,7 +15,7 @@ from fishlib.preparation import (
     preparation_steps,
     suggest_preparation,
 )
-from fishlib.preparation.sample import measure_film, sample_film
+from fishlib.preparation.sample import find_shade, measure_film, sample_film
 from fishlib.questions import suggest_min_range
 from fishlib.video import content_box, iter_frames, probe, read_frames, write_video
 
@@ -255,6 +255,61 @@ def test_glints_do_not_decide_what_the_animals_are(tmp_path, fish):
     assert preparation.mask is None
     assert preparation.remarks == []
     assert alike(motion, fish) > 0.95
+
+
+def with_bubbles(film, n):
+    """Bright discs that rise straight up, each at its own pace, and come in again at the bottom."""
+    rng = np.random.default_rng(2)
+    row, column, pace = rng.uniform(0, 236, n), rng.integers(4, 316, n), rng.uniform(1.5, 4, n)
+    lit = film.copy()
+    for t, frame in enumerate(lit):
+        for y, x in zip(((row - pace * t) % 236).astype(int), column, strict=True):
+            cv2.circle(frame, (int(x), y), 2, 230, -1)
+    return lit
+
+
+@pytest.mark.parametrize("n", [30, 150])
+def test_bubbles_do_not_decide_what_the_animals_are(tmp_path, fish, n):
+    film = with_bubbles(moving_fish.filmed(fish, ground=110, animal=50), n)
+    preparation, motion = prepared_motion(tmp_path, film)
+    assert preparation.polarity == "dark"
+    assert preparation.remarks == []
+    assert alike(motion, fish) > 0.9
+
+
+def test_bubbles_as_bright_as_the_animals_are_remarked(tmp_path, fish):
+    film = with_bubbles(moving_fish.filmed(fish, ground=110, animal=200), 40)
+    remark = prepared_motion(tmp_path, film)[0].remarks[0]
+    assert "bodies at a time rise straight up, as bubbles do" in remark
+    assert "give a roi" in remark
+
+
+@pytest.mark.parametrize("animal", [60, 230])
+@pytest.mark.parametrize("kind", ["shadow", "lamp", "sun"])
+def test_light_that_changes_in_broad_places_is_evened_out(tmp_path, fish, kind, animal):
+    down, right = np.mgrid[:240, :320].astype(np.float32)
+    film = moving_fish.filmed(fish, animal=animal).astype(np.float32)
+    for frame, gone in zip(film, np.linspace(0, 1, len(film)), strict=True):
+        if kind == "shadow":  # of a hand that comes at once and leaves slowly
+            depth = 0.4 * np.clip((gone - 0.25) / 0.02, 0, 1) * np.clip((0.6 - gone) / 0.25, 0, 1)
+            frame *= 1 - depth / (1 + np.exp((right - 110) / 25))
+        elif kind == "lamp":
+            frame *= 1 - 0.4 * gone / (1 + np.exp((160 - right) / 60))
+        else:
+            far = (right + 50 - 400 * gone) ** 2 + (down - 120) ** 2
+            frame *= 1 + 0.3 * np.exp(-far / (2 * 50**2))
+    preparation, motion = prepared_motion(tmp_path, film.clip(0, 255).astype(np.uint8))
+    assert preparation.shade
+    assert preparation.polarity == ("dark" if animal == 60 else "bright")
+    assert alike(motion, fish) > 0.95
+
+
+@pytest.mark.parametrize("size", [(15, 6), (45, 18), (70, 35)])
+def test_an_animal_however_large_is_no_shade(size):
+    excess = np.zeros((20, 240, 320), np.float32)
+    for t, frame in enumerate(excess):
+        cv2.ellipse(frame, (60 + 10 * t, 120), size, 9.0 * t, 0, 360, -90.0, -1)
+    assert find_shade(excess) == 0
 
 
 @pytest.mark.parametrize("polarity", ["dark", "bright"])

@@ -1,6 +1,6 @@
 """Prepare a lab's film: turn it into bright animals on black, as the forecasters expect.
 
-Four steps, each of which can be left out: even out the brightness from frame to frame, subtract
+Four steps, each of which can be left out: even out the light in time and place, subtract
 the ground (the median over the film), turn dark animals bright, cut off noise. The ground is
 taken from the whole film, so that it knows, very faintly, where animals will be; everything
 else in a prepared frame comes from that frame alone.
@@ -19,8 +19,10 @@ from fishlib.preparation.sample import (
     LEAST_LEVEL,
     LEAST_LIGHT,
     LIT,
+    SHADED,
     UNEVEN,
     Measures,
+    even_shade,
     find_colour,
     find_lights,
     measure_film,
@@ -59,6 +61,7 @@ def choose_settings(m: Measures) -> dict:
         "background": bool(subtract),
         "polarity": "dark" if m.dark else "bright",
         "normalise": bool(lit and unsteady),
+        "shade": bool(m.shade > SHADED),
         "rows": bool(lit and m.rows > 1),
         "noise_floor": int(np.ceil(noise)) if subtract or noise > 1 else 0,
     }
@@ -86,6 +89,9 @@ def explain_preparation(m: Measures) -> dict[str, str]:
         "normalise": f"{chosen['normalise']}: brightness flickers by {m.flicker:.2f} grey "
         f"levels from frame to frame and drifts by {m.drift:.2f} over the film "
         "(above 0.3 or 2 on a lit ground it is evened out)",
+        "shade": f"{chosen['shade']}: in {m.shade:.0%} of the film broad places are lighter or "
+        f"darker than usual, as in a shadow or under a lamp (above {SHADED:.0%} they are evened "
+        "out)",
         "rows": f"{chosen['rows']}: rows waver by {m.rows:.2f} grey levels (above 1 on a lit "
         "ground they are evened out)",
         "noise_floor": f"{chosen['noise_floor']}: noise reaches {m.wrong_side:.1f} grey levels "
@@ -101,6 +107,11 @@ def remark_on(m: Measures) -> list[str]:
         found.append(
             "dark and bright things move about equally: if the wrong ones were taken for the "
             "animals, give polarity: dark or polarity: bright, or a roi without the others."
+        )
+    if bubbles := m.dark_bubbles if m.dark else m.bright_bubbles:
+        found.append(
+            f"about {bubbles:.0f} bodies at a time rise straight up, as bubbles do, and their "
+            "motion is measured with that of the animals: give a roi without them, or stop the air."
         )
     if m.fixed.any():
         rows, columns = np.nonzero(m.fixed)
@@ -165,6 +176,8 @@ class Preparation:
         bright.
     normalise : bool
         Give every frame the same mean brightness, by a factor, against flicker and drift.
+    shade : bool
+        Even out broad places as well, against shadows, lamps and sunlight that come and go.
     rows : bool
         Even out every row as well, against bands that roll through the picture.
     noise_floor : int
@@ -194,6 +207,7 @@ class Preparation:
     noise_floor: int = 0
     roi: Box | None = None
     rows: bool = False
+    shade: bool = False
     colour: Colour | None = None
     ground: np.ndarray | None = field(default=None, repr=False, compare=False)
     brightness: float | None = field(default=None, repr=False, compare=False)
@@ -212,8 +226,8 @@ class Preparation:
     def is_identity(self) -> bool:
         """Whether frames are left as they are, bit for bit."""
         bright = self.polarity == "bright"
-        steps = self.background or self.normalise or self.rows or self.noise_floor
-        return bright and not steps and self.mask is None
+        even = self.normalise or self.shade or self.rows
+        return bright and not (even or self.background or self.noise_floor or self.mask is not None)
 
     def settings(self) -> dict:
         """The parameters by name, without what was fitted."""
@@ -246,9 +260,12 @@ class Preparation:
         """
         box = box or (0, frames.shape[1], 0, frames.shape[2])
         brightness = float(np.median(brightness_of(frames, box)))
-        even = normalise_brightness(frames, brightness, box) if self.normalise else frames
-        sign = -1 if self.polarity == "dark" else 1
-        ground = see_ground(even.astype(np.float32), level, sign)
+        even = frames.astype(np.float32)
+        if self.normalise:
+            even = normalise_brightness(even, brightness, box)
+        if self.shade:
+            even = _even_within(box, even, np.median(even, axis=0))
+        ground = see_ground(even, level, -1 if self.polarity == "dark" else 1)
         return replace(self, ground=ground, brightness=brightness, box=box)
 
     def steps(self, frames: np.ndarray) -> Iterable[tuple[str, np.ndarray]]:
@@ -266,6 +283,9 @@ class Preparation:
         if self.normalise:
             work = normalise_brightness(work, self.brightness, self.box)
             yield "brightness", work
+        if self.shade:
+            work = _even_within(self.box, work, self.ground)
+            yield "shade", work
         if self.rows:  # take off each row what most of it differs by from the ground
             work = work - np.median(work - self.ground, axis=2, keepdims=True)
             yield "rows", work
@@ -292,6 +312,13 @@ class Preparation:
             *_, (_, work) = self.steps(frames[i : i + CHUNK])
             prepared[i : i + CHUNK] = to_eight_bits(work)
         return prepared
+
+
+def _even_within(box: Box, frames: np.ndarray, ground: np.ndarray) -> np.ndarray:
+    y0, y1, x0, x1 = box
+    frames = frames.copy()
+    frames[:, y0:y1, x0:x1] = even_shade(frames[:, y0:y1, x0:x1], ground[y0:y1, x0:x1])
+    return frames
 
 
 def preparation_steps(preparation: Preparation, frames: np.ndarray) -> dict[str, np.ndarray]:

@@ -14,13 +14,15 @@ DARK, DIM, LIT = 0.3, 0.6, 25.0  # shares of the film's light, grey levels of a 
 LEAST_LEVEL = 5.0  # grey levels by which a body stands out at least
 LEAST_LIGHT = 200.0  # grey levels times pixels of the bodies that move in a frame
 UNEVEN, LOUD = 2.0, 4.0  # how much noisier parts of a film must be to count by themselves
-TO_999 = 1.88  # from the 95th to the 99.9th percentile of normal noise
+TO_999, TO_999_BUSY = 1.88, 4.58  # from the 95th, and 75th, to the 99.9th percentile of noise
 FROM_MEDIAN = 2.44  # from the median of absolute normal noise to its 90th percentile
 SMALLEST = 6  # pixels of a body at 240x320
 REACH = 16.0  # pixels a body may move within a stretch
 LEAST_SHIFT = 0.7  # pixels it must have moved to count
 OFTEN, ACTIVE, TOGGLING, STRADDLING, FILLED = 0.15, 0.25, 0.3, 0.15, 0.4  # see `fixed_places`
 TWO_LIGHTS = 0.5  # share of what differs between stretches that one difference explains
+BROAD, SOFT, SHADED = 8, 8.0, 0.05  # pixels in one, ratio, share of the sample, see `find_shade`
+RISING = 0.5  # share of the bodies that rise straight up where bubbles do
 RESTS = 0.2  # share of the sample in which the ground under a resting animal must be seen
 
 
@@ -95,17 +97,22 @@ class Measures:
         By how much the most outstanding 0.01 % of all pixels fall below and rise above it.
     dark_bodies, bright_bodies : float
         Light of the bodies on either side that move on, see `moving_light`.
+    dark_bubbles, bright_bubbles : float
+        Bodies on either side that rise in a frame, if most of those that move on do.
     dark : bool
         Whether the animals are darker than the ground: by bodies, else by single pixels.
     flicker : float
         Change of mean brightness from frame to frame, whatever single torn frames do.
     drift : float
         Standard deviation of the stretches' brightness.
+    shade : float
+        Share of the stretches in which broad places are lighter or darker than usual.
     rows : float
         The same of rows, beyond what noise explains, once frames are evened.
     wrong_side : float
         How far 99.9 % of all pixels stay within on the side where the animals are not, judged by
-        the 95th percentile, which animals that rest do not touch; of the noisiest stretches.
+        the 95th percentile (among bubbles the 75th), which animals that rest do not touch; of the
+        noisiest stretches.
     noise : float
         90th percentile of the change of a pixel from frame to frame; of the noisiest stretches.
     uneven_noise : float
@@ -121,9 +128,12 @@ class Measures:
     brighter: float
     dark_bodies: float
     bright_bodies: float
+    dark_bubbles: float
+    bright_bubbles: float
     dark: bool
     flicker: float
     drift: float
+    shade: float
     rows: float
     wrong_side: float
     noise: float
@@ -150,9 +160,13 @@ def measure_film(sample: np.ndarray, box: Box) -> Measures:
     mean = film.mean(axis=(2, 3), dtype=np.float64)
     steps = np.abs(np.diff(mean, axis=1))
     flicker = 1.48 * np.median(steps) / np.sqrt(2)
-    if np.median(film[:, 0]) > LIT:
+    lit, shade = np.median(film[:, 0]) > LIT, 0.0
+    if lit:
         film *= (np.median(mean) / mean).astype(np.float32)[:, :, None, None]
     ground = np.median(film[:, 0], axis=0)
+    if lit and (shade := find_shade(film[:, 0] - ground)) > SHADED:
+        film = even_shade(film.reshape(-1, *ground.shape), ground).reshape(film.shape)
+        ground = np.median(film[:, 0], axis=0)
     change = np.abs(np.diff(film, axis=1))  # (n, k - 1, h, w)
     usual = FROM_MEDIAN * float(np.median(change[:, :, ::2, ::2]))
     level = max(3 * usual, LEAST_LEVEL)
@@ -170,13 +184,16 @@ def measure_film(sample: np.ndarray, box: Box) -> Measures:
     uneven = loudest / max(usual, 1.0)
     even = uneven < UNEVEN or loudest < LOUD  # then the floor of all of it
     some = film[:: 1 + len(film) // N_STRETCHES]
-    dark_bodies, bright_bodies = (moving_light(some, ground, level, sign) for sign in (-1, 1))
-    far_low, low, high, far_high = np.quantile(excess, [0.0001, 0.05, 0.95, 0.9999])
+    (dark_bodies, dark_bubbles), (bright_bodies, bright_bubbles) = (
+        moving_light(some, ground, level, sign) for sign in (-1, 1)
+    )
+    share, to_999 = (0.25, TO_999_BUSY) if dark_bubbles + bright_bubbles else (0.05, TO_999)
+    far_low, low, high, far_high = np.quantile(excess, [0.0001, share, 1 - share, 0.9999])
     darker, brighter = max(-float(far_low), 0.0), max(float(far_high), 0.0)
     dark = darker > brighter
     if max(dark_bodies, bright_bodies) > LEAST_LIGHT:
         dark = dark_bodies > bright_bodies
-    low_sides, high_sides = np.quantile(excess, [0.05, 0.95], axis=(1, 2))  # (n,)
+    low_sides, high_sides = np.quantile(excess, [share, 1 - share], axis=(1, 2))  # (n,)
     wrong, sides = (high, high_sides) if dark else (-low, -low_sides)
     wrong = max(float(wrong), 0.0 if even else float(np.quantile(sides, 0.95)), 0.0)
     return Measures(
@@ -185,11 +202,14 @@ def measure_film(sample: np.ndarray, box: Box) -> Measures:
         brighter=brighter,
         dark_bodies=dark_bodies,
         bright_bodies=bright_bodies,
+        dark_bubbles=dark_bubbles,
+        bright_bubbles=bright_bubbles,
         dark=dark,
         flicker=float(flicker),
         drift=float(np.median(mean, axis=1).std()),
+        shade=shade,
         rows=_row_flicker(film, ground, usual),
-        wrong_side=TO_999 * wrong,
+        wrong_side=to_999 * wrong,
         noise=max(float(np.quantile(change, 0.9)), 0.0 if even else loudest),
         uneven_noise=1.0 if even else uneven,
         level=level,
@@ -251,12 +271,49 @@ def find_colour(sample: np.ndarray, box: Box) -> Colour | None:
     return (*(float(w) for w in weights), added)
 
 
-def moving_light(film: np.ndarray, ground: np.ndarray, level: float, sign: int) -> float:
+def find_shade(excess: np.ndarray) -> float:
+    """Share of frames (n, h, w), without their ground, in which light differs over broad places.
+
+    A median over 40x40 pixels knows no small animal. Shadows and lamps have soft edges, so that a
+    blur of it changes little there; the edges of a large animal it changes. Frames with such an
+    animal count against it.
+    """
+    shaded = 0
+    for one in excess:
+        broad = cv2.medianBlur(_shrunk(one), 5)
+        if (light := np.abs(broad).mean()) > 1.5:
+            soft = light > SOFT * np.abs(broad - cv2.blur(broad, (5, 5))).mean()
+            shaded += 1 if soft else -1
+    return max(0, shaded) / len(excess)
+
+
+def even_shade(frames: np.ndarray, ground: np.ndarray) -> np.ndarray:
+    """Give broad places of each frame, float32 (n, h, w), the light of the ground (h, w).
+
+    Their light is a median over 40x40 pixels, which an animal that fills under half does not touch.
+    """
+    even, usual = np.empty_like(frames), _shrunk(ground)
+    for frame, out in zip(frames, even, strict=True):
+        light = usual + cv2.medianBlur(_shrunk(frame) - usual, 5)
+        factor = (usual + LEAST_LEVEL) / np.maximum(light + LEAST_LEVEL, 1)
+        out[:] = frame * cv2.resize(factor, ground.shape[::-1])
+    return even
+
+
+def _shrunk(image: np.ndarray) -> np.ndarray:
+    rows, columns = (max(1, n // BROAD) for n in image.shape)
+    return cv2.resize(image, (columns, rows), interpolation=cv2.INTER_AREA)
+
+
+def moving_light(
+    film: np.ndarray, ground: np.ndarray, level: float, sign: int
+) -> tuple[float, float]:
     """Light of the bodies on one side of the ground that move on from place to place.
 
     A body is a connected region. It counts if it can be followed through every frame of a
     stretch, with about the same light, in even steps. Glints die before, lamps and clocks stay
-    where they are, and the hole that a resting animal left in the ground does not move.
+    where they are, and the hole that a resting animal left in the ground does not move. Where most
+    bodies rise straight up, these are bubbles and do not count.
 
     Parameters
     ----------
@@ -270,15 +327,20 @@ def moving_light(film: np.ndarray, ground: np.ndarray, level: float, sign: int) 
 
     Returns
     -------
-    float
-        Sum of the light above `level`, mean over the stretches.
+    light, bubbles : float
+        Sum of the light above `level`, and number of bubbles, mean over the stretches.
     """
-    total = 0.0
+    lights, shifts = [], []
     for stretch in film:
         first, *following = (_bodies(sign * (frame - ground) - level) for frame in stretch)
         for light, centre in zip(*first, strict=True):
-            total += light * _moves_on(light, centre, following)
-    return total / len(film)
+            if (shift := _moves_on(light, centre, following)) is not None:
+                lights.append(light)
+                shifts.append(shift)
+    right, down = np.reshape(shifts, (-1, 2)).T
+    rising = down < -2 * np.abs(right)
+    rising &= rising.sum() > max(RISING * len(rising), len(film))
+    return float(np.sum(lights, where=~rising)) / len(film), rising.sum() / len(film)
 
 
 def _bodies(light: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -290,17 +352,19 @@ def _bodies(light: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return sums[large], centres[large]
 
 
-def _moves_on(light: float, centre: np.ndarray, following: list) -> bool:
+def _moves_on(light: float, centre: np.ndarray, following: list) -> np.ndarray | None:
+    """How far, (right, down), a body moves on through all frames that follow, if it does."""
     path = [centre]
     for lights, centres in following:
         alike = centres[(lights > light / 2) & (lights < 2 * light)]
         if not len(alike):
-            return False
+            return None
         path.append(alike[np.linalg.norm(alike - path[-1], axis=1).argmin()])
     steps = np.linalg.norm(np.diff(path, axis=0), axis=1)
-    net = np.linalg.norm(path[-1] - path[0])
+    shift = path[-1] - path[0]
+    net = np.linalg.norm(shift)
     even = steps.max(initial=0) <= 0.5 * net + 0.5
-    return bool(LEAST_SHIFT <= net <= REACH * 2 and even)
+    return shift if LEAST_SHIFT <= net <= REACH * 2 and even else None
 
 
 def fixed_places(film: np.ndarray, ground: np.ndarray, levels: np.ndarray) -> np.ndarray:
