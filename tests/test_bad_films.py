@@ -149,6 +149,20 @@ def test_a_damaged_image_is_named(opened, frames, tmp_path):
         opened(folder)
 
 
+def test_images_that_are_no_frames_are_left_out_and_said(opened, frames, tmp_path):
+    folder = image_folder(tmp_path / "frames", frames[:60], [f"img_{t}" for t in range(60)])
+    (folder / "img_30.png").unlink()
+    (folder / "img_30.png").symlink_to(tmp_path / "gone.png")
+    cv2.imwrite(str(folder / "background.png"), frames[0])
+    cv2.imwrite(str(folder / "thumb.jpg"), frames[0, ::8, ::8])
+    (folder / "notes.txt").write_text("lit from below")
+    recording = opened(folder)
+    assert recording.repairs["missing_images"] == 1
+    assert recording.remarks[0].startswith("3 images are left out, such as background.png")
+    shown = shrink(frames[[*range(30), 29, *range(31, 60)]], (60, 80), "area")
+    assert np.array_equal(recording.frames, shown)
+
+
 def test_a_folder_without_images(opened, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match="empty holds no image"):
@@ -322,6 +336,23 @@ def test_torn_and_flashed_frames_are_bridged(opened, tmp_path, swimming, sound_m
     exact = recording.excerpt(50, 92)
     assert np.array_equal(exact[0], recording.excerpt(49, 50)[0])
     assert np.array_equal(shrink(exact, (60, 80), "area"), recording.frames[50:92])
+
+
+def test_pictures_damaged_in_a_row_are_outside_the_pieces(opened, tmp_path, swimming, sound_motion):
+    film = swimming.copy()
+    film[100:106, :120] = np.random.default_rng(0).integers(0, 256, (6, 120, 320))
+    recording = opened(write_video(tmp_path / "wild.avi", film))
+    assert recording.repairs == {"wild_frames": 6}
+    assert recording.pieces.start.tolist() == [0, 106]
+    assert recording.pieces.stop.tolist() == [100, 300]
+    sound = np.r_[:99, 106:299]
+    assert np.corrcoef(recording.motion[sound], sound_motion[sound])[0, 1] > 0.99
+
+
+def test_a_film_of_nothing_but_damage_says_so(opened, tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (60, 120, 160), dtype=np.uint8)
+    with pytest.raises(ValueError, match=r"change by \d+ grey levels .*: it is damaged"):
+        opened(write_video(tmp_path / "noise.avi", noise))
 
 
 @pytest.mark.parametrize(("every", "n_repeats"), [(2, 150), (6, 50)])

@@ -59,6 +59,12 @@ def test_each_film_is_accounted_for(films):
     assert table.note["fish3.avi"].startswith("left out: ")
 
 
+def test_a_picture_beside_films_does_not_make_them_frames(tmp_path):
+    for name in ("a.avi", "b.avi", "thumb.png"):
+        (tmp_path / name).touch()
+    assert len(list_films(str(tmp_path))) == 2
+
+
 def test_where_no_film_can_be_used_a_sentence_says_why_of_each(tmp_path):
     for name in ("a.avi", "b.avi"):
         (tmp_path / name).write_bytes(b"no film")

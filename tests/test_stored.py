@@ -1,12 +1,14 @@
 """Films as containers store them: each must come out as a picture that a player would show."""
 
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 
 from fishlib.video import Account, iter_frames, probe, read_frames
+from fishlib.video.stored import choose_clock
 
 
 def square_at(t, height=48, width=64):
@@ -73,6 +75,39 @@ def test_gray_of_twelve_bits_by_its_format_is_not_white(tmp_path):
         container.mux(stream.encode(None))
     shown = read_frames(path, size=(48, 64))
     assert np.abs(shown.astype(int) - [square_at(t) for t in range(12)]).max() <= 1
+
+
+@pytest.fixture(scope="module")
+def stream(tmp_path_factory):
+    """A transport stream of 90 frames, as bytes."""
+    path = tmp_path_factory.mktemp("stream") / "film.ts"
+    grain = np.random.default_rng(0).integers(0, 30, (90, 120, 160), dtype=np.uint8)
+    frames = [square_at(t, 120, 160) // 2 + grain[t] for t in range(90)]
+    return encode(path, frames, "mpeg2video", "yuv420p").read_bytes()
+
+
+def test_frames_that_the_decoder_calls_damaged_are_bridged(tmp_path, stream):
+    data, path = bytearray(stream), tmp_path / "damaged.ts"
+    for at in range(len(data) // 3, len(data) // 2, len(data) // 50):
+        data[at : at + 20] = np.random.default_rng(at).bytes(20)
+    path.write_bytes(data)
+    with av.open(str(path)) as container:
+        damaged = [frame.is_corrupt for frame in container.decode(video=0)]
+    account = Account()
+    assert sum(map(len, iter_frames(path, account=account))) == 90
+    assert any(damaged)
+    assert account.counts["frames_held"] == 90 - damaged.count(False)
+
+
+def test_a_stream_that_ends_in_zeros_is_read_up_to_there(tmp_path, stream):
+    path, half = tmp_path / "zeros.ts", len(stream) // 2
+    path.write_bytes(stream[:half] + bytes(5 * half))
+    assert 20 < len(read_frames(path)) < 90
+
+
+def test_a_header_without_times_is_called_damaged():
+    with pytest.raises(ValueError, match=r"damaged or cut short.*ffmpeg -i"):
+        choose_clock([], [], Path("film.mp4"))
 
 
 @pytest.mark.parametrize(("bits", "layout"), [(10, "gray16le"), (12, "gray16le"), (16, "gray16le")])

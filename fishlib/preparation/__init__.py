@@ -35,6 +35,7 @@ from fishlib.video.frames import to_eight_bits
 CHUNK = 8  # frames prepared at once: small enough for the processor's cache
 LEAST_FLOOR = 3  # grey levels
 WEAK = 10.0  # contrast below which colour is looked at
+DAMAGED = 64.0  # grey levels of noise that no camera has
 MOST_MASKED = 0.3  # of the picture
 
 
@@ -131,6 +132,11 @@ def remark_on(m: Measures) -> list[str]:
 
 def check_contrast(m: Measures, source: object) -> None:
     """Raise ValueError if nothing stands out from the ground by three times the noise."""
+    if m.noise > DAMAGED:
+        raise ValueError(
+            f"the pictures of {source} change by {m.noise:.0f} grey levels from frame to frame: it "
+            "is damaged. Copy it again from where it was recorded."
+        )
     if m.fixed.mean() > MOST_MASKED:
         raise ValueError(
             f"{m.fixed.mean():.0%} of the picture of {source} changes in its place without moving "

@@ -178,7 +178,8 @@ def measure_film(sample: np.ndarray, box: Box) -> Measures:
         film[:, :, fixed] = ground[fixed]
     whole = np.zeros(sample.shape[2:], bool)
     whole[y0:y1, x0:x1] = fixed
-    excess, change = film[:, 0] - ground, change[:, :, ~fixed]
+    excess = film[:, 0] - ground
+    change = change[:, :, fixed if fixed.all() else ~fixed]
     noise = np.median(np.quantile(change, 0.9, axis=2), axis=1)  # whatever single torn frames do
     usual, loudest = float(np.median(noise)), float(np.quantile(noise, 0.95))
     uneven = loudest / max(usual, 1.0)

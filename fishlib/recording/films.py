@@ -63,9 +63,10 @@ def list_films(source: str) -> pd.DataFrame | None:
         return _read_table(path)
     if path.is_dir():
         inside = [one for one in path.iterdir() if not one.name.startswith(".")]
-        images = any(one.suffix.lower() in IMAGE_SUFFIXES - FILM_SUFFIXES for one in inside)
+        images = sum(one.suffix.lower() in IMAGE_SUFFIXES - FILM_SUFFIXES for one in inside)
         found = [one for one in inside if one.is_dir() or one.suffix.lower() in FILM_SUFFIXES]
-        if images or {one.suffix.lower() for one in found} <= STACK_SUFFIXES:  # or none
+        endings = {one.suffix.lower() for one in found}
+        if images > len(found) or endings <= STACK_SUFFIXES:  # or none
             return None
     elif glob.has_magic(str(path)) and not path.exists():
         found = [Path(name) for name in glob.glob(str(path), recursive=True)]

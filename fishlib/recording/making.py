@@ -176,7 +176,7 @@ class Making:
         missing -= round(sum(seconds for _, seconds, _ in account.borders) * opened.fps)
         if missing > max(2, 0.005 * opened.n_frames):
             account.counts["undecoded_frames"] = missing
-        opened.check_length(n_frames)
+        opened.check_length(n_frames, f" of {opened.n_frames} announced" if missing > 2 else "")
         path, shape = self.work / "frames.npy", (n_frames, *self.size)
         frames = np.memmap(path, np.uint8, "r+", HEADER_BYTES, shape)
         measured = np.fromfile(self.work / "measured.bin").reshape(-1, len(COLUMNS))[:n_frames]

@@ -7,7 +7,7 @@ from itertools import pairwise
 import cv2
 import numpy as np
 import pandas as pd
-from scipy.ndimage import label, maximum_filter, percentile_filter
+from scipy.ndimage import binary_opening, label, maximum_filter, percentile_filter
 
 from fishlib.motion import runs_of
 from fishlib.preparation.sample import find_darkness
@@ -28,6 +28,7 @@ ENDS = {
     "cuts": "a cut",
     "dark_frames": "darkness",
     "still_frames": "the picture stands still",
+    "wild_frames": "damaged pictures",
 }
 """Why a piece ends, in words."""
 TORN_RATIO = 3.0  # how far a torn frame differs from its neighbours, compared with what is usual
@@ -44,6 +45,8 @@ SENTENCES = {
     "dark_frames": "{n} frames are dark; they are outside the pieces, neither asked nor scored.",
     "still_frames": "{n} frames show one and the same picture for a second or more: the camera or "
     "its link stood still, and they are neither asked nor scored.",
+    "wild_frames": "{n} frames, several in a row, differ from each other all over: the film is "
+    "damaged, and they are neither asked nor scored.",
     "missing_images": "{n} images were missing in the numbering; the image before stands in.",
     "undecoded_frames": "{n} frames announced by the film did not come out of the decoder: it is "
     "cut off, damaged or trimmed.",
@@ -128,6 +131,7 @@ def survey(
     change, skip, same, raw, light, peak = measured.T
     out = {"dark_frames": find_darkness(light, peak), "still_frames": find_still(same, fps)}
     out["still_frames"] &= ~out["dark_frames"]
+    out["wild_frames"] = find_wild(raw) & ~out["dark_frames"]
     sound = ~np.logical_or.reduce(list(out.values()))
     motion = np.append(change[1:], 0.0)  # motion[t] leads from frame t to frame t + 1
     flashed = find_torn(*(np.abs(light - np.roll(light, lag)) for lag in (1, 2)), least=FLASH)
@@ -245,6 +249,20 @@ def find_torn(change: np.ndarray, skip: np.ndarray, least: float = 0.0) -> np.nd
     usual = np.median(around, axis=0)
     torn = (leap > AGREEING * across) & (leap > TORN_RATIO * usual) & (leap >= least)
     return np.flatnonzero(torn[2:-3]) + 3
+
+
+def find_wild(raw: np.ndarray) -> np.ndarray:
+    """Two frames or more that differ widely from each other and from those around; bool (T,).
+
+    Parameters
+    ----------
+    raw : float64 array (T,)
+        How far each frame differs from the one before, as filmed, in grey levels.
+    """
+    leaps = raw > max(FLASH, 4 * np.median(raw))
+    wild = leaps & np.append(leaps[1:], False)
+    wild[0] = False
+    return binary_opening(wild, np.ones(2))
 
 
 def find_rhythm(raw: np.ndarray, change: np.ndarray, fps: float) -> np.ndarray:

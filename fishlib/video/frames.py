@@ -175,8 +175,10 @@ def natural_key(name: str) -> list[tuple[int, int, str]]:
     return [(0, int(part), part) if part.isdigit() else (1, 0, part) for part in parts]
 
 
-def list_images(path: Path) -> list[Path]:
-    """The stack itself, or the image files of a folder in natural order.
+def list_images(path: Path) -> tuple[list[Path], list[Path]]:
+    """The stack itself, or the frames of a folder in natural order; and other images in it.
+
+    Where nine names in ten are alike but for their numbers, the others are no frames.
 
     Raises
     ------
@@ -184,11 +186,17 @@ def list_images(path: Path) -> list[Path]:
         The folder holds no image; the sentence says what it holds instead.
     """
     if path.is_file():
-        return [path]
+        return [path], []
     inside = [entry for entry in path.iterdir() if not entry.name.startswith(".")]
-    found = [entry for entry in inside if entry.suffix.lower() in IMAGE_SUFFIXES]
+    images = [entry for entry in inside if entry.suffix.lower() in IMAGE_SUFFIXES]
+    found = [entry for entry in images if entry.is_file()]  # and no link to nothing
     if found:
-        return sorted(found, key=lambda entry: natural_key(entry.name))
+        kinds = [re.sub(r"\d+", "0", entry.name) for entry in found]
+        usual, count = Counter(kinds).most_common(1)[0]
+        if count >= 0.9 * len(found):
+            found = [entry for entry, kind in zip(found, kinds, strict=True) if kind == usual]
+        others = sorted(set(images) - set(found))
+        return sorted(found, key=lambda entry: natural_key(entry.name)), others
     folders = sum(entry.is_dir() for entry in inside)
     if folders:
         raise ValueError(
@@ -230,7 +238,7 @@ class Images:
     """Pixels are square, and any image can be jumped to."""
 
     def __init__(self, path: Path, fps: float | None = None) -> None:
-        self.path, self.files, self.fps = path, list_images(path), fps
+        self.path, self.fps, (self.files, others) = path, fps, list_images(path)
         self.seconds = 1 / (fps or USUAL_FPS)  # from image to image
         spread = np.unique(np.linspace(0, len(self.files) - 1, LOOKED_AT).astype(int))
         self.stacked = any(_count_pages(self.files[k]) > 1 for k in spread)
@@ -247,6 +255,11 @@ class Images:
             share = first.dtype.kind == "f" and brightest <= 1
             self.white = 1 if share else white_of(brightest)
         self.remarks = remark_on_bits(self.white)
+        if others:
+            self.remarks.append(
+                f"{len(others)} images are left out, such as {others[0].name}: their names are not "
+                "like those of its frames, or nothing is behind them."
+            )
 
     def read(
         self, size, region: Box, start: int, account: Account, seek: bool, colour: bool

@@ -63,7 +63,10 @@ def open_film_file(path: Path) -> av.container.InputContainer:
         ) from error
     if not container.streams.video:
         container.close()
-        raise ValueError(f"{path} holds no picture, only sound or data: choose another file.")
+        raise ValueError(
+            f"{path} holds no picture, only sound or data, or its header is damaged: choose "
+            "another file, or copy it again."
+        )
     container.streams.best("video").thread_type = "AUTO"
     return container
 
@@ -77,7 +80,7 @@ def decode(container) -> Iterator[av.VideoFrame]:
     while True:
         try:
             packet = next(packets)
-        except (StopIteration, av.error.EOFError, av.error.InvalidDataError):
+        except (StopIteration, BlockingIOError, av.error.EOFError, av.error.InvalidDataError):
             return  # the end, or where the file is cut off
         with suppress(av.error.InvalidDataError):
             yield from packet.decode()
@@ -140,7 +143,8 @@ class Stored:
             first = next(frames, None)
             if first is None:
                 raise ValueError(
-                    f"{path} opens as a film but not one frame of it can be decoded: re-encode it."
+                    f"{path} opens as a film but not one frame of it can be decoded: it is damaged "
+                    "or cut short. Copy it again from where it was recorded."
                 )
             following = islice(frames, N_FIRST - 1)
             interlaced = [frame.interlaced_frame for frame in chain([first], following)]
@@ -237,7 +241,11 @@ def choose_clock(rates: list[float], stamps: list[float], path: Path) -> tuple[f
     steps = np.diff(stamps)
     if len(steps) < 2 or np.median(steps) <= 0:
         if not plausible:
-            raise ValueError(f"{path} states no frame rate: give fps, its frames a second.")
+            raise ValueError(
+                f"{path} states no frame rate and no time stamps: it is damaged or cut short. "
+                "Copy it again, repair it with ffmpeg -i FILM -c copy NEW, or give fps, its "
+                "frames a second."
+            )
         return plausible[-1], stamps[0] if stamps else 0.0
     usual = np.abs(steps - np.median(steps)) <= 0.0025
     if usual.mean() >= 0.8:
@@ -324,12 +332,16 @@ def _enter(container, stored: Stored, tick: int) -> Iterator[tuple[av.VideoFrame
 
 
 def _timed(container, stored: Stored, by_number: bool) -> Iterator[tuple[av.VideoFrame, float]]:
-    """Decode frames, with their seconds since the first on the clock that is believed."""
+    """Decode frames, with their seconds since the first on the clock that is believed.
+
+    Those that the decoder calls damaged leave a hole.
+    """
     frames = decode(container)
     for number, frame in enumerate(_deinterlaced(frames) if stored.interlaced else frames):
         stamp = None if by_number else stamp_of(frame)
         tick = number if stamp is None else (stamp - stored.begins) * stored.own_fps
-        yield frame, tick / stored.fps
+        if not frame.is_corrupt:
+            yield frame, tick / stored.fps
 
 
 def _deinterlaced(frames: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
