@@ -35,6 +35,7 @@ TORN_RATIO = 3.0  # how far a torn frame differs from its neighbours, compared w
 AGREEING = 1.5  # and how far compared with what these differ by: motion goes further in two steps
 MOST = 6  # places of a kind of border that are told
 FLASH = 10.0  # grey levels by which the light of a single frame leaps
+WILD = 24.0  # grey levels by which pixels of damaged pictures differ, above any camera's noise
 SENTENCES = {
     "frames_held": "{n} frames were missing on the film's clock; the frame before stands in.",
     "frames_dropped": "{n} frames were left out because two fell on one tick of the clock.",
@@ -259,7 +260,7 @@ def find_wild(raw: np.ndarray) -> np.ndarray:
     raw : float64 array (T,)
         How far each frame differs from the one before, as filmed, in grey levels.
     """
-    leaps = raw > max(FLASH, 4 * np.median(raw))
+    leaps = raw > max(WILD, 4 * np.median(raw))
     wild = leaps & np.append(leaps[1:], False)
     wild[0] = False
     return binary_opening(wild, np.ones(2))
