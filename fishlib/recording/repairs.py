@@ -7,7 +7,13 @@ from itertools import pairwise
 import cv2
 import numpy as np
 import pandas as pd
-from scipy.ndimage import binary_opening, label, maximum_filter, percentile_filter
+from scipy.ndimage import (
+    binary_opening,
+    binary_propagation,
+    label,
+    maximum_filter,
+    percentile_filter,
+)
 
 from fishlib.motion import runs_of
 from fishlib.preparation.sample import find_darkness
@@ -260,10 +266,11 @@ def find_wild(raw: np.ndarray) -> np.ndarray:
     raw : float64 array (T,)
         How far each frame differs from the one before, as filmed, in grey levels.
     """
-    leaps = raw > max(WILD, 4 * np.median(raw))
+    leaps = raw > max(FLASH, 4 * np.median(raw))
     wild = leaps & np.append(leaps[1:], False)
     wild[0] = False
-    return binary_opening(wild, np.ones(2))
+    wild = binary_opening(wild, np.ones(2))
+    return binary_propagation(wild & (raw > WILD), mask=wild)
 
 
 def find_rhythm(raw: np.ndarray, change: np.ndarray, fps: float) -> np.ndarray:
