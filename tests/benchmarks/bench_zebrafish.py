@@ -5,11 +5,13 @@ six zebrafish, each judged by forecasters trained on the others and on trials wi
 the fish. The tracks are fetched by commit and SHA-256 from `epfl-mobots/plos_one_experiments`
 (no licence: nothing of it is kept here); ``FISHLIB_TRACKS`` may name a mirror of its paths. Where
 the tracker lost a fish it is not seen: nothing is filled in, neither for the places nor for the
-motion, which is the mean step of the fish that are seen.
+motion, which is the mean step of the fish that are seen. With ``--drawn`` the places are those that
+are found in film drawn from the tracks, 240 px high; question and motion stay the tracker's.
 """
 
 import argparse
 import os
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,7 +22,8 @@ import pooch
 from compare import as_markdown
 from sklearn.metrics import roc_auc_score
 
-from fishlib.animals import Places, read_tracks
+from fishlib import open_film
+from fishlib.animals import Places, draw_tracks, find_places, read_tracks, with_tracks
 from fishlib.animals.places import COLUMNS
 from fishlib.evaluation.intervals import cut_blocks, interval
 from fishlib.files import save_arrays
@@ -60,24 +63,41 @@ def read_trial(path: str) -> tuple[Places, np.ndarray]:
     return places, np.append(known, 0.0)
 
 
-def join(paths: list[str]) -> SimpleNamespace:
+def draw_trial(path: str, folder: Path) -> Places:
+    """The places that are found in a film drawn from the tracks of a trial."""
+    films = folder / "films.csv"
+    if not films.exists():
+        draw_tracks(fetch(path), folder, FPS, BODY)
+    film = open_film(str(films), clip_size=(12, 16))
+    found, scale = find_places(film.members[0], 6), BODY / with_tracks(film, "").places.body
+    box = tuple(scale * edge for edge in found.box)
+    return replace(found, x=scale * found.x, y=scale * found.y, body=BODY, box=box)
+
+
+def join(paths: list[str], drawn: Path | None = None) -> SimpleNamespace:
     """Trials as one recording, each a piece and a film."""
     trials = [read_trial(path) for path in paths]
+    whole = np.concatenate([places.apart.all(axis=1) for places, _ in trials])
+    if drawn:
+        found = [draw_trial(path, drawn / path.split("/")[1]) for path in paths]
+        trials = [(places, motion) for places, (_, motion) in zip(found, trials, strict=True)]
     stop = np.cumsum([len(motion) for _, motion in trials])
     start = np.append(0, stop[:-1])
     of_trials = ([getattr(places, name) for places, _ in trials] for name in COLUMNS)
     columns = dict(zip(COLUMNS, map(np.concatenate, of_trials), strict=True))
     boxes = np.array([places.box for places, _ in trials])
     return SimpleNamespace(
-        motion=np.concatenate([motion for _, motion in trials]), fps=FPS, name="zebrafish",
+        motion=np.concatenate([motion for _, motion in trials]), fps=FPS, name="zebrafish", whole=whole,
         places=Places(**columns, body=BODY, box=tuple(np.median(boxes, axis=0))),
         pieces=pd.DataFrame({"film": paths, "start": start, "stop": stop}),
     )  # fmt: skip
 
 
-def forecast_trial(trial: str, others: list[str], folder: Path, seed: int) -> dict:
+def forecast_trial(
+    trial: str, others: list[str], folder: Path, seed: int, drawn: Path | None = None
+) -> dict:
     """Questions and forecasts of one trial, learned on others (the last of them chooses)."""
-    film = join([*others, trial])
+    film = join([*others, trial], drawn)
     limits = [0, *film.pieces.start.tolist()[-2:], len(film.motion)]
     names = ("train", "validation", "test")
     parts = {k: slice(a, b) for k, (a, b) in zip(names, pairwise(limits), strict=True)}
@@ -93,7 +113,7 @@ def forecast_trial(trial: str, others: list[str], folder: Path, seed: int) -> di
     animals = Animals(rise, seed=seed).fit(film, questions, parts, folder / f"{seed}")
     made = {"places, onset": animals.forecast_all(film, at)["onset"]}
     made["motion, onset"] = Regressions().fit(film, onsets, parts).forecast(film, at)
-    made |= questions | {"whole": film.places.apart.all(axis=1)}
+    made |= questions | {"whole": film.whole}
     return {name: one[at] for name, one in made.items()}
 
 
@@ -150,18 +170,20 @@ def main() -> None:
     parser.add_argument("--trials", type=int, nargs="+", default=[1, 3, 4, 6, 8, 9])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--folder", type=Path, default=Path("data/benchmarks/zebrafish"))
+    parser.add_argument("--drawn", action="store_true", help="places found in film drawn of them")
     chosen = parser.parse_args()
+    drawn = chosen.folder / "drawn" if chosen.drawn else None
     fish = sorted(path for path in FILES.registry if path.startswith("fish_only"))
     robots = sorted(set(FILES.registry) - set(fish))
     tested = [f"fish_only/{n}_fish_only/trajectories.txt" for n in chosen.trials]
     made = []
     for trial in tested:
-        folder = chosen.folder / trial.split("/")[1]
+        folder = (drawn or chosen.folder) / trial.split("/")[1]
         path = folder / f"forecasts {chosen.seed}.npz"
         if not path.exists():
             folder.mkdir(parents=True, exist_ok=True)
             others = robots + [one for one in fish if one != trial]
-            save_arrays(path, **forecast_trial(trial, others, folder, chosen.seed))
+            save_arrays(path, **forecast_trial(trial, others, folder, chosen.seed, drawn))
         with np.load(path) as saved:
             made.append(dict(saved))
     columns = ["frames", "lead, s", "n", "past of the motion, AUC", "places and motion, minus it"]
