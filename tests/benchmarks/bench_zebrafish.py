@@ -87,7 +87,7 @@ def join(paths: list[str], drawn: Path | None = None) -> SimpleNamespace:
     columns = dict(zip(COLUMNS, map(np.concatenate, of_trials), strict=True))
     boxes = np.array([places.box for places, _ in trials])
     return SimpleNamespace(
-        motion=np.concatenate([motion for _, motion in trials]), fps=FPS, name="zebrafish", whole=whole,
+        motion=np.concatenate([motion for _, motion in trials]), fps=FPS, whole=whole, name="fish",
         places=Places(**columns, body=BODY, box=tuple(np.median(boxes, axis=0))),
         pieces=pd.DataFrame({"film": paths, "start": start, "stop": stop}),
     )  # fmt: skip
