@@ -172,14 +172,14 @@ def test_it_says_whom_it_fears(film, fitted):
     assert feared[0, i, j] == np.nanmax(feared[0])
 
 
-def test_before_an_onset_it_says_whom_it_fears_or_why_not(film, fitted, tmp_path):
-    animals, folder = fitted
+def test_before_an_onset_it_says_whom_it_fears_or_why_not(film, questions, fitted, tmp_path):
+    (animals, folder), alarm = fitted, questions["alarm"]
     (tmp_path / "animals").mkdir()
     (tmp_path / "animals" / "network.keras").write_bytes((folder / "network.keras").read_bytes())
     seen = SimpleNamespace(**vars(film))
     seen.excerpt = lambda start, stop: np.full((stop - start, 6, 8), start % 256, np.uint8)
     folds, onsets = [{"test": slice(4165, None)}], np.array([4000, 4300, 4600])
-    feared = whom_it_fears(tmp_path, seen, folds, onsets)
+    feared = whom_it_fears(tmp_path, seen, folds, onsets, alarm)
     t = 4300 - 15
     assert feared.reason == "" and feared.picture[0, 0] == t % 256
     np.testing.assert_array_equal(feared.places[:, 0], film.places.x[t])
@@ -187,11 +187,14 @@ def test_before_an_onset_it_says_whom_it_fears_or_why_not(film, fitted, tmp_path
     assert sorted(feared.pair) == sorted(pair)
     named = ["forecast", "nearest two", "forecast − nearest two", "chance"]
     assert list(pd.unique(feared.named.name)) == named
+    pd.testing.assert_frame_equal(
+        feared.falls, animals.on("alarm").falls(film, alarm, folds[0]["test"])
+    )
     seen.truth = None
-    nobody = whom_it_fears(tmp_path, seen, folds, onsets).named
+    nobody = whom_it_fears(tmp_path, seen, folds, onsets, alarm).named
     assert nobody.empty and nobody.attrs["reason"] == "Nobody knows who attacked whom."
-    assert "No onset" in whom_it_fears(tmp_path, seen, folds, onsets[:1]).reason
-    assert "No network" in whom_it_fears(tmp_path / "animals", seen, folds, onsets).reason
+    assert "No onset" in whom_it_fears(tmp_path, seen, folds, onsets[:1], alarm).reason
+    assert "No network" in whom_it_fears(folder / "none", seen, folds, onsets, alarm).reason
 
 
 class Oracle(Animals):
@@ -244,11 +247,12 @@ def test_the_share_of_named_pairs_has_an_interval_over_blocks(film):
 
 
 def test_the_score_falls_where_something_was_read(film, questions, fitted):
-    falls = fitted[0].falls(film, questions["onset"], slice(4165, None))
-    assert set(falls) == {"animals", "pairs", "motion"} and max(falls.values()) > 0
+    falls = fitted[0].falls(film, questions["onset"], slice(4165, None)).set_index("name")
+    assert set(falls.index) == {"animals", "pairs", "motion"} and falls.value.max() > 0
+    assert (falls.low < falls.value).all() and (falls.value < falls.high).all()
     deaf = Animals(questions=("onset",), answers="onset")
     deaf._answer = lambda described: described["motion"][:, :1].astype(float)
-    falls = deaf.falls(film, questions["onset"], slice(4165, None))
+    falls = deaf.falls(film, questions["onset"], slice(4165, None)).set_index("name").value
     assert falls["animals"] == falls["pairs"] == 0 != falls["motion"]
 
 

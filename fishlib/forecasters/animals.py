@@ -12,7 +12,6 @@ import pandas as pd
 from keras import layers, ops
 from scipy.optimize import linear_sum_assignment
 from scipy.special import expit
-from sklearn.metrics import roc_auc_score
 
 from fishlib.animals.features import MIRROR, Swimming
 from fishlib.animals.places import Places, places_of
@@ -324,7 +323,7 @@ class Animals:
             rows += [(k, score, *row_of(one, "−" not in k)) for k, one in shares.items()]
         return tidy(rows)
 
-    def falls(self, recording, question: np.ndarray, at: np.ndarray, seed: int = 0) -> dict:
+    def falls(self, recording, question: np.ndarray, at=None, seed: int = 0) -> pd.DataFrame:
         """Fall of its AUC if what it reads is taken from other frames, one group at a time.
 
         Parameters
@@ -332,15 +331,16 @@ class Animals:
         recording : Recording
         question : int8 array (T,)
             1, 0, or -1 where a frame is not asked.
-        at : slice or index array
+        at : slice or index array, optional
             Frames to judge it on; about 4000 of them are looked at.
         seed : int
             Of the order of frames.
 
         Returns
         -------
-        dict of str to float
-            Of ``animals`` (each by itself), ``pairs`` and ``motion``.
+        DataFrame
+            Tidy, with 95 % intervals over blocks of film: of ``animals`` (each by itself), of
+            ``pairs`` and of ``motion``.
         """
         frames = frames_asked(recording, at)
         frames = frames[question[frames] >= 0]
@@ -348,11 +348,14 @@ class Animals:
         described, label = _swim(recording).gather(frames), question[frames]
         order = np.random.default_rng(seed).permutation(len(frames))
         k = self.questions.index(self.answers)
+        judged = np.isin(np.arange(len(recording.motion)), frames)
+        blocks = cut_blocks(judged, pieces_of(recording))
 
         def auc(**mixed):
-            return roc_auc_score(label, self._answer(described | mixed)[:, k])
+            return blocks.auc(label, self._answer(described | mixed)[:, k])
 
-        return {name: auc() - auc(**{name: one[order]}) for name, one in described.items()}
+        falls = {name: auc() - auc(**{name: one[order]}) for name, one in described.items()}
+        return tidy([(name, "fall of the AUC", *row_of(one, False)) for name, one in falls.items()])
 
     def _logits(self, recording, at) -> np.ndarray:
         """Log-odds of all answers, float64 (T, K); NaN where there is no forecast."""

@@ -28,6 +28,8 @@ class Feared:
     named : DataFrame
         From :meth:`fishlib.forecasters.animals.Animals.names_attackers`; empty with a reason for a
         film of which nobody knows who attacked.
+    falls : DataFrame
+        From :meth:`fishlib.forecasters.animals.Animals.falls`, of the alarm's question.
     """
 
     reason: str
@@ -35,9 +37,12 @@ class Feared:
     places: np.ndarray | None = None
     pair: np.ndarray | None = None
     named: pd.DataFrame = field(default_factory=lambda: no_table("Nobody knows who attacked whom."))
+    falls: pd.DataFrame = field(default_factory=lambda: no_table("No animals were asked."))
 
 
-def whom_it_fears(folder: str | Path, recording, folds: list[dict], onsets: np.ndarray) -> Feared:
+def whom_it_fears(
+    folder: str | Path, recording, folds: list[dict], onsets: np.ndarray, alarm: np.ndarray
+) -> Feared:
     """Ask the network of animals in a run folder before the first onset that its fold judges.
 
     Parameters
@@ -49,6 +54,8 @@ def whom_it_fears(folder: str | Path, recording, folds: list[dict], onsets: np.n
         The network of the first was fitted without its ``test`` frames.
     onsets : int array (n,)
         Frames at which events begin.
+    alarm : int8 array (T,)
+        The alarm's question.
     """
     networks = sorted(Path(folder).glob("animals*/network.keras"))
     if not networks or not folds:
@@ -62,6 +69,7 @@ def whom_it_fears(folder: str | Path, recording, folds: list[dict], onsets: np.n
     animals, places, t = Animals.load(networks[0]).on("alarm"), places_of(recording), before[0]
     (pair,) = animals.feared_pair(recording, before[:1])
     seen = recording.excerpt(t, t + 1)[0], np.stack([places.x[t], places.y[t]], axis=1), pair
+    falls = animals.falls(recording, alarm, folds[0]["test"])
     if recording.truth is None:
-        return Feared("", *seen)
-    return Feared("", *seen, animals.names_attackers(recording, folds[0]["test"]))
+        return Feared("", *seen, falls=falls)
+    return Feared("", *seen, animals.names_attackers(recording, folds[0]["test"]), falls)
