@@ -317,7 +317,19 @@ def _learned(rival, question: str) -> str:
     return getattr(rival, "learns", None) or question
 
 
-def _why_not(rival, recording, folds: Sequence[dict]) -> str:
+def _can_learn(rival, question: str, questions: dict, folds: Sequence[dict]) -> bool:
+    """Whether every fold holds both answers of what a rival learns to answer a question."""
+    if getattr(rival, "trained", False):
+        return True
+    learned, parts = _learned(rival, question), ["train"]
+    if getattr(rival, "epochs", None) and learned != "all":
+        parts.append("validation")  # by which the epoch is chosen
+    labels = questions.values() if learned == "all" else [questions[learned]]
+    told = ([label[fold[part]] for fold in folds for part in parts] for label in labels)
+    return any(all((one > 0).any() and (one == 0).any() for one in of_label) for of_label in told)
+
+
+def _why_not(rival, recording, folds: Sequence[dict], questions: dict) -> str:
     """Why a rival is not fitted on a recording, in a sentence; empty where it is."""
     if getattr(rival, "epochs", None) == 0:
         return "no epochs were asked for"
@@ -328,6 +340,8 @@ def _why_not(rival, recording, folds: Sequence[dict]) -> str:
             pieces = pieces_of(recording)
             minutes = (pieces.stop - pieces.start).sum() / rate_of(recording) / 60
             return f"{minutes:.1f} minutes of film; training needs {LEAST_MINUTES}"
+        if not any(_can_learn(rival, question, questions, folds) for question in questions):
+            return "the film holds too few events: a part of it has one answer only"
     return rival.why_not(recording) if hasattr(rival, "why_not") else ""
 
 
@@ -344,7 +358,8 @@ def fit_all(
         See :mod:`fishlib.forecasters`. One with ``learns`` set is trained on that question only and
         forecasts for all; one with ``learns_all`` is taught all questions at once; one that is
         ``trained`` is taken as it is; one with 0 ``epochs``, one whose epoch cannot be chosen, for
-        want of a validation part, or that says ``why_not`` of this recording, is left out.
+        want of a validation part, one that has one answer only to learn from, or that says
+        ``why_not`` of this recording, is left out.
     recording : Recording
     questions : dict of name -> int8 array (T,)
     folds : dict of parts, or a sequence of them, or None
@@ -362,12 +377,15 @@ def fit_all(
     Fitted
     """
     folds = [one for one in ([folds] if isinstance(folds, dict) else folds or []) if one]
-    left_out = {n: why for n, r in rivals.items() if (why := _why_not(r, recording, folds))}
+    each = ((name, _why_not(rival, recording, folds, questions)) for name, rival in rivals.items())
+    left_out = {name: why for name, why in each if why}
     kept = {name: rival for name, rival in rivals.items() if name not in left_out}
     longest_first = sorted(kept, key=lambda name: -getattr(kept[name], "effort", 0))
     seen = _seen(recording)
     calls, rounds = {}, {}
-    for name, question, number in product(longest_first, questions, range(len(folds))):
+    each = product(longest_first, questions)
+    asked = [(n, q) for n, q in each if _can_learn(kept[n], q, questions, folds)]
+    for (name, question), number in product(asked, range(len(folds))):
         rival, learned = kept[name], _learned(kept[name], question)
         if getattr(rival, "trained", False) or (name, learned, number) in calls:
             continue
@@ -383,7 +401,7 @@ def fit_all(
     fitted = side_by_side(calls, rounds=rounds if progress else None)
     of_folds = []
     for k, parts in enumerate(folds or [None]):
-        each = product(kept.items(), questions)
-        own = {(n, q): fitted.get((n, _learned(rival, q), k), rival) for (n, rival), q in each}
+        each = (pair for pair in product(kept, questions) if pair in asked)
+        own = {(n, q): fitted.get((n, _learned(kept[n], q), k), kept[n]) for n, q in each}
         of_folds.append((parts, own))
     return Fitted(left_out, of_folds)

@@ -184,12 +184,13 @@ def test_a_film_too_short_leaves_out_what_has_to_be_trained(tmp_path):
 def test_with_folds_each_frame_is_forecast_by_what_has_not_seen_it(tmp_path):
     folds = make_folds(whole(100), 5, embargo=5)
     rivals = {"rival": Counted(), "once": Counted("onset"), "ready": Ready()}
-    fitted = fit_all(rivals, RECORDING, QUESTIONS, folds, tmp_path)
+    questions = QUESTIONS | {"burst": np.arange(100) % 7 == 0}
+    fitted = fit_all(rivals, RECORDING, questions, folds, tmp_path)
     told = fitted.forecast(RECORDING)
     for name, question in (("rival", "burst"), ("once", "onset")):
         judged, chosen = told["burst"][name]
         for fold in folds:
-            share = np.mean(QUESTIONS[question][fold["train"]])
+            share = np.mean(questions[question][fold["train"]])
             np.testing.assert_array_equal(judged[fold["test"]], share)
             np.testing.assert_array_equal(chosen[fold["validation"]], share)
     assert told["burst"]["ready"].shape == (2, 100)
@@ -203,6 +204,24 @@ def test_without_a_part_to_choose_on_no_network_is_trained(tmp_path):
     fitted = fit_all(rivals, RECORDING, QUESTIONS, folds, tmp_path)
     assert fitted.left_out == {"network": "0.1 minutes of film; training needs 7"}
     assert set(fitted.forecast(RECORDING)["onset"]) == {"rival"}
+
+
+def test_what_has_one_answer_only_is_not_learned_and_said(tmp_path):
+    rare = {"onset": np.arange(100) % 9 == 0, "burst": np.arange(100) < 10}
+    folds = make_folds(whole(100), 5, embargo=5)  # the bursts are all in the first
+    rivals = {"rival": Counted(), "burst's": Counted("burst"), "ready": Ready()}
+    fitted = fit_all(rivals, RECORDING, rare, folds, tmp_path)
+    assert fitted.left_out == {
+        "burst's": "the film holds too few events: a part of it has one answer only"
+    }
+    told = fitted.forecast(RECORDING)
+    assert {question: set(family) for question, family in told.items()} == {
+        "onset": {"rival", "ready"},
+        "burst": {"ready"},
+    }
+    seldom = {"onset": np.arange(100) < 80}  # learned, but with nothing to choose the epoch by
+    fitted = fit_all({"network": Counted(epochs=2)}, RECORDING, seldom, PARTS, tmp_path)
+    assert "too few events" in fitted.left_out["network"]
 
 
 def test_trainings_side_by_side_are_resumed_and_tell_their_losses(tmp_path):
