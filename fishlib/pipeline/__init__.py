@@ -122,7 +122,7 @@ def run_notebooks(
         If a cell stopped with an error, or the kernel died.
     """
     parameters = check_values(parameters or {})
-    parameters = check_inputs(parameters)
+    check_inputs(parameters)
     run = Path(run_dir).resolve()
     run.mkdir(parents=True, exist_ok=True)
     check_space(run, 100_000_000, "a run", "give another run_dir")  # films are not kept here
@@ -155,13 +155,8 @@ def run_notebooks(
     return run
 
 
-def check_inputs(parameters: dict) -> dict:
+def check_inputs(parameters: dict) -> None:
     """Refuse a film, or a file of events, tracks or a network, that a run could not use.
-
-    Returns
-    -------
-    dict
-        The parameters; a table of films that names their events is also their ``events``.
 
     Raises
     ------
@@ -183,8 +178,6 @@ def check_inputs(parameters: dict) -> dict:
         if name in named:
             raise ValueError(f"The {name} are given twice: in {given['source']}, and by -p {name}.")
         named[name] = films[name].dropna()
-        if name == "events":  # for notebook 02 to ask for them
-            parameters = parameters | {name: given["source"]}
     if "events" in named:
         from fishlib.evaluation.export import read_sheet
 
@@ -199,7 +192,6 @@ def check_inputs(parameters: dict) -> dict:
     if model not in ("train", *PUBLISHED):
         check_file(project_path(model))
         read_facts(project_path(parameters.get("facts") or model))
-    return parameters
 
 
 @contextmanager
