@@ -83,7 +83,7 @@ def test_rivals_are_fitted_on_the_study_once_for_all_runs(tmp_path, monkeypatch)
     pieces = pd.DataFrame({"film": ["train"], "start": [0], "stop": [9]})
     study = Study(
         np.arange(9.0), pieces, {"train": slice(0, 9), "validation": slice(0, 9)},
-        {"onset": np.zeros(9, np.int8)}, {},
+        {"onset": np.arange(9) % 2}, {},
     )  # fmt: skip
 
     def n_fits(rivals, of=study):
@@ -94,7 +94,7 @@ def test_rivals_are_fitted_on_the_study_once_for_all_runs(tmp_path, monkeypatch)
 
     assert [n_fits({"A": Counted()}) for _ in range(3)] == [1, 1, 1]
     assert n_fits({"A": Counted(seed=1)}) == 2
-    other = replace(study, questions={"onset": np.ones(9, np.int8)})
+    other = replace(study, questions={"onset": np.arange(9) % 3 % 2})
     assert n_fits({"A": Counted()}, other) == 3
     monkeypatch.setattr(published_files, "FITTING_CODE", ("motion.py",))
     assert n_fits({"A": Counted()}) == 4
