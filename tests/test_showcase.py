@@ -74,7 +74,8 @@ def test_the_readme_says_what_the_notebook_and_the_benchmarks_found():
     readme = (top / "README.md").read_text(encoding="utf-8")
     verdict = nbformat.read(notebook_folder() / "05_evaluation.ipynb", 4)
     outputs = [output for cell in verdict.cells for output in cell.get("outputs", [])]
-    shown = "\n".join(output.get("data", {}).get("text/markdown", "") for output in outputs)
+    told = [output.get("data", {}) for output in outputs]
+    shown = "\n".join(one.get(kind, "") for one in told for kind in ("text/markdown", "text/html"))
     for page in (top / "tests" / "benchmarks").glob("*.md"):
         shown += page.read_text(encoding="utf-8").replace("+", "")
     numbers = re.findall(r"\d\.\d{3} \[\d\.\d{3}, \d\.\d{3}\]", readme)
