@@ -171,10 +171,11 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--folder", type=Path, default=Path("data/benchmarks/zebrafish"))
     parser.add_argument("--drawn", action="store_true", help="places found in film drawn of them")
+    parser.add_argument("--fish-only", action="store_true", help="train on no trial with a robot")
     chosen = parser.parse_args()
     drawn = chosen.folder / "drawn" if chosen.drawn else None
     fish = sorted(path for path in FILES.registry if path.startswith("fish_only"))
-    robots = sorted(set(FILES.registry) - set(fish))
+    robots = [] if chosen.fish_only else sorted(set(FILES.registry) - set(fish))
     tested = [f"fish_only/{n}_fish_only/trajectories.txt" for n in chosen.trials]
     made = []
     for trial in tested:
