@@ -21,6 +21,7 @@ run: $(VENV)/.ready
 # The whole suite. While you work: .venv/bin/pytest -m "not slow", under two minutes.
 test: lint
 	$(BIN)/python -m pytest
+	@echo "Done. make run shows the five notebooks on the simulated tank, fishlib run FILM on a film."
 
 # The notebooks in JupyterLab, to change a parameter and run a cell again.
 lab: $(VENV)/.ready

@@ -75,6 +75,8 @@ def _add_run(commands) -> None:
         "-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), dest="single"
     )
     run.add_argument("--jobs", type=int, default=1, help="films at a time, with --each")
+    run.add_argument("--fold", type=int, metavar="K", help="only train the networks of fold K, "
+                     "from 0, for the same run without it: on a cluster each is a job")  # fmt: skip
     run.set_defaults(call=_run)
 
 
@@ -83,7 +85,7 @@ def _run(chosen: argparse.Namespace) -> int | None:
 
     single = check_values(dict(chosen.single))
     further = read_parameters(chosen.parameters) if chosen.parameters else {}
-    from fishlib.pipeline import read_set, run_notebooks
+    from fishlib.pipeline import NOTEBOOKS, read_set, run_notebooks
     from fishlib.pipeline.many import find_films, prepare_run, run_films
 
     parameters = read_set(chosen.named) | further | single
@@ -92,6 +94,8 @@ def _run(chosen: argparse.Namespace) -> int | None:
         raise ValueError(f"The film is given twice, the second time as {parameters['source']!r}.")
     if chosen.jobs != 1 and not chosen.each:
         raise ValueError("--jobs says how many films run at a time: it goes with --each.")
+    if chosen.fold is not None and (chosen.each or chosen.fold < 0):
+        raise ValueError("--fold is the number of a fold of one run, from 0: leave out --each.")
     run_dir = chosen.run_dir or parameters.pop("run_dir", None)
     if chosen.each:
         table = run_films(films, run_dir or "data/runs", parameters, chosen.jobs)
@@ -101,6 +105,11 @@ def _run(chosen: argparse.Namespace) -> int | None:
     folder = Path(run_dir or runs / Path(chosen.named).stem)
     if films:
         folder, parameters["source"] = prepare_run(films, runs, run_dir, chosen.parts)
+    if chosen.fold is not None:
+        os.environ["FISHLIB_FOLD"] = str(chosen.fold)  # see fishlib.training.fit_all
+        run_notebooks(folder / f"fold_{chosen.fold}", parameters, NOTEBOOKS[:4])
+        print("\nDone. When all folds are, give the same command without --fold.")
+        return
     run = run_notebooks(folder, parameters)
     print(f"\nDone. Open {run / '05_evaluation.html'} first; all results are in {run}.")
 

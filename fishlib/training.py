@@ -5,6 +5,7 @@ Best and last state are on disk after every epoch, and training is resumed from 
 
 import copy
 import json
+import os
 import re
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -168,6 +169,7 @@ def train(
         else:
             model = build()
             model.compile(optimizer(), loss)
+            keeper.resume(0)
     done = len(keeper.history)
     if done < epochs:
         how = {"callbacks": [keeper], "verbose": 0, "shuffle": False}
@@ -350,7 +352,10 @@ def fit_all(
 ) -> Fitted:
     """Fit every rival on every question and fold, side by side, the longest training first.
 
-    Called again on the same folder, trainings go on where they stopped.
+    Called again on the same folder, trainings go on where they stopped. Where the environment has
+    FISHLIB_FOLD, a number from 0, only that fold's networks are trained, and the notebook ends: so
+    folds are trained on several machines. Their trainings are taken from folders ``fold_0``, …
+    inside ``folder``.
 
     Parameters
     ----------
@@ -375,13 +380,18 @@ def fit_all(
     Returns
     -------
     Fitted
+
+    Raises
+    ------
+    SystemExit
+        One fold was trained: the notebook is done.
     """
     folds = [one for one in ([folds] if isinstance(folds, dict) else folds or []) if one]
     each = ((name, _why_not(rival, recording, folds, questions)) for name, rival in rivals.items())
     left_out = {name: why for name, why in each if why}
     kept = {name: rival for name, rival in rivals.items() if name not in left_out}
     longest_first = sorted(kept, key=lambda name: -getattr(kept[name], "effort", 0))
-    seen = _seen(recording)
+    seen, alone = _seen(recording), os.environ.get("FISHLIB_FOLD")
     calls, rounds = {}, {}
     each = product(longest_first, questions)
     asked = [(n, q) for n, q in each if _can_learn(kept[n], q, questions, folds)]
@@ -391,14 +401,21 @@ def fit_all(
             continue
         words = name if getattr(rival, "learns", learned == "all") else f"{name} {question}"
         words += f" {number}" * (len(folds) > 1)
+        epochs = getattr(rival, "epochs", None)
+        if alone and not (epochs and number == int(alone)):
+            continue
         own = Path(folder) / re.sub(r"\W+", "_", words).strip("_").lower()
+        for elsewhere in () if own.exists() else Path(folder).glob(f"fold_*/{own.name}"):
+            elsewhere.rename(own)
         told = SimpleNamespace(**vars(seen), asked={"name": learned, **(about or {})})
         label = questions.get(learned, questions)
         fit = copy.deepcopy(rival).fit
         calls[name, learned, number] = partial(fit, told, label, folds[number], own)
-        if getattr(rival, "epochs", None):
-            rounds[own] = rival.epochs
+        if epochs:
+            rounds[own] = epochs
     fitted = side_by_side(calls, rounds=rounds if progress else None)
+    if alone:
+        raise SystemExit
     of_folds = []
     for k, parts in enumerate(folds or [None]):
         each = (pair for pair in product(kept, questions) if pair in asked)

@@ -95,6 +95,15 @@ def test_an_epoch_noted_but_not_saved_is_done_again(film, tmp_path):
     assert keeper.frame()["epoch"].tolist() == [0, 1]
 
 
+def test_a_first_epoch_noted_but_not_saved_is_done_again(film, tmp_path):
+    model, _ = fit(film, tmp_path, 2)
+    (tmp_path / "last.keras").unlink()
+    again, noted = fit(film, tmp_path, 2)
+    assert noted["epoch"].tolist() == [0, 1]
+    for a, b in zip(model.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 def test_a_training_with_other_settings_is_not_resumed(film, tmp_path):
     fit(film, tmp_path, 2, settings={"data": "one"})
     model, table = fit(film, tmp_path, 2, settings={"data": "two"})
@@ -258,3 +267,21 @@ def test_folds_forecast_side_by_side_what_they_do_one_by_one(tmp_path):
             alone = own["LSTM", "burst"].forecast(film, fold[part])[fold[part]]
             np.testing.assert_allclose(told[row, fold[part]], alone, atol=1e-6)
             assert np.isfinite(alone).sum() > 200
+
+
+def test_a_fold_trained_alone_is_taken_by_the_run_that_follows(tmp_path, monkeypatch):
+    rng = np.random.default_rng(5)
+    motion = np.convolve(rng.exponential(1e-3, 1200), np.ones(8) / 8, "same")
+    film, folds = SimpleNamespace(motion=motion), make_folds(whole(1200), 3, embargo=5)
+    told = {"LSTM": MotionLSTM(1, samples_per_epoch=64), "one": Counted()}, film
+    told += {"burst": label_bursts(motion)}, folds
+    with monkeypatch.context() as patch:
+        patch.setenv("FISHLIB_FOLD", "1")
+        with pytest.raises(SystemExit):
+            fit_all(*told, tmp_path / "run" / "fold_1")
+    (alone,) = (tmp_path / "run" / "fold_1").iterdir()
+    trained = (alone / "last.keras").stat().st_mtime_ns
+    expected = fit_all(*told, tmp_path / "whole").forecast(film)["burst"]
+    taken = fit_all(*told, tmp_path / "run").forecast(film)["burst"]
+    assert (tmp_path / "run" / "lstm_burst_1" / "last.keras").stat().st_mtime_ns == trained
+    np.testing.assert_array_equal(taken["LSTM"], expected["LSTM"])

@@ -238,15 +238,17 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame of str
-        Each value with its interval, where it has one; of an empty table its reason.
+        Each value with its interval, where it has one; of an empty table its reason. Its rows are
+        headed by the table's ``attrs["of"]``, if that says of what they are.
     """
     if table.empty:
         return pd.DataFrame({"not computed": [table.attrs.get("reason", "no such row")]})
     texts = [_text(row) for row in table.to_dict("records")]
     names, scores = table.name.to_numpy(), table.score.str.replace("_", " ").to_numpy()
-    cells = pd.DataFrame({"forecaster": names, "score": scores, "text": texts})
-    shown = cells.pivot(index="forecaster", columns="score", values="text").fillna("–")
-    return shown.loc[pd.unique(names), pd.unique(scores)].rename_axis(columns=None)
+    cells = pd.DataFrame({"name": names, "score": scores, "text": texts})
+    shown = cells.pivot(index="name", columns="score", values="text").fillna("–")
+    shown = shown.loc[pd.unique(names), pd.unique(scores)]
+    return shown.rename_axis(table.attrs.get("of", "forecaster")).rename_axis(columns=None)
 
 
 def _text(row: Mapping) -> str:

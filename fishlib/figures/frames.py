@@ -271,7 +271,7 @@ def _frame_name(offset: int) -> str:
     return "t" if offset == 0 else f"t − {-offset}"
 
 
-FONT = cv2.FONT_HERSHEY_SIMPLEX
+FONT, LETTERS = cv2.FONT_HERSHEY_SIMPLEX, 0.55
 WIDTH, TRACE, ROW, MARGIN = 480, 110, 30, 12
 """Width of the picture, heights of the trace and of a forecaster's row, margin at a side, px."""
 SECONDS = 6.0
@@ -340,7 +340,7 @@ class ForecastPainter:
         motion = np.asarray(motion, float)
         share = motion / max(np.nanmax(motion), 1e-12)
         self.heights = self.tall + 10 + (TRACE - 34) * (1 - share)  # px in the picture
-        widths = [cv2.getTextSize(_ascii(name), FONT, 0.45, 1)[0][0] for name in forecasts]
+        widths = [cv2.getTextSize(_ascii(name), FONT, LETTERS, 1)[0][0] for name in forecasts]
         self.ends = MARGIN + max(widths, default=0) + 14, WIDTH - 46  # of the bars
         self.page = self._draw_page()
 
@@ -350,11 +350,11 @@ class ForecastPainter:
         page = np.full((height + height % 2, WIDTH, 3), 255, np.uint8)
         base, (left, right) = self.tall + TRACE - 20, self.ends
         cv2.line(page, (MARGIN, base), (WIDTH - MARGIN, base), _rgb(FAINT), 1)
-        _write(page, "motion", (MARGIN, base + 14), _rgb(MUTED), 0.42)
-        _write(page, "now", (WIDTH - MARGIN - 28, base + 14), _rgb(MUTED), 0.42)
+        _write(page, "motion", (MARGIN, base + 16), _rgb(MUTED))
+        _write(page, "now", (WIDTH - MARGIN - 34, base + 16), _rgb(MUTED))
         for row, name in enumerate(self.forecasts):
             y = self.tall + TRACE + row * ROW
-            _write(page, _ascii(name), (MARGIN, y + 18), _rgb(INK), 0.45)
+            _write(page, _ascii(name), (MARGIN, y + 20), _rgb(INK))
             page[y + 5 : y + 23, left:right] = _rgb(FAINT)
             tick = round(left + self.threshold[name] * (right - left))
             page[y + 1 : y + 27, tick - 1 : tick + 1] = _rgb(INK)
@@ -381,8 +381,8 @@ class ForecastPainter:
         return picture
 
 
-def _write(picture: np.ndarray, text: str, at: tuple[int, int], color, scale: float = 0.55) -> None:
-    cv2.putText(picture, text, at, FONT, scale, color, 1, cv2.LINE_AA)
+def _write(picture: np.ndarray, text: str, at: tuple[int, int], color) -> None:
+    cv2.putText(picture, text, at, FONT, LETTERS, color, 1, cv2.LINE_AA)
 
 
 def _ascii(name: str) -> str:

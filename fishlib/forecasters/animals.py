@@ -355,7 +355,10 @@ class Animals:
             return blocks.auc(label, self._answer(described | mixed)[:, k])
 
         falls = {name: auc() - auc(**{name: one[order]}) for name, one in described.items()}
-        return tidy([(name, "fall of the AUC", *row_of(one, False)) for name, one in falls.items()])
+        rows = [(name, "fall of the AUC", *row_of(one, False)) for name, one in falls.items()]
+        table = tidy(rows)
+        table.attrs["of"] = "inputs taken from other frames"
+        return table
 
     def _logits(self, recording, at) -> np.ndarray:
         """Log-odds of all answers, float64 (T, K); NaN where there is no forecast."""
