@@ -71,7 +71,8 @@ def test_the_named_pair_is_ringed():
     ax = plot_who(feared)
     np.testing.assert_array_equal(ax.get_lines()[0].get_xydata(), places)
     assert [ring.center for ring in ax.patches] == [(6, 7), (2, 3)]
-    assert ax.patches[0].get_label() == "the pair it names"
+    (legend,) = ax.figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["animal", "the pair it names"]
     nobody = plot_who(SimpleNamespace(reason="There is no network."))
     assert nobody.texts[0].get_text() == "There is no network."
 

@@ -90,7 +90,7 @@ def plot_moments(
     if places is not None and ids is not None:
         for ax, of_frame in zip(axes, places, strict=True):
             draw_rings(ax, of_frame[list(ids)], radius=frames.shape[1] / 12)
-        axes[0].figure.legend(handles=axes[0].patches, loc="outside lower left", ncols=2)
+        axes[0].figure.legend(handles=axes[0].lines, loc="outside lower left", ncols=2)
     return axes
 
 
@@ -113,7 +113,7 @@ def plot_places(frames: np.ndarray, places, at: np.ndarray) -> np.ndarray:
     """
     if places.reason:
         raise NothingToJudge(places.reason)
-    axes = plot_frames(frames, [f"frame {t}" for t in at], 4)
+    axes = plot_frames(frames, [f"frame {t}" for t in at], 2)
     reach = frames.shape[1] / 12
     for ax, t in zip(np.ravel(axes), at, strict=True):
         x, y, heading = places.x[t], places.y[t], places.heading[t]
@@ -150,8 +150,8 @@ def draw_rings(
     """Rings around two animals at ``places`` (2, 2), in pixels: the attacker and its victim, or
     others of given names and colours."""
     for (x, y), (name, color) in zip(places, looks, strict=True):
-        ring = {"fill": False, "ec": color, "lw": 1.8, "label": name}
-        ax.add_patch(plt.Circle((x, y), radius, **ring))
+        ax.add_patch(plt.Circle((x, y), radius, fill=False, ec=color, lw=1.8))
+        ax.plot([], [], "o", ms=10, mfc="none", mec=color, mew=1.8, label=name)  # of the legend
 
 
 @styled

@@ -105,12 +105,12 @@ def forecaster_styles(names: Iterable[str]) -> dict[str, dict]:
     Returns
     -------
     dict of name -> {"color", "linestyle", "marker"}
-        A second member of one family keeps the colour, lightened, and is dotted; a name of no
-        family is grey.
+        A second member of one family, by the alphabet, keeps the colour, lightened, and is dotted;
+        a name of no family is grey.
     """
-    styles: dict[str, dict] = {}
+    styles: dict[str, dict] = {name: {} for name in names}  # in the order given
     seen = set()
-    for name in names:
+    for name in sorted(styles):
         family = forecaster_family(name)
         styles[name] = dict(FAMILIES.get(family, {"color": MUTED, "linestyle": "-", "marker": "d"}))
         if family and family in seen:

@@ -166,7 +166,7 @@ def as_markdown(found: dict[tuple, dict[str, list[int]]], n_resamples: int) -> s
         "verdict gives (delete one block, Student's t, logit scale), *plain* the same without the "
         f"logit; *bootstrap* is the percentile interval of {n_resamples} resamples of moving "
         "blocks, or of films; *frames as if independent* is the jackknife of blocks of one frame, "
-        "which is DeLong's variance. Asked are 92 to 98 %.",
+        "which is DeLong's variance. A fair interval holds the truth in 92 to 98 % of simulations.",
         "",
         "| cell | memory | " + " | ".join(names) + " |",
         "|---|---|" + "---|" * len(names),

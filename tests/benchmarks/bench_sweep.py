@@ -39,7 +39,7 @@ CHANGES = {
     "more moments": ({"n_slices": 12, "channels": 1}, "twelve slices of one plain frame"),
     "study's network": (
         PLAIN | {"network": "visionary_serenity"},
-        "two ConvLSTMs with batch norm, on three slices of four plain frames",
+        "the study's second network (two ConvLSTMs), on three slices of four plain frames",
     ),
     "less film": ({}, "the last 5 minutes of the 18 of the training part, as many steps"),
 }

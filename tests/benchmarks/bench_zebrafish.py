@@ -156,8 +156,12 @@ def _gain(held: dict, whole: bool) -> float:
 
 
 def _hold(made: dict, frames: int) -> dict:
-    """The forecasts made so many frames before, each judged on the question of now."""
-    held = {"onset": made["onset"], "whole": made["whole"]}
+    """The forecasts made so many frames before, each judged on the question of now.
+
+    Seen whole are frames on which all fish were seen, then and now.
+    """
+    then = np.append(np.zeros(frames, bool), made["whole"][: len(made["whole"]) - frames])
+    held = {"onset": made["onset"], "whole": made["whole"] & then}
     for name in ("places", "motion"):
         forecast = made[f"{name}, onset"]
         held[name] = np.append(np.full(frames, np.nan), forecast[: len(forecast) - frames])

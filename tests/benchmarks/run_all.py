@@ -15,7 +15,7 @@ from pathlib import Path
 from compare import HEADER, Row, format_row
 
 FOLDER = Path(__file__).resolve().parent
-BENCHMARKS = ("motion", "video", "loader", "convlstm", "streaming", "scoring")
+BENCHMARKS = ("motion", "video", "loader", "convlstm", "streaming", "scoring", "explore")
 TOP = """# Speed of every station
 
 Written by `python tests/benchmarks/run_all.py`. Each line compares two ways to the same result on
