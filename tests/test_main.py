@@ -21,8 +21,8 @@ def calls(monkeypatch, tmp_path):
     """Calls of the notebook runner, which is replaced by one that only takes note."""
     seen = []
 
-    def note(run_dir, parameters):
-        seen.append((str(run_dir), parameters))
+    def note(run_dir, parameters, *notebooks):
+        seen.append((str(run_dir), parameters, *notebooks))
         return tmp_path
 
     monkeypatch.setattr(pipeline, "run_notebooks", note)
@@ -33,7 +33,7 @@ def test_parameters_come_from_set_file_and_command_line(calls, tmp_path, capsys)
     (tmp_path / "mine.yaml").write_text("minutes: 3\n04_convlstm_training:\n  flips: 1\nseed: 4\n")
     arguments = ["run", "--set", "quick", "--parameters", str(tmp_path / "mine.yaml")]
     assert main([*arguments, "-p", "seed", "5", "-p", "anneal", "false"]) == 0
-    run_dir, parameters = calls[0]
+    ((run_dir, parameters),) = calls
     assert run_dir == "data/runs/quick"
     assert (parameters["minutes"], parameters["seed"], parameters["anneal"]) == (3, 5, False)
     assert (parameters["epochs"], parameters["flips"]) == (2, 1)
@@ -63,6 +63,16 @@ def test_several_films_are_one_run_over_a_table_of_them(calls, films, tmp_path):
 def test_the_parts_of_a_film_are_joined(calls, films, tmp_path):
     assert main(["run", "--parts", *films, "--run-dir", str(tmp_path / "run")]) == 0
     assert calls[0][1]["source"] == os.pathsep.join(films)
+
+
+def test_a_fold_is_trained_in_a_folder_of_its_own(calls, films, tmp_path, monkeypatch):
+    monkeypatch.setenv("FISHLIB_FOLD", "")  # and put back after
+    run = tmp_path / "run"
+    assert main(["run", *films, "--run-dir", str(run), "--fold", "2"]) == 0
+    folder, parameters, notebooks = calls[0]
+    assert folder == str(run / "fold_2") and os.environ["FISHLIB_FOLD"] == "2"
+    assert parameters["source"] == str(run / "films.csv")
+    assert notebooks[-1] == "04_convlstm_training"
 
 
 def test_each_film_can_have_a_run_of_its_own(films, monkeypatch):
@@ -141,6 +151,8 @@ NO_FILE = {
     "a film as a network": (["{film}", "-p", "model", "{film}"], "is no .keras file"),
     "a film given twice": (["{film}", "-p", "source", "b.mp4"], "The film is given twice"),
     "parts of nothing": (["--parts"], "no film was given"),
+    "a fold of many runs": (["--each", "{film}", "--fold", "0"], "leave out --each"),
+    "a fold below 0": (["{film}", "--fold", "-1"], "a fold of one run, from 0"),
     "jobs of one run": (["{film}", "--jobs", "2"], "it goes with --each"),
     "a file of parameters that is none": (["--parameters", "none.yaml"], "none.yaml: No such"),
 }

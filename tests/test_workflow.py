@@ -78,7 +78,7 @@ def test_films_are_decoded_in_jobs_of_their_own_before_one_verdict(workflow, tmp
     assert len(film.frames) == 180
     assert set(list_cache()["name"]) == made  # what a run opens is there
     said = snakemake("--dry-run", "--printshellcmds", **together)
-    assert "fishlib run" in said and "-p minutes 0.1" in said
+    assert "fishlib run" in said and "-p minutes 0.1" in said and "--fold 4" in said
     together["parameters"] |= {"preparation": {"noise_floor": 4}}
     said = snakemake("--dry-run", "--printshellcmds", **together)
     assert "-p preparation 'noise_floor: 4'" in said  # as the command takes it
