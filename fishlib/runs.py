@@ -50,6 +50,11 @@ def open_run(run_dir: str | Path, cells: Sequence[str] = (), **shared: object) -
         The parameters that notebooks of a run share, noted by the first that has them; with
         ``source``, the film itself counts too.
 
+    Returns
+    -------
+    Run
+        The folder, from which later notebooks load what earlier ones saved.
+
     Raises
     ------
     ValueError

@@ -7,6 +7,7 @@ import copy
 import json
 import os
 import re
+import shutil
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
@@ -270,7 +271,7 @@ class Fitted:
 
     @property
     def histories(self) -> pd.DataFrame:
-        """The losses of every training, an epoch a row, with the network in column ``name``."""
+        """The losses of the first fold's trainings, an epoch a row, the network in ``name``."""
         known = {name: getattr(one, "history", None) for name, one in self._named().items()}
         tables = [one.assign(name=name) for name, one in known.items() if one is not None]
         none = pd.DataFrame(columns=["name", "epoch", "loss", "val_loss"])
@@ -278,7 +279,7 @@ class Fitted:
 
     @property
     def parameters(self) -> dict[str, int]:
-        """Number of parameters of every network."""
+        """Number of parameters of each network of the first fold."""
         networks = {name: getattr(one, "model", None) for name, one in self._named().items()}
         return {name: model.count_params() for name, model in networks.items() if model}
 
@@ -405,7 +406,8 @@ def fit_all(
         if alone and not (epochs and number == int(alone)):
             continue
         own = Path(folder) / re.sub(r"\W+", "_", words).strip("_").lower()
-        for elsewhere in () if own.exists() else Path(folder).glob(f"fold_*/{own.name}"):
+        for elsewhere in Path(folder).glob(f"fold_*/{own.name}"):  # newer: else it would be gone
+            shutil.rmtree(own, ignore_errors=True)
             elsewhere.rename(own)
         told = SimpleNamespace(**vars(seen), asked={"name": learned, **(about or {})})
         label = questions.get(learned, questions)

@@ -281,6 +281,7 @@ def test_a_fold_trained_alone_is_taken_by_the_run_that_follows(tmp_path, monkeyp
             fit_all(*told, tmp_path / "run" / "fold_1")
     (alone,) = (tmp_path / "run" / "fold_1").iterdir()
     trained = (alone / "last.keras").stat().st_mtime_ns
+    (tmp_path / "run" / alone.name).mkdir()  # of an earlier run
     expected = fit_all(*told, tmp_path / "whole").forecast(film)["burst"]
     taken = fit_all(*told, tmp_path / "run").forecast(film)["burst"]
     assert (tmp_path / "run" / "lstm_burst_1" / "last.keras").stat().st_mtime_ns == trained

@@ -12,7 +12,8 @@ from fishlib.files import write_text
 LIMITS = (
     "Intervals say how far the numbers would move on other stretches of the *same* film; another "
     "group of fish, tank, camera or light is not covered.",
-    "An interval rests on as many blocks of film, or films, as are named; under six there is none.",
+    "An interval rests on as many blocks of film as are named, or with six films or more on films, "
+    "and only then speaks for the next one. Under six blocks there is none.",
     "A high AUC on the published label mostly says that the fish are calm now; the onset label and "
     "the alarms ask what is about to happen.",
     "That a forecast holds does not say what makes the fish burst.",

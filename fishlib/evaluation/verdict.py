@@ -422,6 +422,16 @@ def evaluate(
     **film
         ``rivals``, ``motion``, ``events``, ``oracle``, ``fps``, ``horizon``, ``pieces``,
         ``reason``, ``n_shifts``, ``block``, ``seed``, as for :class:`Verdict`.
+
+    Returns
+    -------
+    Verdict
+        With all its tables made.
+
+    Raises
+    ------
+    ValueError
+        As :class:`Verdict` does.
     """
     verdict = Verdict(forecasts, question, folds, **film)
     for name in tqdm(PARTS, desc="verdict", disable=not progress, leave=False):

@@ -37,10 +37,16 @@ class Plan:
     batch_size, epochs, steps_per_epoch : int
         Clips a step, epochs, and steps an epoch (0: all clips).
     flips : int
-        1 or 4.
+        4 shows each clip and its three mirror images; 1 none of them.
     class_weighting : bool
         Weight both classes alike, as in the study.
     seed : int
+        Of the initial weights and of the order of clips.
+
+    Raises
+    ------
+    ValueError
+        If there is no such network.
     """
 
     network: str = "motion_convlstm"
@@ -273,8 +279,12 @@ class MotionLSTM:
 
     Parameters
     ----------
-    epochs, seed : int
+    epochs : int
+        Epochs of a training; the best by validation loss is kept.
+    seed : int
+        Of the initial weights and of the order of frames.
     samples_per_epoch : int
+        Frames shown in an epoch.
     """
 
     epochs: int = 6
