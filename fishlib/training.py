@@ -166,11 +166,10 @@ def train(
     with strategy.scope() if strategy else nullcontext():
         if (folder / "last.keras").exists():
             model = keras.models.load_model(folder / "last.keras", safe_mode=True)
-            keeper.resume(int(model.optimizer.iterations.numpy()))
         else:
             model = build()
             model.compile(optimizer(), loss)
-            keeper.resume(0)
+    keeper.resume(int(model.optimizer.iterations.numpy()))
     done = len(keeper.history)
     if done < epochs:
         how = {"callbacks": [keeper], "verbose": 0, "shuffle": False}

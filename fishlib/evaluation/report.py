@@ -249,7 +249,7 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
     cells = pd.DataFrame({"name": names, "score": scores, "text": texts})
     shown = cells.pivot(index="name", columns="score", values="text").fillna("–")
     shown = shown.loc[pd.unique(names), pd.unique(scores)]
-    return shown.rename_axis(table.attrs.get("of", "forecaster")).rename_axis(columns=None)
+    return shown.rename_axis(index=table.attrs.get("of", "forecaster"), columns=None)
 
 
 def _text(row: Mapping) -> str:

@@ -160,11 +160,12 @@ def _hold(made: dict, frames: int) -> dict:
 
     Seen whole are frames on which all fish were seen, then and now.
     """
-    then = np.append(np.zeros(frames, bool), made["whole"][: len(made["whole"]) - frames])
-    held = {"onset": made["onset"], "whole": made["whole"] & then}
-    for name in ("places", "motion"):
-        forecast = made[f"{name}, onset"]
-        held[name] = np.append(np.full(frames, np.nan), forecast[: len(forecast) - frames])
+
+    def then(one: np.ndarray, unknown) -> np.ndarray:
+        return np.append(np.full(frames, unknown), one[: len(one) - frames])
+
+    held = {name: then(made[f"{name}, onset"], np.nan) for name in ("places", "motion")}
+    held |= {"onset": made["onset"], "whole": made["whole"] & then(made["whole"], False)}
     return held
 
 
