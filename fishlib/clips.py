@@ -175,7 +175,8 @@ class Samples:
         Mix all codes anew each epoch.
     seed : int
     max_samples : int, optional
-        Samples an epoch: a fresh draw from the shuffled codes; None takes all of them.
+        Samples an epoch at most: a fresh draw from shuffled codes, evenly spread ones of others;
+        None takes all of them.
     """
 
     def __init__(self, codes, batch_size=32, shuffle=False, seed=0, max_samples=None):
@@ -193,8 +194,12 @@ class Samples:
     def set_epoch(self, epoch: int) -> None:
         """Mix the codes for an epoch."""
         self.epoch, self.rng = epoch, np.random.default_rng([self.seed, epoch])
-        order = self.rng.permutation(self.codes) if self.shuffle else self.codes
-        self.order = order[: self.max_samples]
+        n_all = len(self.codes)
+        n_shown = min(n_all, self.max_samples or n_all)
+        if self.shuffle:
+            self.order = self.rng.permutation(self.codes)[:n_shown]
+        else:
+            self.order = self.codes[np.arange(n_shown) * n_all // n_shown]
 
     def on_epoch_end(self):
         """Mix the codes anew, for the next epoch."""

@@ -173,7 +173,7 @@ def _convolution(filters: int, size: int, stride: int = 1, dilation: int = 1) ->
     ]
 
 
-def build_motion_lstm(n_steps: int = 119, units: int = 32) -> keras.Model:
+def build_motion_lstm(n_steps: int = 119, units: int = 32, n_answers: int = 1) -> keras.Model:
     """A 2-layer LSTM that reads the motion only: the study's announced second baseline.
 
     Parameters
@@ -183,17 +183,19 @@ def build_motion_lstm(n_steps: int = 119, units: int = 32) -> keras.Model:
         of a clip.
     units : int
         Of each LSTM.
+    n_answers : int
+        Questions answered at once.
 
     Returns
     -------
     keras.Model
-        (B, n_steps, 1), oldest value first -> probability (B, 1).
+        (B, n_steps, 1), oldest value first -> log-odds (B, n_answers).
     """
     stack = [
         keras.Input((n_steps, 1)),  # (B, n_steps, 1)
         layers.LSTM(units, return_sequences=True),  # (B, n_steps, units)
         layers.LSTM(units),  # (B, units)
-        layers.Dense(1, activation="sigmoid", name="probability"),  # (B, 1)
+        layers.Dense(n_answers, name="answers"),  # (B, n_answers)
     ]
     return keras.Sequential(stack, name="motion_lstm")
 

@@ -20,6 +20,7 @@ from types import SimpleNamespace
 import keras
 import numpy as np
 import pandas as pd
+from keras import ops
 
 from fishlib.files import flatten, nest, write_atomically, write_text
 from fishlib.forecasters import pieces_of, rate_of
@@ -42,6 +43,15 @@ class Batches(keras.utils.PyDataset):
 
     def on_epoch_end(self) -> None:
         self.samples.on_epoch_end()
+
+
+@keras.saving.register_keras_serializable("fishlib")
+def masked_cross_entropy(answer, logit):
+    """Cross-entropy of (B, K), its mean over frames summed over questions; NaN is not asked."""
+    asked = ops.logical_not(ops.isnan(answer))
+    target = ops.where(asked, answer, 0.0)
+    loss = ops.maximum(logit, 0.0) - logit * target + ops.log1p(ops.exp(-ops.abs(logit)))
+    return ops.sum(ops.where(asked, loss, 0.0), axis=-1)
 
 
 class EpochKeeper(keras.callbacks.Callback):

@@ -4,6 +4,7 @@ import pytest
 
 from fishlib.clips import (
     ClipDataset,
+    Samples,
     class_weights,
     clip_at,
     motion_channels,
@@ -94,6 +95,13 @@ def test_the_shuffle_is_seeded_and_truly_mixes(film):
     np.testing.assert_array_equal(np.sort(order(1)), np.sort(order(1, 1)))
     moved = np.abs(np.argsort(order(1)) - np.arange(244)).mean() / 244
     assert 0.25 < moved < 0.42  # a full mix moves a sample by a third of the whole on average
+
+
+def test_of_samples_in_order_some_are_spread_over_all():
+    shown = Samples(np.arange(100, 110), batch_size=2, max_samples=4)
+    assert [shown.batch(i).tolist() for i in range(len(shown))] == [[100, 102], [105, 107]]
+    whole = Samples(np.arange(100, 110), batch_size=16, max_samples=40)
+    assert whole.batch(0).tolist() == list(range(100, 110))
 
 
 def test_class_weights_balance_the_classes(film):

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from fishlib.clips import class_weights, clip_at, motion_channels, time_channels
 from fishlib.evaluation.scores import Calibration, calibrate, choose_thresholds
@@ -149,6 +150,23 @@ def test_the_lstm_learns_and_reads_its_own_piece_only(tmp_path):
     film.pieces = pd.DataFrame({"film": "film", "start": [0, 500], "stop": [500, 2000]})
     cut = lstm.forecast(film, slice(400, 700))
     assert np.flatnonzero(np.isfinite(cut)).tolist() == [*range(400, 500), *range(619, 700)]
+
+
+def test_the_lstm_is_taught_several_questions_at_once(tmp_path):
+    rng = np.random.default_rng(5)
+    motion = np.convolve(rng.exponential(1e-3, 3000), np.ones(8) / 8, "same")
+    film, parts = SimpleNamespace(motion=motion), {"train": slice(0, 2200)}
+    parts["validation"] = slice(2200, 3000)
+    high = (motion > np.median(motion)).astype(np.int8)
+    before = np.append(-1, high[:-1]).astype(np.int8)  # whether the last value it reads was high
+    seldom = np.where(np.arange(3000) % 3, -1, 1 - before)  # asked at every third frame
+    asked = {"high": before, "low": seldom}
+    lstm = MotionLSTM(4, samples_per_epoch=4096).fit(film, asked, parts, tmp_path)
+    told = lstm.forecast_all(film, parts["validation"])
+    for question, label in {"high": before, "low": 1 - before}.items():
+        assert roc_auc_score(label[2200:], told[question][2200:]) > 0.95
+        np.testing.assert_array_equal(lstm.on(question).forecast(film, slice(2200, 3000)),
+                                      told[question])  # fmt: skip
 
 
 def test_what_is_missing_is_said(frames, tmp_path):

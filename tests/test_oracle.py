@@ -115,14 +115,18 @@ def test_the_oracle_of_a_recording_answers_for_onsets_and_alarms(film, motion):
     asked = label_alarms(1500, find_onsets(motion))
     settings = {"horizon": 45, "min_range": 1e-3}
     for part in (slice(800, 1500), np.r_[200:300, 800:1500]):
-        told = oracle_of(recording, asked, {"test": part}, settings, 6, 5, name="alarm")
+        told = oracle_of(recording, {"alarm": asked}, {"test": part}, settings, 6, 5)["alarm"]
         assert list(told) == ["oracle", *(f"oracle, {s} s ahead" for s in (0.25, 0.5, 1))]
         for one in told.values():
             at = np.flatnonzero(np.isfinite(one))
             assert len(at) == 6 and set(at) <= set(np.arange(1500)[part]) and (asked[at] >= 0).all()
-    told = oracle_of(recording, label_onsets(motion), None, settings, 6, 5)
-    assert list(told) == ["oracle"] and np.isfinite(told["oracle"]).sum() == 6
-    assert oracle_of(SimpleNamespace(truth=None), asked, None, settings) == {}
+    both = {"onset": label_onsets(motion), "alarm": asked}
+    told = oracle_of(recording, both, None, settings, 6, 5)  # side by side
+    assert list(told["onset"]) == ["oracle"] and np.isfinite(told["onset"]["oracle"]).sum() == 6
+    alone = oracle_of(recording, {"alarm": asked}, None, settings, 6, 5)["alarm"]
+    np.testing.assert_array_equal(told["alarm"]["oracle"], alone["oracle"])
+    unknown = oracle_of(SimpleNamespace(truth=None), both, None, settings)
+    assert unknown == {"onset": {}, "alarm": {}}
 
 
 def test_foresees_nothing_in_the_control():

@@ -243,11 +243,11 @@ def test_trainings_side_by_side_are_resumed_and_tell_their_losses(tmp_path):
     told = (rivals, film, {"onset": label, "burst": label}, {"train": slice(0, 700),
             "validation": slice(700, 1000)}, tmp_path)  # fmt: skip
     fitted = fit_all(*told)
-    assert sorted(fitted.histories.name) == ["CNN", "LSTM, burst", "LSTM, onset"]
+    assert sorted(fitted.histories.name) == ["CNN", "LSTM"]
     assert fitted.parameters["CNN"] == fitted.forecasters["CNN", "burst"].model.count_params()
     assert fitted.forecasters["CNN", "burst"] is fitted.forecasters["CNN", "onset"]
     written = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/last.keras")}
-    assert {path.parent.name for path in written} == {"cnn", "lstm_burst", "lstm_onset"}
+    assert {path.parent.name for path in written} == {"cnn", "lstm"}
     again = fit_all(*told)
     assert {path: path.stat().st_mtime_ns for path in written} == written
     for question, family in fitted.forecast(film, slice(300, 320)).items():
@@ -284,5 +284,5 @@ def test_a_fold_trained_alone_is_taken_by_the_run_that_follows(tmp_path, monkeyp
     (tmp_path / "run" / alone.name).mkdir()  # of an earlier run
     expected = fit_all(*told, tmp_path / "whole").forecast(film)["burst"]
     taken = fit_all(*told, tmp_path / "run").forecast(film)["burst"]
-    assert (tmp_path / "run" / "lstm_burst_1" / "last.keras").stat().st_mtime_ns == trained
+    assert (tmp_path / "run" / "lstm_1" / "last.keras").stat().st_mtime_ns == trained
     np.testing.assert_array_equal(taken["LSTM"], expected["LSTM"])

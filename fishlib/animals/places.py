@@ -8,6 +8,7 @@ up to t alone.
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from itertools import pairwise
 
 import cv2
@@ -16,6 +17,7 @@ from scipy.optimize import linear_sum_assignment
 
 from fishlib.files import code_version, save_arrays
 from fishlib.recording.source import prepared_blocks
+from fishlib.side_by_side import film_by_film
 
 MOST = 40
 """More animals than these cannot be told apart in a frame of 240 x 320."""
@@ -364,7 +366,8 @@ def find_places(recording, n_animals: int | None = None) -> Places:
     if getattr(recording, "opened", None) is None:
         raise ValueError("The animals were not found yet: call find_places(film) before.")
     if members := getattr(recording, "members", ()):
-        places = join_places([find_places(one, n_animals) for one in members], recording.index)
+        found = film_by_film(partial(find_places, n_animals=n_animals), dict(enumerate(members)))
+        places = join_places(list(found.values()), recording.index)
     else:
         n_frames = len(recording.motion)
         learned = min(round(LEARNING_SHARE * n_frames), round(LEARNING_SECONDS * recording.fps))

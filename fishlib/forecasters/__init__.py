@@ -8,10 +8,13 @@ recording into another. :func:`check_forecaster` tests any of them.
 """
 
 import copy
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit
 
 from fishlib.motion import runs_of
 from fishlib.spans import USUAL_FPS, frames_in
@@ -54,6 +57,47 @@ def stretches_of(recording, parts: dict | None, part: str) -> list[slice]:
         runs = runs_of(inside[start:stop]) + start
         found += [slice(int(first), int(last) + 1) for first, last in runs]
     return found
+
+
+@dataclass(kw_only=True)
+class Taught:
+    """A forecaster that is taught several questions at once and gives their log-odds (T, K).
+
+    Attributes
+    ----------
+    questions : tuple of str
+        Names of the questions it was taught.
+    answers : str
+        The one that `forecast` answers; the first by default.
+    """
+
+    questions: tuple[str, ...] = ()
+    answers: str = ""
+    learns_all = True
+    _logits: ClassVar[Callable[..., np.ndarray]]
+
+    def on(self, question: str):
+        """The same network, with its answer to another of the questions that it was taught."""
+        other = copy.copy(self)
+        other.answers = question
+        return other
+
+    def forecast(self, recording, at: slice | np.ndarray | None = None) -> np.ndarray:
+        """Probability at each frame, float64 (T,); see ``fishlib.forecasters``."""
+        return self.forecast_all(recording, at)[self.answers]
+
+    def forecast_all(self, recording, at=None) -> dict[str, np.ndarray]:
+        """Probability at each frame, float64 (T,), of every question that it was taught."""
+        told = expit(self._logits(recording, at))
+        return {question: told[:, k] for k, question in enumerate(self.questions)}
+
+    def _ask(self, question: np.ndarray | Mapping) -> np.ndarray:
+        """Note what is asked, one question or several by name: float32 (T, K), NaN where none."""
+        questions = question if isinstance(question, Mapping) else {"question": question}
+        self.questions = tuple(questions)
+        self.answers = self.answers or self.questions[0]
+        asked = [np.where(one < 0, np.nan, one) for one in questions.values()]
+        return np.column_stack(asked).astype(np.float32)
 
 
 NEAR = 1e-5

@@ -1,6 +1,5 @@
 """The animals as a forecaster: pairs seen from each animal, animals, the group, in one network."""
 
-import copy
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from itertools import combinations
@@ -19,12 +18,12 @@ from fishlib.clips import Samples
 from fishlib.evaluation.intervals import cut_blocks, row_of, tidy
 from fishlib.facts import Facts
 from fishlib.files import hash_arrays
-from fishlib.forecasters import check_parts, frames_asked, pieces_of
+from fishlib.forecasters import Taught, check_parts, frames_asked, pieces_of
 from fishlib.models import read_network, save_network
 from fishlib.questions import find_onsets
 from fishlib.spans import frames_in
 from fishlib.splits import inside
-from fishlib.training import annealed_adam, train
+from fishlib.training import annealed_adam, masked_cross_entropy, train
 
 BINS = (0.0, 0.25, 0.5, 1.0, 1.5)
 """Seconds ahead between which the hazard of the next onset event is learned."""
@@ -32,15 +31,6 @@ COMING = 0.5
 """Seconds ahead over which each animal's speed is learned."""
 CHUNK = 2048
 """Frames forecast at once."""
-
-
-@keras.saving.register_keras_serializable("fishlib")
-def _masked_cross_entropy(answer, logit):
-    """Cross-entropy of (B, K), its mean over frames summed over questions; NaN is not asked."""
-    asked = ops.logical_not(ops.isnan(answer))
-    target = ops.where(asked, answer, 0.0)
-    loss = ops.maximum(logit, 0.0) - logit * target + ops.log1p(ops.exp(-ops.abs(logit)))
-    return ops.sum(ops.where(asked, loss, 0.0), axis=-1)
 
 
 @keras.saving.register_keras_serializable("fishlib")
@@ -125,7 +115,7 @@ class Moments(Samples):
 
 
 @dataclass
-class Animals:
+class Animals(Taught):
     """Who is about to chase whom: a network of animals, taught several questions at once.
 
     Beside what it is asked it learns, in bins, the hazard of the next onset event, and each
@@ -139,10 +129,8 @@ class Animals:
     learning_rate : float
         The peak.
     seed : int
-    questions : tuple of str
-        Names of the questions it was taught.
-    answers : str
-        The one that `forecast` answers; the first by default.
+    questions, answers
+        As of :class:`fishlib.forecasters.Taught`.
     """
 
     min_rise: float = 1e-3
@@ -155,10 +143,7 @@ class Animals:
     history: pd.DataFrame | None = field(default=None, repr=False)
     facts: Facts | None = field(default=None, repr=False)
     path: Path | None = field(default=None, repr=False)
-    questions: tuple[str, ...] = ()
-    answers: str = ""
     effort = 1
-    learns_all = True
 
     def fit(self, recording, question, parts, folder) -> "Animals":
         """Train on one part, choose the epoch on another; see ``fishlib.forecasters``.
@@ -182,13 +167,9 @@ class Animals:
         check_parts(parts)
         if reason := self.why_not(recording):
             raise ValueError(reason)
-        questions = question if isinstance(question, Mapping) else {"question": question}
-        self.questions = tuple(questions)
-        self.answers = self.answers or self.questions[0]
-        swim = _swim(recording)
-        asked = [np.where(one < 0, np.nan, one) for one in questions.values()]
+        swim, asked = _swim(recording), self._ask(question)
         hazards = hazard_bins(recording, self.min_rise)
-        targets = {"answers": np.column_stack([*asked, hazards]).astype(np.float32)}
+        targets = {"answers": np.column_stack([asked, hazards]).astype(np.float32)}
         targets["speeds"] = coming_speed(swim)
         usable = np.isfinite(hazards[:, 0])
         at = {part: frames_asked(recording, parts[part]) for part in ("train", "validation")}
@@ -199,12 +180,12 @@ class Animals:
         validation = Moments(swim, targets, at["validation"][::3], batch_size=1024)
         sample = swim.gather(at["train"][:: max(1, len(at["train"]) // 4000)])
         usual = {name: _statistics(one) for name, one in sample.items()}
-        n_answers = len(questions) + len(BINS) - 1
+        n_answers = len(self.questions) + len(BINS) - 1
         optimizer = annealed_adam(
             self.learning_rate, self.epochs * len(data),
             use_ema=True, ema_momentum=0.99, ema_overwrite_frequency=len(data),
         )  # fmt: skip
-        losses = {"answers": _masked_cross_entropy, "speeds": _mean_square}
+        losses = {"answers": masked_cross_entropy, "speeds": _mean_square}
         settings = {key: getattr(self, key) for key in ("batch_size", "learning_rate", "questions")}
         known = (np.nan_to_num(one, nan=-1) for one in targets.values())
         settings |= {"steps": len(data), "data": hash_arrays(swim.x, *known, *at.values())}
@@ -244,21 +225,6 @@ class Animals:
         places = places_of(recording)
         one = "There is one animal: nobody is there to be chased." * (places.n_animals == 1)
         return places.reason or one
-
-    def on(self, question: str) -> "Animals":
-        """The same network, with its answer to another of the questions that it was taught."""
-        other = copy.copy(self)
-        other.answers = question
-        return other
-
-    def forecast(self, recording, at: slice | np.ndarray | None = None) -> np.ndarray:
-        """Probability at each frame, float64 (T,); see ``fishlib.forecasters``."""
-        return self.forecast_all(recording, at)[self.answers]
-
-    def forecast_all(self, recording, at=None) -> dict[str, np.ndarray]:
-        """Probability at each frame, float64 (T,), of every question that it was taught."""
-        told = expit(self._logits(recording, at))
-        return {question: told[:, k] for k, question in enumerate(self.questions)}
 
     def who(self, recording, at: np.ndarray) -> np.ndarray:
         """Whom it fears: its forecast at frames (k,) if each pair of animals were alone.

@@ -12,12 +12,12 @@ import pandas as pd
 from fishlib import clips, models
 from fishlib.facts import Facts, what_is_seen
 from fishlib.files import hash_arrays
-from fishlib.forecasters import check_parts, pieces_of, rate_of, stretches_of
+from fishlib.forecasters import Taught, check_parts, pieces_of, rate_of, stretches_of
 from fishlib.motion import behind
 from fishlib.recording import at_size
 from fishlib.spans import USUAL_FPS, frames_in, lags
 from fishlib.splits import edges_of, frames_with_past
-from fishlib.training import annealed_adam, train
+from fishlib.training import annealed_adam, masked_cross_entropy, train
 
 
 @dataclass(frozen=True)
@@ -133,8 +133,8 @@ class Network:
         check_parts(parts)
         weights = clips.class_weights(question[parts["train"]]) if plan.class_weighting else None
         common = {"layout": layout, "weights": weights, "pieces": pieces, "seed": plan.seed}
-        order = {"shuffle": True, "max_samples": plan.steps_per_epoch * plan.batch_size or None}
-        order |= {"batch_size": plan.batch_size, "flips": plan.flips}
+        common["max_samples"] = plan.steps_per_epoch * plan.batch_size or None
+        order = {"shuffle": True, "batch_size": plan.batch_size, "flips": plan.flips}
         data, validation = (
             clips.ClipDataset(frames, question, parts[part], **how, **common)
             for part, how in (("train", order), ("validation", {"batch_size": 128}))
@@ -233,16 +233,16 @@ def forecast_film(
     models.check_size(model, frames)
     asked = frames_with_past(len(frames), layout.past, pieces, at)
     batch_size = batch_size or max(1, BATCH_BYTES // (4 * math.prod(model.input_shape[1:])))
-    return _predict(model, partial(layout.gather, frames), asked, len(frames), batch_size)
+    return _predict(model, partial(layout.gather, frames), asked, len(frames), batch_size)[:, 0]
 
 
 def _predict(model, gather, asked, n_frames: int, batch_size: int) -> np.ndarray:
-    """A network's answers (T,) at the frames asked, whose inputs are gathered in batches."""
-    forecast = np.full(n_frames, np.nan)
+    """A network's answers (T, K) at the frames asked, whose inputs are gathered in batches."""
+    told = np.full((n_frames, model.output_shape[1]), np.nan)
     for start in range(0, len(asked), batch_size):
         batch = asked[start : start + batch_size]
-        forecast[batch] = model.predict_on_batch(gather(batch))[:, 0]
-    return forecast
+        told[batch] = model.predict_on_batch(gather(batch))
+    return told
 
 
 class PastDataset(clips.Samples):
@@ -252,20 +252,22 @@ class PastDataset(clips.Samples):
     ----------
     past : float array (T, n)
         The standardised motion before each frame, oldest first.
-    label : int8 array (T,)
+    answers : float32 array (T, K)
+        Of each question, NaN where it is not asked.
     frames : int array (n,)
         Frames used, each with its past.
     **order
         As of :class:`fishlib.clips.Samples`.
     """
 
-    def __init__(self, past: np.ndarray, label: np.ndarray, frames: np.ndarray, **order):
-        self.past, self.label, self.used_labels = past, label, label[frames]
+    def __init__(self, past: np.ndarray, answers: np.ndarray, frames: np.ndarray, **order):
+        self.past, self.answers = past, answers
+        self.used_labels = np.nan_to_num(answers[frames]).max(axis=1)  # any answer is yes
         super().__init__(frames, **order)
 
     def __getitem__(self, i):
         at = self.batch(i)
-        return _last_values(self.past, at), self.label[at].astype(np.float32)
+        return _last_values(self.past, at), self.answers[at]
 
 
 def _last_values(past: np.ndarray, at: np.ndarray) -> np.ndarray:
@@ -274,8 +276,8 @@ def _last_values(past: np.ndarray, at: np.ndarray) -> np.ndarray:
 
 
 @dataclass
-class MotionLSTM:
-    """A 2-layer LSTM that reads the past of the motion.
+class MotionLSTM(Taught):
+    """A 2-layer LSTM that reads the past of the motion, taught several questions at once.
 
     Parameters
     ----------
@@ -285,42 +287,48 @@ class MotionLSTM:
         Of the initial weights and of the order of frames.
     samples_per_epoch : int
         Frames shown in an epoch.
+    questions, answers
+        As of :class:`fishlib.forecasters.Taught`.
     """
 
-    epochs: int = 6
+    epochs: int = 4
     seed: int = 0
-    samples_per_epoch: int = 9600
+    samples_per_epoch: int = 6400
     model: keras.Model | None = field(default=None, repr=False)
     history: pd.DataFrame | None = field(default=None, repr=False)
     scale: tuple[float, float] = (0.0, 1.0)
     effort = 1
 
     def fit(self, recording, question, parts, folder, **options) -> "MotionLSTM":
-        """Train on one part, choose the epoch on another; arguments as of :meth:`Network.fit`."""
+        """Train on one part, choose the epoch on another; arguments as of :meth:`Network.fit`.
+
+        ``question`` may be a mapping of name -> int8 array (T,): all are learned at once.
+        """
         told = {part: stretches_of(recording, parts, part) for part in ("train", "validation")}
         motion = np.concatenate([recording.motion[one] for one in told["train"]])
         self.scale = float(np.mean(motion)), float(np.std(motion)) or 1.0
-        past = self._past(recording)  # (T, 119)
+        past, answers = self._past(recording), self._ask(question)  # (T, 119), (T, K)
         reach = frames_in("lags", rate_of(recording))
 
         def dataset(part: str, **order) -> PastDataset:
             frames = np.concatenate([np.arange(s.start + reach, s.stop) for s in told[part]])
-            asked = frames[question[frames] >= 0]
-            return PastDataset(past, question, asked, seed=self.seed, **order)
+            asked = frames[np.isfinite(answers[frames]).any(axis=1)]
+            return PastDataset(past, answers, asked, seed=self.seed, **order)
 
         data = dataset("train", batch_size=64, shuffle=True, max_samples=self.samples_per_epoch)
         validation = dataset("validation", batch_size=512)
         settings = {"samples": self.samples_per_epoch, "fps": rate_of(recording)}
-        settings |= {"parts": edges_of(parts), "data": hash_arrays(recording.motion, question)}
+        known = hash_arrays(recording.motion, np.nan_to_num(answers, nan=-1))
+        settings |= {"parts": edges_of(parts), "data": known, "questions": self.questions}
         self.model, self.history = train(
-            partial(models.build_motion_lstm, past.shape[1]), data, validation, folder, self.epochs,
-            annealed_adam(4e-3, self.epochs * len(data)), seed=self.seed, settings=settings,
-            **options,
+            partial(models.build_motion_lstm, past.shape[1], n_answers=answers.shape[1]),
+            data, validation, folder, self.epochs, annealed_adam(4e-3, self.epochs * len(data)),
+            masked_cross_entropy, self.seed, settings=settings, **options,
         )  # fmt: skip
         return self
 
-    def forecast(self, recording, at: slice | np.ndarray | None = None) -> np.ndarray:
-        """Probability at each frame, float64 (T,); see ``fishlib.forecasters``."""
+    def _logits(self, recording, at) -> np.ndarray:
+        """Log-odds of the questions, float64 (T, K); NaN where there is no forecast."""
         past, reach = self._past(recording), frames_in("lags", rate_of(recording))
         asked = frames_with_past(len(past), reach + 1, pieces_of(recording), at)
         return _predict(self.model, partial(_last_values, past), asked, len(past), 1024)

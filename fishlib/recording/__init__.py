@@ -16,6 +16,7 @@ from fishlib.preparation import Preparation
 from fishlib.recording.films import OWN, Films, join_films, list_films, open_films
 from fishlib.recording.making import make_recording
 from fishlib.recording.source import Recording, Source, open_stored, open_tank, parts_of
+from fishlib.side_by_side import film_by_film
 
 TANK_MINUTES = 60.0
 
@@ -77,7 +78,8 @@ def open_recording(
 def at_size(film: Recording, clip_size: tuple[int, int], progress: bool = True) -> Recording:
     """The same film with its frames shrunk to another size, prepared and cached like the first."""
     if isinstance(film, Films):
-        members = [at_size(one, clip_size, progress) for one in film.members]
+        shrunk = partial(at_size, clip_size=clip_size, progress=progress)
+        members = list(film_by_film(shrunk, dict(enumerate(film.members))).values())
         told = film.pieces.drop_duplicates("film").filter(["group", *OWN])
         return join_films(members, film.source, film.folder.parent, told)
     return _record(film.opened, film.folder.parent, tuple(clip_size), progress)

@@ -21,6 +21,7 @@ from fishlib.files import (
     write_atomically,
 )
 from fishlib.recording.source import Recording, parts_of
+from fishlib.side_by_side import film_by_film
 from fishlib.video.frames import IMAGE_SUFFIXES, STACK_SUFFIXES, natural_key
 
 FILM_SUFFIXES = {
@@ -189,17 +190,22 @@ def open_films(
     ValueError
         If none can be used; the sentence says why of each.
     """
-    members, lost = [], {}
-    for film in films.film:
-        try:
-            members.append(open_one(film))
-        except (ValueError, OSError) as error:
-            lost[film] = str(error).strip().splitlines()[0]
+    opened = film_by_film(partial(_try_to_open, open_one), {film: film for film in films.film})
+    members = [one for one in opened.values() if not isinstance(one, str)]
+    lost = {film: one for film, one in opened.items() if isinstance(one, str)}
     if not members:
         why = " ".join(f"{film}: {reason}" for film, reason in lost.items())
         raise ValueError(f"None of the {len(films)} films of {source} can be used. {why}")
     used = films[~films.film.isin(lost)].drop(columns="film")
     return join_films(members, source, cache, used, lost)
+
+
+def _try_to_open(open_one: Callable[[str], Recording], film: str) -> Recording | str:
+    """The film, or in a line why it cannot be used."""
+    try:
+        return open_one(film)
+    except (ValueError, OSError) as error:
+        return str(error).strip().splitlines()[0]
 
 
 def join_films(

@@ -2,14 +2,17 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 
 import cv2
 import numpy as np
 import pandas as pd
+from joblib import cpu_count
 
 from fishlib.motion import recent_motion
 from fishlib.questions import CALM_WIDTH, find_onsets, is_burst, is_rise
+from fishlib.side_by_side import side_by_side
 from fishlib.spans import LEADS
 from fishlib.tank.fish import N_NORMAL, N_UNIFORM, TankConfig, Tracks, simulate_tanks, step
 from fishlib.tank.rendering import Painter
@@ -203,15 +206,15 @@ def _events_begin(motion, batch, futures, horizon: int, min_rise: float) -> np.n
 
 
 def oracle_of(
-    recording, question, parts, settings, n_frames=400, n_rollouts=30, seed=0, name="onset"
-) -> dict[str, np.ndarray]:
-    """The oracle's forecast at some frames of the test part of a tank.
+    recording, questions, parts, settings, n_frames=400, n_rollouts=30, seed=0
+) -> dict[str, dict[str, np.ndarray]]:
+    """The oracle's answers, side by side, at some frames of the test part of a tank.
 
     Parameters
     ----------
     recording : Recording
         With its ``truth``, or None where nobody knows it.
-    question : int8 array (T,)
+    questions : dict of {"onset", "burst", "alarm"} -> int8 array (T,)
         1, 0, or -1 where not asked.
     parts : dict of slice or index array, optional
         With the key ``test``; None takes all frames.
@@ -221,23 +224,22 @@ def oracle_of(
         Asked frames, evenly spread, from which the tank is rolled on.
     n_rollouts, seed
         As in :func:`oracle_forecast`.
-    name : {"onset", "burst", "alarm"}
-        What is asked.
 
     Returns
     -------
     dict
-        ``{"oracle": float64 (T,)}``, NaN elsewhere; for an alarm also "oracle, 0.25 s ahead" and
-        so on for the other `LEADS`. Empty for a film whose truth is unknown.
+        Of each question, ``{"oracle": float64 (T,)}``, NaN elsewhere; for an alarm also "oracle,
+        0.25 s ahead" and so on for the other `LEADS`. Empty for a film whose truth is unknown.
     """
     if recording.truth is None:
-        return {}
-    part = parts["test"] if parts else slice(None)
-    asked = np.arange(len(question))[part]
-    asked = asked[question[asked] >= 0]
-    chosen = asked[np.linspace(0, len(asked) - 1, min(n_frames, len(asked))).astype(int)]
-    asked_for = name, n_rollouts, seed, settings["horizon"], settings["min_range"]
-    tank = recording.truth, TankConfig()
-    forecasts = oracle_forecast(*tank, chosen, recording.motion, *asked_for)
+        return {name: {} for name in questions}
+    calls, settings = {}, (n_rollouts, seed, settings["horizon"], settings["min_range"])
+    for name, question in questions.items():
+        asked = np.arange(len(question))[parts["test"] if parts else slice(None)]
+        asked = asked[question[asked] >= 0]
+        chosen = asked[np.linspace(0, len(asked) - 1, min(n_frames, len(asked))).astype(int)]
+        told = recording.truth, TankConfig(), chosen, recording.motion, name, *settings
+        calls[name] = partial(oracle_forecast, *told)
     names = ["oracle"] + [f"oracle, {lead:g} s ahead" for lead in LEADS[1:]]
-    return dict(zip(names, np.atleast_2d(forecasts), strict=False))
+    told = side_by_side(calls, min(len(calls), cpu_count()))
+    return {name: dict(zip(names, np.atleast_2d(p), strict=False)) for name, p in told.items()}

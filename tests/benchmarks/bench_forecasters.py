@@ -149,7 +149,8 @@ def _limit(test, label, forecasts, best, n_frames) -> dict:
     from fishlib.evaluation import evaluate
     from fishlib.tank import oracle_of
 
-    oracle = oracle_of(test, label, None, {"horizon": 45, "min_range": 1e-3}, n_frames)
+    settings = {"horizon": 45, "min_range": 1e-3}
+    oracle = oracle_of(test, {"onset": label}, None, settings, n_frames)["onset"]
     contest = {name: forecasts[name] for name in (best, "ConvLSTM", "CNN")} | oracle
     verdict = evaluate(
         contest, label, ONE_FILM, rivals=[best], oracle="oracle", n_shifts=99, progress=False
