@@ -175,12 +175,13 @@ class Samples:
         Mix all codes anew each epoch.
     seed : int
     max_samples : int, optional
-        Samples an epoch at most: a fresh draw from shuffled codes, evenly spread ones of others;
-        None takes all of them.
+        Samples an epoch: a fresh draw from the shuffled codes; None takes all of them.
+    every : int
+        Take every so many of the codes: in film neighbours are nearly copies.
     """
 
-    def __init__(self, codes, batch_size=32, shuffle=False, seed=0, max_samples=None):
-        self.codes, self.batch_size, self.shuffle = codes, batch_size, shuffle
+    def __init__(self, codes, batch_size=32, shuffle=False, seed=0, max_samples=None, every=1):
+        self.codes, self.batch_size, self.shuffle = codes[::every], batch_size, shuffle
         self.seed, self.max_samples = seed, max_samples
         self.set_epoch(0)
 
@@ -194,12 +195,8 @@ class Samples:
     def set_epoch(self, epoch: int) -> None:
         """Mix the codes for an epoch."""
         self.epoch, self.rng = epoch, np.random.default_rng([self.seed, epoch])
-        n_all = len(self.codes)
-        n_shown = min(n_all, self.max_samples or n_all)
-        if self.shuffle:
-            self.order = self.rng.permutation(self.codes)[:n_shown]
-        else:
-            self.order = self.codes[np.arange(n_shown) * n_all // n_shown]
+        order = self.rng.permutation(self.codes) if self.shuffle else self.codes
+        self.order = order[: self.max_samples]
 
     def on_epoch_end(self):
         """Mix the codes anew, for the next epoch."""
@@ -228,7 +225,7 @@ class ClipDataset(Samples):
     pieces : DataFrame, optional
         No clip reaches from one into another; None takes the film as one piece.
     **order
-        ``shuffle``, ``seed`` and ``max_samples``, as of :class:`Samples`.
+        ``shuffle``, ``seed``, ``max_samples`` and ``every``, as of :class:`Samples`.
 
     Raises
     ------

@@ -14,6 +14,8 @@ LEAST_TEST = 1000
 """Frames to be judged on: three blocks of ten seconds, and some."""
 LEAST_MINUTES = 7
 """Minutes of film to train a network on, and to choose anything."""
+OWN_FOLDS = 5
+"""Folds in which films of one's own are judged."""
 LEAST_GROUPS = 4
 """Films, or groups of them, from which on a fold is whole ones."""
 
@@ -89,7 +91,7 @@ def split_film(
 
 
 def make_folds(
-    pieces: pd.DataFrame, n_folds: int = 5, embargo: int = 165, choose: bool = True
+    pieces: pd.DataFrame, n_folds: int = OWN_FOLDS, embargo: int = 165, choose: bool = True
 ) -> list[dict[str, np.ndarray]]:
     """Folds over the pieces: every frame is judged once, by what has seen neither it nor its
     neighbours.

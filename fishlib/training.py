@@ -54,6 +54,10 @@ def masked_cross_entropy(answer, logit):
     return ops.sum(ops.where(asked, loss, 0.0), axis=-1)
 
 
+CHOOSE_EVERY = 3
+"""The best epoch is chosen by the loss at every so many frames of the validation part."""
+
+
 class EpochKeeper(keras.callbacks.Callback):
     """Write state and history after each epoch.
 
@@ -269,10 +273,12 @@ class Fitted:
             watched = np.zeros(len(recording.motion), bool)
             for frames in rows[k].values():
                 watched[frames] = True
-            calls[k] = partial(_forecast_all, forecasters, told, np.flatnonzero(watched))
+            for rival in dict.fromkeys(name for name, _ in forecasters):
+                own = {key: one for key, one in forecasters.items() if key[0] == rival}
+                calls[k, rival] = partial(_forecast_all, own, told, np.flatnonzero(watched))
         joined: dict[str, np.ndarray] = {}
-        for k, of_fold in side_by_side(calls, None if apart else 1).items():
-            for name, forecast in flatten(of_fold).items():
+        for (k, _), made in side_by_side(calls, None if apart else 1).items():
+            for name, forecast in flatten(made).items():
                 whole = joined.setdefault(name, np.full((2, len(forecast)), np.nan))
                 for row, frames in rows[k].items():
                     whole[row, frames] = forecast[frames]

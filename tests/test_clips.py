@@ -4,7 +4,6 @@ import pytest
 
 from fishlib.clips import (
     ClipDataset,
-    Samples,
     class_weights,
     clip_at,
     motion_channels,
@@ -97,11 +96,12 @@ def test_the_shuffle_is_seeded_and_truly_mixes(film):
     assert 0.25 < moved < 0.42  # a full mix moves a sample by a third of the whole on average
 
 
-def test_of_samples_in_order_some_are_spread_over_all():
-    shown = Samples(np.arange(100, 110), batch_size=2, max_samples=4)
-    assert [shown.batch(i).tolist() for i in range(len(shown))] == [[100, 102], [105, 107]]
-    whole = Samples(np.arange(100, 110), batch_size=16, max_samples=40)
-    assert whole.batch(0).tolist() == list(range(100, 110))
+def test_of_the_frames_to_choose_by_some_are_taken(film):
+    labels = np.where(np.arange(200) % 2, 1, -1)
+    data = ClipDataset(film, labels, slice(100, 200), single_channel(5), batch_size=8, every=3)
+    assert np.concatenate([data.batch(i) for i in range(len(data))]).tolist() == [
+        4 * t for t in range(101, 200, 6)
+    ]
 
 
 def test_class_weights_balance_the_classes(film):

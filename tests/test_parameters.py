@@ -37,12 +37,12 @@ def test_an_unknown_name_lists_the_known_ones():
 
 
 def test_words_become_what_they_mean():
-    given = {"epochs": "2", "learning_rate": "1e-3", "anneal": "False", "minutes": 3, "block": 30.0}
+    given = {"epochs": "2", "learning_rate": "1e-3", "anneal": "False", "minutes": 3, "block": "30"}
     values = check_values(given)
     assert values == {
-        "epochs": 2, "learning_rate": 0.001, "anneal": False, "minutes": 3.0, "block": 30,
+        "epochs": 2, "learning_rate": 0.001, "anneal": False, "minutes": 3.0, "block": 30.0,
     }  # fmt: skip
-    assert [type(value) for value in values.values()] == [int, float, bool, float, int]
+    assert [type(value) for value in values.values()] == [int, float, bool, float, float]
     settings = check_values({"preparation": {"noise_floor": 4}, "source": 7})
     assert settings == {"preparation": "noise_floor: 4", "source": "7"}
 

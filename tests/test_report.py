@@ -68,7 +68,7 @@ def metrics():
         "stacking": {"network": {"gain": number(-3e-4, -9.5e-4, 8e-5)}},
         "share_of_the_way": {"network": {"auc": number(0.4, 0.2, 0.6)}},
         "setting": {
-            "block": 300,
+            "block": 10.0,
             "base_rate": 0.134,
             "best_rival": None,
         },

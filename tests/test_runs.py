@@ -107,14 +107,14 @@ def test_what_is_scored_was_sealed_before_and_each_protocol_counts_once(tmp_path
         run.save(f"{name}s.npy", np.array([-1, 0, 1], np.int8))
     run.save_forecasts({"onset": {"CNN": np.array([np.nan, 0.2, 0.7])}}, "forecasts.npz")
     sealed = run.seal()
-    assert run.open_seal(block=300) == run.open_seal(block=300)
-    assert run.open_seal(block=300).startswith(f"{sealed}, fixed before")
-    assert "scored 2 times" in run.open_seal(block=30)
+    assert run.open_seal(block=10) == run.open_seal(block=10)
+    assert run.open_seal(block=10).startswith(f"{sealed}, fixed before")
+    assert "scored 2 times" in run.open_seal(block=1)
     run.save_forecasts({"onset": {"CNN": np.array([np.nan, 0.2, 0.8])}}, "forecasts.npz")
     with pytest.raises(ValueError, match="not those that were sealed"):
-        run.open_seal(block=300)
+        run.open_seal(block=10)
     assert run.seal() != sealed
-    assert "scored once" in run.open_seal(block=300)
+    assert "scored once" in run.open_seal(block=10)
 
 
 def test_a_figure_is_saved_for_desk_and_phone(tmp_path):

@@ -149,8 +149,8 @@ def test_intervals_of_each_block_length_are_those_of_the_verdict():
     ax = plot_block_lengths(verdict, ["level"])
     bars = ax.collections[0].get_segments()
     assert [text.get_text() for text in ax.get_xticklabels()] == ["1", "2", "5", "10", "20"]
-    for frames, bar in zip((30, 60, 150, 300, 600), bars, strict=True):
-        scores = Verdict({"CNN": p, "level": -p}, label, folds, block=frames).scores
+    for seconds, bar in zip((1, 2, 5, 10, 20), bars, strict=True):
+        scores = Verdict({"CNN": p, "level": -p}, label, folds, block=seconds).scores
         row = scores[(scores.name == "level") & (scores.score == "auc")].iloc[0]
         np.testing.assert_array_equal(bar[:, 1], [row.low, row.high])
 

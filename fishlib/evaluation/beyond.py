@@ -322,9 +322,9 @@ def block_length_table(verdict, names: Sequence[str]) -> pd.DataFrame:
     if verdict.scores.empty:
         return verdict.scores
     tables = []
-    for length in (30, 60, 150, 300, 600):
-        table = replace(verdict, block=length).scores.query("score == 'auc' and name in @names")
-        tables.append(table.assign(seconds=length / verdict.fps))
+    for seconds in (1, 2, 5, 10, 20):
+        table = replace(verdict, block=seconds).scores.query("score == 'auc' and name in @names")
+        tables.append(table.assign(seconds=seconds))
     return pd.concat(tables, ignore_index=True)
 
 

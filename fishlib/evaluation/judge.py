@@ -396,7 +396,6 @@ def judge_case(
     verdict = Verdict(
         case.forecasts | rivals, question, folds, rivals=[best], motion=case.motion, events=events,
         fps=case.fps, horizon=ahead, pieces=case.pieces, n_shifts=n_shifts,
-        block=round(10 * case.fps),
         raise_at={} if threshold is None else dict.fromkeys(mine, threshold),
     )  # fmt: skip
     scores = verdict.scores

@@ -14,6 +14,7 @@ from fishlib.evaluation.alarms import Watch, watch
 from fishlib.evaluation.intervals import NothingToJudge, or_reason
 from fishlib.motion import behind
 from fishlib.questions import require_within
+from fishlib.spans import SECONDS, frames_in
 from fishlib.splits import by_piece, cut_at_folds, whole
 
 PARTS = (
@@ -71,8 +72,8 @@ class Verdict(scores.Choices):
         Thresholds of the alarms, given and not chosen: forecasts without raise none.
     n_shifts : int
         Circular shifts of the test against chance, of at least 10 s.
-    block : int
-        Frames a block, see :func:`fishlib.evaluation.intervals.cut_blocks`.
+    block : float
+        Seconds of film a block, see :func:`fishlib.evaluation.intervals.cut_blocks`.
     seed : int
         Of the shifts.
 
@@ -93,7 +94,7 @@ class Verdict(scores.Choices):
     reason: str = ""
     raise_at: Mapping[str, float] | None = None
     n_shifts: int = 999
-    block: int = 300
+    block: float = SECONDS["block"]
     seed: int = 0
 
     def __post_init__(self):
@@ -126,7 +127,7 @@ class Verdict(scores.Choices):
 
     @property
     def _film(self) -> dict:
-        return {"pieces": self.pieces, "block": self.block}
+        return {"pieces": self.pieces, "block": frames_in(self.block, self.fps)}
 
     def on(self) -> dict[str, np.ndarray]:
         """The forecasts of the frames judged, float (n,); empty where the film was not split."""
@@ -246,7 +247,7 @@ class Verdict(scores.Choices):
     @_table
     def chance(self) -> pd.DataFrame:
         """``auc``, ``p_value``, ``shifts`` and ``auc_by_chance`` by circular shifts."""
-        least = round(10 * self.fps)
+        least = frames_in("block", self.fps)
         return beyond.shift_table(self._judged, self._test, self.n_shifts, least, self.seed)
 
     @_table

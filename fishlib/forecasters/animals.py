@@ -15,7 +15,7 @@ from scipy.special import expit
 from fishlib.animals.features import MIRROR, Swimming
 from fishlib.animals.places import Places, places_of
 from fishlib.clips import Samples
-from fishlib.evaluation.intervals import cut_blocks, row_of, tidy
+from fishlib.evaluation.intervals import Blocks, cut_blocks, row_of, tidy
 from fishlib.facts import Facts
 from fishlib.files import hash_arrays
 from fishlib.forecasters import Taught, check_parts, frames_asked, pieces_of
@@ -23,7 +23,7 @@ from fishlib.models import read_network, save_network
 from fishlib.questions import find_onsets
 from fishlib.spans import frames_in
 from fishlib.splits import inside
-from fishlib.training import annealed_adam, masked_cross_entropy, train
+from fishlib.training import CHOOSE_EVERY, annealed_adam, masked_cross_entropy, train
 
 BINS = (0.0, 0.25, 0.5, 1.0, 1.5)
 """Seconds ahead between which the hazard of the next onset event is learned."""
@@ -177,7 +177,8 @@ class Animals(Taught):
         order = {"batch_size": self.batch_size, "shuffle": True, "seed": self.seed}
         order["max_samples"] = self.steps_per_epoch * self.batch_size or None
         data = Moments(swim, targets, at["train"], **order)
-        validation = Moments(swim, targets, at["validation"][::3], batch_size=1024)
+        choosing = {"batch_size": 1024, "every": CHOOSE_EVERY}
+        validation = Moments(swim, targets, at["validation"], **choosing)
         sample = swim.gather(at["train"][:: max(1, len(at["train"]) // 4000)])
         usual = {name: _statistics(one) for name, one in sample.items()}
         n_answers = len(self.questions) + len(BINS) - 1
@@ -270,7 +271,7 @@ class Animals(Taught):
         asked, longest = frames_asked(recording, at), round(max(seconds) * recording.fps)
         chases = truth.chases[truth.chases.start.isin(asked + longest)]
         judged = np.isin(np.arange(len(recording.motion)), asked)
-        blocks, starts = cut_blocks(judged, pieces_of(recording)), chases.start.to_numpy()
+        blocks, starts = _blocks(recording, judged), chases.start.to_numpy()
         for second in seconds:
             frames = starts - round(second * recording.fps)
             x, y = places.x[frames], places.y[frames]
@@ -315,7 +316,7 @@ class Animals(Taught):
         order = np.random.default_rng(seed).permutation(len(frames))
         k = self.questions.index(self.answers)
         judged = np.isin(np.arange(len(recording.motion)), frames)
-        blocks = cut_blocks(judged, pieces_of(recording))
+        blocks = _blocks(recording, judged)
 
         def auc(**mixed):
             return blocks.auc(label, self._answer(described | mixed)[:, k])
@@ -351,6 +352,10 @@ def _found(position: np.ndarray, places: Places, t: int) -> np.ndarray:
     """Which of the animals found at frame t is each fish, whose places (n, 2) are known."""
     far = np.hypot(position[:, :1] - places.x[t], position[:, 1:] - places.y[t])
     return linear_sum_assignment(far)[1]
+
+
+def _blocks(recording, judged: np.ndarray) -> Blocks:
+    return cut_blocks(judged, pieces_of(recording), frames_in("block", recording.fps))
 
 
 def _statistics(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -17,7 +17,7 @@ from fishlib.motion import behind
 from fishlib.recording import at_size
 from fishlib.spans import USUAL_FPS, frames_in, lags
 from fishlib.splits import edges_of, frames_with_past
-from fishlib.training import annealed_adam, masked_cross_entropy, train
+from fishlib.training import CHOOSE_EVERY, annealed_adam, masked_cross_entropy, train
 
 
 @dataclass(frozen=True)
@@ -133,11 +133,12 @@ class Network:
         check_parts(parts)
         weights = clips.class_weights(question[parts["train"]]) if plan.class_weighting else None
         common = {"layout": layout, "weights": weights, "pieces": pieces, "seed": plan.seed}
-        common["max_samples"] = plan.steps_per_epoch * plan.batch_size or None
-        order = {"shuffle": True, "batch_size": plan.batch_size, "flips": plan.flips}
+        order = {"shuffle": True, "max_samples": plan.steps_per_epoch * plan.batch_size or None}
+        order |= {"batch_size": plan.batch_size, "flips": plan.flips}
+        choosing = {"batch_size": 128, "every": CHOOSE_EVERY}
         data, validation = (
             clips.ClipDataset(frames, question, parts[part], **how, **common)
-            for part, how in (("train", order), ("validation", {"batch_size": 128}))
+            for part, how in (("train", order), ("validation", choosing))
         )
         optimizer = partial(keras.optimizers.Adam, plan.learning_rate)
         if plan.anneal:
@@ -316,7 +317,7 @@ class MotionLSTM(Taught):
             return PastDataset(past, answers, asked, seed=self.seed, **order)
 
         data = dataset("train", batch_size=64, shuffle=True, max_samples=self.samples_per_epoch)
-        validation = dataset("validation", batch_size=512)
+        validation = dataset("validation", batch_size=512, every=CHOOSE_EVERY)
         settings = {"samples": self.samples_per_epoch, "fps": rate_of(recording)}
         known = hash_arrays(recording.motion, np.nan_to_num(answers, nan=-1))
         settings |= {"parts": edges_of(parts), "data": known, "questions": self.questions}

@@ -14,7 +14,7 @@ from fishlib.files import code_version, fingerprint, make_key
 from fishlib.preparation import Preparation, suggest_preparation
 from fishlib.recording.packed import BLOCK, Packed
 from fishlib.spans import SECONDS, check_rate
-from fishlib.splits import split_film
+from fishlib.splits import OWN_FOLDS, split_film
 from fishlib.video import iter_frames, probe_parts
 
 TANK_FPS = 30.0
@@ -147,7 +147,7 @@ class Recording:
 
     def split(self, folds: int = 0, embargo: int = 165) -> list[dict[str, slice | np.ndarray]]:
         """:func:`fishlib.splits.split_film` of it; 0 folds: one split of the tank, else five."""
-        folds = folds or (5 if self.truth is None else 1)
+        folds = folds or (OWN_FOLDS if self.truth is None else 1)
         return split_film(self.pieces, len(self.motion), self.fps, folds, embargo)
 
     def stretch_at(self, start: int, length: int) -> slice:
