@@ -79,6 +79,21 @@ def test_split_spans_are_minutes_and_counts():
     )
 
 
+@pytest.mark.parametrize("n_folds", [3, 5, 10])
+def test_folds_have_colours_of_their_own_and_leave_the_motion_its_room(n_folds):
+    edges = np.linspace(0, 57_600, n_folds + 1).astype(int)
+    folds = {f"fold {k + 1}": slice(edges[k], edges[k + 1]) for k in range(n_folds)}
+    ax = plot_split(np.ones(57_600), folds)
+    assert len({patch.get_facecolor() for patch in ax.patches}) == n_folds
+    figure = ax.get_figure()
+    figure.canvas.draw()
+    whole, legend = figure.bbox, ax.get_legend() or figure.legends[0]
+    assert ax.get_window_extent().width > 0.8 * whole.width
+    for box in (legend.get_window_extent(), ax.yaxis.label.get_window_extent()):
+        assert whole.x0 <= box.x0 and box.x1 <= whole.x1
+        assert whole.y0 <= box.y0 and box.y1 <= whole.y1
+
+
 @pytest.mark.parametrize("t", range(120, 340, 20))
 def test_verdict_of_a_burst_equals_the_label(t):
     label = label_bursts(WALK)[t]

@@ -157,7 +157,8 @@ def plot_split(
     """
     if not parts:
         raise NothingToJudge(f"{len(motion) / fps / 60:.1f} minutes are too short to be split.")
-    ax = new_axes(ax, height=2.8)
+    rows = -(-len(parts) // 3) if len(parts) > 3 else 0  # of a legend below
+    ax = new_axes(ax, height=2.8 + 0.3 * rows)
     width = int(np.clip(len(motion) // 30, 1, 10 * fps))
     smooth = np.convolve(motion, np.ones(width) / width, mode="valid") * MOTION_SCALE
     minutes = np.arange(len(motion)) / fps / 60
@@ -290,7 +291,9 @@ def _draw_arrow(ax: Axes, end: float, low: float, high: float, text: str) -> Non
 
 def _group_colors(groups: Mapping[str, np.ndarray]) -> list[str]:
     cycle = [*PART_COLORS.values(), BURST_COLOR]
-    return [PART_COLORS.get(name, cycle[i % 4]) for i, name in enumerate(groups)]
+    if len(groups) > len(cycle):
+        cycle = sns.color_palette("husl", len(groups))
+    return [PART_COLORS.get(name, cycle[i]) for i, name in enumerate(groups)]
 
 
 @styled

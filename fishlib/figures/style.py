@@ -302,8 +302,8 @@ def legend_beside(ax: Axes, **kwargs) -> None:
 
 
 def legend_above(ax: Axes, columns: int) -> None:
-    """Legend in one row over the axes, below them on a narrow page."""
-    if is_narrow():
+    """Legend in one row over the axes; below them on a narrow page, or where it is long."""
+    if is_narrow() or columns > 3:
         return legend_below(ax)
     ax.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=columns, borderaxespad=0.2)
 
