@@ -54,10 +54,10 @@ MOST_FILMS = 4
 """Films read at a time at most: each takes half a gigabyte, and they share a disk."""
 
 
-def film_by_film(call: Callable, films: Mapping[Hashable, object]) -> dict:
-    """Call a function on each of several films, a few at a time, as :func:`side_by_side` does."""
-    calls = {name: partial(call, film) for name, film in films.items()}
-    return side_by_side(calls, min(MOST_FILMS, cpu_count()))
+def film_by_film(call: Callable, films: Iterable) -> list:
+    """What a function returns for each of several films, a few at a time: see `side_by_side`."""
+    calls = {k: partial(call, film) for k, film in enumerate(films)}
+    return list(side_by_side(calls, min(MOST_FILMS, cpu_count())).values())
 
 
 def _usual_jobs() -> int:

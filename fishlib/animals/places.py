@@ -366,8 +366,8 @@ def find_places(recording, n_animals: int | None = None) -> Places:
     if getattr(recording, "opened", None) is None:
         raise ValueError("The animals were not found yet: call find_places(film) before.")
     if members := getattr(recording, "members", ()):
-        found = film_by_film(partial(find_places, n_animals=n_animals), dict(enumerate(members)))
-        places = join_places(list(found.values()), recording.index)
+        found = film_by_film(partial(find_places, n_animals=n_animals), members)
+        places = join_places(found, recording.index)
     else:
         n_frames = len(recording.motion)
         learned = min(round(LEARNING_SHARE * n_frames), round(LEARNING_SECONDS * recording.fps))

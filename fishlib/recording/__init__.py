@@ -79,7 +79,7 @@ def at_size(film: Recording, clip_size: tuple[int, int], progress: bool = True) 
     """The same film with its frames shrunk to another size, prepared and cached like the first."""
     if isinstance(film, Films):
         shrunk = partial(at_size, clip_size=clip_size, progress=progress)
-        members = list(film_by_film(shrunk, dict(enumerate(film.members))).values())
+        members = film_by_film(shrunk, film.members)
         told = film.pieces.drop_duplicates("film").filter(["group", *OWN])
         return join_films(members, film.source, film.folder.parent, told)
     return _record(film.opened, film.folder.parent, tuple(clip_size), progress)

@@ -190,9 +190,9 @@ def open_films(
     ValueError
         If none can be used; the sentence says why of each.
     """
-    opened = film_by_film(partial(_try_to_open, open_one), {film: film for film in films.film})
-    members = [one for one in opened.values() if not isinstance(one, str)]
-    lost = {film: one for film, one in opened.items() if isinstance(one, str)}
+    opened = film_by_film(partial(_try_to_open, open_one), films.film)
+    members = [one for one in opened if not isinstance(one, str)]
+    lost = {film: one for film, one in zip(films.film, opened, strict=True) if isinstance(one, str)}
     if not members:
         why = " ".join(f"{film}: {reason}" for film, reason in lost.items())
         raise ValueError(f"None of the {len(films)} films of {source} can be used. {why}")

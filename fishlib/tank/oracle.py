@@ -241,5 +241,5 @@ def oracle_of(
         told = recording.truth, TankConfig(), chosen, recording.motion, name, *settings
         calls[name] = partial(oracle_forecast, *told)
     names = ["oracle"] + [f"oracle, {lead:g} s ahead" for lead in LEADS[1:]]
-    told = side_by_side(calls, min(len(calls), cpu_count()))
+    told = side_by_side(calls, cpu_count())
     return {name: dict(zip(names, np.atleast_2d(p), strict=False)) for name, p in told.items()}
