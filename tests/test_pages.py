@@ -110,5 +110,16 @@ def test_where_the_study_is_not_shown_one_sentence_stands_in_its_place(tmp_path)
 
 def test_a_file_named_notebook_in_the_users_folder_is_left_alone(tmp_path):
     (tmp_path / "notebook.py").write_text("raise SystemExit('the wrong file is run')")
-    command = [sys.executable, "-c", "import fishlib.pipeline.notebook"]
-    subprocess.run(command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(TOP)}, check=True)
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("read me")])
+    nbformat.write(notebook, tmp_path / "01_problem.ipynb")
+    code = f"""
+import sys
+from pathlib import Path
+from fishlib.pipeline.notebook import write_page
+assert "notebook" not in sys.modules
+write_page(Path("01_problem.ipynb"), Path({str(TOP)!r}))
+assert "notebook" not in sys.modules
+"""
+    environment = {**os.environ, "PYTHONPATH": str(TOP)}
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, check=True)
+    assert "read me" in (tmp_path / "01_problem.html").read_text(encoding="utf-8")

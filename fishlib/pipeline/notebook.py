@@ -322,8 +322,11 @@ def write_page(path: Path, repository: Path) -> Path:
 
 
 def _write_html(notebook, page: Path, repository: Path) -> Path:
-    from nbconvert import HTMLExporter  # it imports `notebook`, which a user's folder may hold
+    hidden = sys.modules.setdefault("notebook", None)  # nbconvert would run a user's notebook.py
+    from nbconvert import HTMLExporter
 
+    if hidden is None:
+        sys.modules.pop("notebook", None)
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = as_in_run(cell.source, page.parent, repository)
