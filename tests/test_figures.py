@@ -164,6 +164,8 @@ def test_what_cannot_be_drawn_is_said(name):
     assert text.get_text().endswith(".")
     if isinstance(NOTHING[name][0], pd.DataFrame | dict):
         assert text.get_text() == EMPTY.attrs["reason"]
+    if any(isinstance(one, dict) and not one for one in NOTHING[name]):
+        assert "why, is said above" in text.get_text()
     plt.close("all")
 
 

@@ -230,6 +230,9 @@ def _wrap_texts(figure: Figure) -> None:
             text.set_text("\n".join(textwrap.fill(line, room) for line in lines))
 
 
+NOTHING_JUDGED = "No forecast is judged here; who is left out, and why, is said above."
+
+
 def draw_reason(ax: Axes | None, table: object) -> Axes:
     """Write on the axes why there is nothing to draw.
 
@@ -241,7 +244,7 @@ def draw_reason(ax: Axes | None, table: object) -> Axes:
     """
     ax = blank(new_axes(ax, 1.3))
     reason = table if isinstance(table, str) else getattr(table, "attrs", {}).get("reason")
-    text = textwrap.fill(reason or "There is nothing to draw here.", 44 if is_narrow() else 88)
+    text = textwrap.fill(reason or NOTHING_JUDGED, 44 if is_narrow() else 88)
     ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", va="center", color=MUTED)
     return ax
 
