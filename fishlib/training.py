@@ -28,21 +28,30 @@ from fishlib.side_by_side import side_by_side
 from fishlib.splits import LEAST_MINUTES
 
 
-class Batches(keras.utils.PyDataset):
-    """Samples (:class:`fishlib.clips.Samples`), as ``fit`` of a Keras model takes them."""
+def batches_of(samples):
+    """Samples (:class:`fishlib.clips.Samples`) as a ``tf.data.Dataset``, gathered one ahead.
 
-    def __init__(self, samples) -> None:
-        super().__init__()
-        self.samples = samples
+    Of a ``PyDataset`` Keras would make a dataset that tunes itself, and such a one can take seconds
+    to close at the end of an epoch, with every core idle.
+    """
+    import tensorflow as tf
 
-    def __len__(self) -> int:
-        return len(self.samples)
+    def gather():
+        for i in range(len(samples)):
+            batch = samples[i]
+            if i == len(samples) - 1:
+                samples.on_epoch_end()  # the next epoch may be begun before this one is left
+            yield batch
 
-    def __getitem__(self, i: int) -> tuple:
-        return self.samples[i]
+    def of_any_size(x):
+        return tf.TensorSpec((None, *x.shape[1:]), x.dtype)
 
-    def on_epoch_end(self) -> None:
-        self.samples.on_epoch_end()
+    like = keras.tree.map_structure(of_any_size, samples[0])
+    dataset = tf.data.Dataset.from_generator(gather, output_signature=like)
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    counted = dataset.apply(tf.data.experimental.assert_cardinality(len(samples)))
+    return counted.prefetch(1).with_options(options)
 
 
 @keras.saving.register_keras_serializable("fishlib")
@@ -55,7 +64,8 @@ def masked_cross_entropy(answer, logit):
 
 
 CHOOSE_EVERY = 3
-"""The best epoch is chosen by the loss at every so many frames of the validation part."""
+"""The best epoch, and with folds all else, is chosen on every so many frames of validation parts:
+neighbours are nearly copies."""
 
 
 class EpochKeeper(keras.callbacks.Callback):
@@ -187,8 +197,8 @@ def train(
     done = len(keeper.history)
     if done < epochs:
         how = {"callbacks": [keeper], "verbose": 0, "shuffle": False}
-        how["validation_data"] = Batches(validation)
-        model.fit(Batches(data), initial_epoch=done, epochs=epochs, **how)
+        how["validation_data"] = batches_of(validation)
+        model.fit(batches_of(data), initial_epoch=done, epochs=epochs, **how)
     model.load_weights(folder / "best.keras")
     return model, keeper.frame()
 
@@ -254,7 +264,7 @@ class Fitted:
         dict of question -> dict of name -> float64 array (T,)
             A rival of several kinds gives a forecast each, named "name: kind". With several folds
             the arrays are (2, T): the forecast by which a frame is judged, made by the fold that
-            has not seen it, and that by which the next fold is chosen.
+            has not seen it, and that by which the next fold is chosen (:data:`CHOOSE_EVERY`).
         """
         if len(self.folds) < 2:
             parts = self.folds[0][0]
@@ -264,8 +274,9 @@ class Fitted:
         given = any(getattr(one, "trained", False) for one in ones)  # it may want another size
         apart = any(getattr(one, "epochs", None) for one in ones) and not given
         told = _seen(recording) if apart else recording
+        film, every = np.arange(len(recording.motion)), {"test": 1, "validation": CHOOSE_EVERY}
         rows = [
-            {row: parts[k] for row, k in enumerate(("test", "validation")) if k in parts}
+            {row: film[parts[k]][:: every[k]] for row, k in enumerate(every) if k in parts}
             for parts, _ in self.folds
         ]
         calls = {}

@@ -22,7 +22,7 @@ def measure(repetitions: int) -> list[Row]:
     from fishlib.clips import ClipDataset
     from fishlib.tank import simulate_film
     from fishlib.tank.fish import TankConfig
-    from fishlib.training import Batches
+    from fishlib.training import batches_of
 
     with tempfile.TemporaryDirectory() as folder:
         film = simulate_film(TankConfig(), 0, FILM).frames
@@ -52,7 +52,7 @@ def measure(repetitions: int) -> list[Row]:
 
         def fit_ours():
             data.set_epoch(0)
-            model.fit(Batches(data), verbose=0)
+            model.fit(batches_of(data), verbose=0)
 
         def same(first, second):
             return difference(first, np.concatenate([x for x, _ in second]))
