@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from functools import lru_cache
 from io import StringIO
 from pathlib import Path
 
@@ -203,11 +204,16 @@ def code_version(*parts: str) -> str:
         if not part.exists():
             raise FileNotFoundError(f"{part} is no longer there: correct the list that names it.")
         for file in files:
-            with _ONE_PARSER:
-                tree = ast.parse(file.read_text(encoding="utf-8"))
-            code = ast.dump(_WithoutTexts().visit(tree))
+            code = _what_it_does(file.read_text(encoding="utf-8"))
             digest.update(f"{file.relative_to(PACKAGE).as_posix()}: {code}".encode())
     return digest.hexdigest()[:16]
+
+
+@lru_cache(maxsize=128)
+def _what_it_does(text: str) -> str:
+    """A program without comments and docstrings, as its syntax tree."""
+    with _ONE_PARSER:
+        return ast.dump(_WithoutTexts().visit(ast.parse(text)))
 
 
 class _WithoutTexts(ast.NodeTransformer):

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -54,10 +54,16 @@ MOST_FILMS = 4
 """Films read at a time at most: each takes half a gigabyte, and they share a disk."""
 
 
-def film_by_film(call: Callable, films: Iterable) -> list:
-    """What a function returns for each of several films, a few at a time: see `side_by_side`."""
-    calls = {k: partial(call, film) for k, film in enumerate(films)}
-    return list(side_by_side(calls, min(MOST_FILMS, cpu_count())).values())
+def film_by_film(
+    call: Callable, films: Sequence, is_quick: Callable[..., bool] = lambda film: False
+) -> list:
+    """What a function returns for each of several films, a few at a time: see `side_by_side`.
+
+    Those of which ``is_quick`` says that it takes no time are left to this process.
+    """
+    calls = {k: partial(call, film) for k, film in enumerate(films) if not is_quick(film)}
+    done = side_by_side(calls, min(MOST_FILMS, cpu_count()))
+    return [done[k] if k in done else call(film) for k, film in enumerate(films)]
 
 
 def _usual_jobs() -> int:

@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fishlib import side_by_side
 from fishlib.animals import find_places
 from fishlib.evaluation.judge import read_events
 from fishlib.pipeline import check_inputs
@@ -45,6 +46,18 @@ def test_films_are_one_series_with_borders(folder, films):
         np.testing.assert_array_equal(films.frames[first : first + 300], member.frames[t])
         np.testing.assert_array_equal(films.motion[first : first + 300], member.motion[t])
     assert any("fish10: its 25 frames" in remark for remark in films.remarks)
+
+
+def test_films_in_the_cache_are_opened_without_a_process(folder, films, monkeypatch):
+    def refuse(calls, n_jobs):
+        assert not calls
+        return {}
+
+    monkeypatch.setattr(side_by_side, "side_by_side", refuse)
+    again = open_film(str(folder), cache_dir=films.folder.parent, progress=False)
+    np.testing.assert_array_equal(again.motion, films.motion)
+    with pytest.raises(AssertionError):
+        open_film(str(folder), minutes=0.1, cache_dir=films.folder.parent, progress=False)
 
 
 def test_a_film_that_cannot_be_used_is_left_out_and_said(films):

@@ -15,7 +15,7 @@ import pytest
 
 from fishlib.forecasters.networks import MotionLSTM
 from fishlib.questions import label_bursts
-from fishlib.side_by_side import end_with, side_by_side
+from fishlib.side_by_side import end_with, film_by_film, side_by_side
 
 
 def whoami(number):
@@ -130,3 +130,9 @@ def test_a_training_gives_the_same_beside_another_as_alone(tmp_path, capsys):
 
 if __name__ == "__main__":
     run_two_that_never_end(Path(sys.argv[1]))
+
+
+def test_what_takes_no_time_is_left_to_this_process():
+    pids = film_by_film(lambda film: (film, os.getpid()), [0, 1, 2, 3], lambda film: film % 2 == 0)
+    assert [film for film, _ in pids] == [0, 1, 2, 3]
+    assert [pid == os.getpid() for _, pid in pids] == [True, False, True, False]

@@ -19,6 +19,7 @@ from fishlib.recording.source import Recording, Source, open_stored, open_tank, 
 from fishlib.side_by_side import film_by_film
 
 TANK_MINUTES = 60.0
+CLIP_SIZE = (60, 80)
 
 
 def open_recording(
@@ -27,7 +28,7 @@ def open_recording(
     cache_dir: str | Path | None = None,
     seed: int = 0,
     minutes: float | None = None,
-    clip_size: tuple[int, int] = (60, 80),
+    clip_size: tuple[int, int] = CLIP_SIZE,
     preparation: dict | None = None,
     config: tank.TankConfig | None = None,
     fps: float | None = None,
@@ -78,15 +79,25 @@ def open_recording(
 def at_size(film: Recording, clip_size: tuple[int, int], progress: bool = True) -> Recording:
     """The same film with its frames shrunk to another size, prepared and cached like the first."""
     if isinstance(film, Films):
-        shrunk = partial(at_size, clip_size=clip_size, progress=progress)
-        members = film_by_film(shrunk, film.members)
+        place = {"cache": film.folder.parent, "clip_size": tuple(clip_size)}
+        opened = [one.opened for one in film.members]
+        record, is_made = partial(_record, progress=progress, **place), partial(_is_made, **place)
+        members = film_by_film(record, opened, is_made)
         told = film.pieces.drop_duplicates("film").filter(["group", *OWN])
         return join_films(members, film.source, film.folder.parent, told)
     return _record(film.opened, film.folder.parent, tuple(clip_size), progress)
 
 
+def _folder_of(opened: Source, cache: Path, clip_size: tuple[int, int]) -> Path:
+    return cache / make_key(opened.name, {**opened.contents, "size": clip_size})
+
+
+def _is_made(opened: Source, cache: Path, clip_size: tuple[int, int]) -> bool:
+    return (_folder_of(opened, cache, clip_size) / "recording.json").exists()
+
+
 def _record(opened: Source, cache: Path, clip_size: tuple[int, int], progress: bool) -> Recording:
-    folder = cache / make_key(opened.name, {**opened.contents, "size": clip_size})
+    folder = _folder_of(opened, cache, clip_size)
     told, tracks = folder / "recording.json", folder / "tracks.npz"
     if not told.exists():
         with only_one(folder):
@@ -151,7 +162,10 @@ def open_film(
     films = list_films(source)
     if films is not None:
         cache = Path(how.get("cache_dir") or cache_folder())
-        return open_films(films, source, cache, partial(open_recording, **how))
+        place = {"cache": cache, "clip_size": tuple(how.get("clip_size", CLIP_SIZE))}
+        look = partial(open_stored, minutes=minutes or None, settings=settings, fps=fps or None)
+        record = partial(_record, progress=how.get("progress", True), **place)
+        return open_films(films, source, cache, look, record, partial(_is_made, **place))
     return open_recording(_absolute(source), **how)
 
 
@@ -175,7 +189,7 @@ def check_film(
         with suppress(ValueError, OSError):
             look(film)
             return None
-    return open_films(films, source, cache_folder(), look)  # which says why of each
+    return open_films(films, source, cache_folder(), look, look)  # which says why of each
 
 
 def _absolute(source: str) -> str:

@@ -170,7 +170,7 @@ class Films(Recording):
 
 
 def open_films(
-    films: pd.DataFrame, source: str, cache: Path, open_one: Callable[[str], Recording]
+    films: pd.DataFrame, source: str, cache: Path, look: Callable, record: Callable, is_made=bool
 ) -> Films:
     """Open several films as one; those that cannot be used are left out, and a remark says why.
 
@@ -182,17 +182,24 @@ def open_films(
         What they were named by.
     cache : Path
         Where the joined frames are kept.
-    open_one : callable
-        Opens the film of a path.
+    look : callable
+        Opens the film of a path, and reads none of it.
+    record : callable
+        Prepares what ``look`` opened, or takes it from the cache.
+    is_made : callable
+        Whether it is there.
 
     Raises
     ------
     ValueError
         If none can be used; the sentence says why of each.
     """
-    opened = film_by_film(partial(_try_to_open, open_one), films.film)
-    members = [one for one in opened if not isinstance(one, str)]
-    lost = {film: one for film, one in zip(films.film, opened, strict=True) if isinstance(one, str)}
+    opened = {film: _or_why(look, film) for film in films.film}
+    lost = {film: why for film, why in opened.items() if isinstance(why, str)}
+    seen = {film: one for film, one in opened.items() if film not in lost}
+    made = film_by_film(partial(_or_why, record), list(seen.values()), is_made)
+    lost |= {film: why for film, why in zip(seen, made, strict=True) if isinstance(why, str)}
+    members = [one for one in made if not isinstance(one, str)]
     if not members:
         why = " ".join(f"{film}: {reason}" for film, reason in lost.items())
         raise ValueError(f"None of the {len(films)} films of {source} can be used. {why}")
@@ -200,8 +207,8 @@ def open_films(
     return join_films(members, source, cache, used, lost)
 
 
-def _try_to_open(open_one: Callable[[str], Recording], film: str) -> Recording | str:
-    """The film, or in a line why it cannot be used."""
+def _or_why(open_one: Callable, film: object) -> object:
+    """The film, opened, or in a line why it cannot be used."""
     try:
         return open_one(film)
     except (ValueError, OSError) as error:
