@@ -193,6 +193,7 @@ def train(
         else:
             model = build()
             model.compile(optimizer(), loss)
+            model.optimizer.build(model.trainable_variables)  # else its step is traced twice
     keeper.resume(int(model.optimizer.iterations.numpy()))
     done = len(keeper.history)
     if done < epochs:
