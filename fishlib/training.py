@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import time
+import weakref
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -32,11 +33,15 @@ def batches_of(samples):
     """Samples (:class:`fishlib.clips.Samples`) as a ``tf.data.Dataset``, gathered one ahead.
 
     Of a ``PyDataset`` Keras would make a dataset that tunes itself, and such a one can take seconds
-    to close at the end of an epoch, with every core idle.
+    to close at the end of an epoch, with every core idle. TensorFlow never forgets a generator: it
+    is given none that holds the samples, and with them a film, but who trains must.
     """
     import tensorflow as tf
 
+    samples_of = weakref.ref(samples)
+
     def gather():
+        samples = samples_of()
         for i in range(len(samples)):
             batch = samples[i]
             if i == len(samples) - 1:

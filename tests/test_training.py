@@ -1,3 +1,5 @@
+import gc
+import weakref
 from types import SimpleNamespace
 
 import keras
@@ -46,6 +48,16 @@ def adam():
 
 def fit(film, folder, epochs, **kwargs):
     return train(build, *datasets(film), folder, epochs, optimizer=adam, **kwargs)
+
+
+def test_a_training_lets_go_of_its_samples(film, tmp_path):
+    both = datasets(film)
+    held = [weakref.ref(one) for one in both]
+    model, _ = train(build, *both, tmp_path, 2, optimizer=adam)
+    del both
+    gc.collect()
+    assert [one() for one in held] == [None, None]
+    assert model.count_params()
 
 
 def test_a_visible_event_is_learned_and_the_best_epoch_returned(film, tmp_path):
