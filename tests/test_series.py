@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from fishlib.figures.series import (
+    plot_alarm_raster,
     plot_label_anatomy,
     plot_motion,
     plot_onset_anatomy,
@@ -135,3 +136,11 @@ def test_run_lengths_and_their_median():
     assert bars == {1: 1, 2: 1, 3: 2}
     assert "median 2.5 frames = 0.25 s" in ax.texts[0].get_text()
     assert "4 runs" in ax.texts[0].get_text()
+
+
+def test_only_alarms_that_reach_the_window_are_drawn():
+    alarms = {"CNN": np.array([5, 80, 100, 299, 300, 900])}
+    axes = plot_alarm_raster(np.ones(1000), alarms, 30.0, 120, 300, horizon=45)
+    (marks,) = [line for line in axes[1].get_lines() if line.get_marker() == "s"]
+    np.testing.assert_allclose(marks.get_xdata() * 30, [80, 100, 299])
+    plt.close("all")

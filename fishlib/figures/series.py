@@ -372,8 +372,9 @@ def plot_alarm_raster(
     _, axes = style.new_figure(2, 1, 3.0 + rows, sharex=True, height_ratios=(2.4, rows))
     plot_motion(motion, fps, window.start, window.stop, ax=axes[0]).set_xlabel("")
     styles = style.forecaster_styles(alarms)
+    reaching = slice(window.start - horizon, window.stop)  # of a long film some alarms of many
     for row, (name, frames) in enumerate(alarms.items()):
-        seconds, color = np.asarray(frames) / fps, styles[name]["color"]
+        seconds, color = within(frames, reaching) / fps, styles[name]["color"]
         axes[1].barh(row, horizon / fps, left=seconds, height=0.5, color=color, alpha=0.3, lw=0)
         axes[1].plot(seconds, np.full(len(seconds), row), "s", ms=6, color=color)
     onsets = within([] if onsets is None else onsets, window)
