@@ -163,7 +163,7 @@ def open_film(
     if films is not None:
         cache = Path(how.get("cache_dir") or cache_folder())
         place = {"cache": cache, "clip_size": tuple(how.get("clip_size", CLIP_SIZE))}
-        look = partial(open_stored, minutes=minutes or None, settings=settings, fps=fps or None)
+        look = _looking(minutes, settings, fps)
         record = partial(_record, progress=how.get("progress", True), **place)
         return open_films(films, source, cache, look, record, partial(_is_made, **place))
     return open_recording(_absolute(source), **how)
@@ -179,8 +179,7 @@ def check_film(
     Source or None
         One film; None for the tank, or for several films of which one can be opened.
     """
-    how = {"minutes": minutes or None, "settings": read_settings(preparation), "fps": fps or None}
-    look = partial(open_stored, **how)
+    look = _looking(minutes, read_settings(preparation), fps)
     if source == "simulated":
         return None
     if (films := list_films(source)) is None:
@@ -190,6 +189,11 @@ def check_film(
             look(film)
             return None
     return open_films(films, source, cache_folder(), look, look)  # which says why of each
+
+
+def _looking(minutes: float, settings: dict, fps: float) -> partial:
+    """What opens a stored film and reads none of it; 0 takes all of it, and its own rate."""
+    return partial(open_stored, minutes=minutes or None, settings=settings, fps=fps or None)
 
 
 def _absolute(source: str) -> str:

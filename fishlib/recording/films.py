@@ -187,7 +187,7 @@ def open_films(
     record : callable
         Prepares what ``look`` opened, or takes it from the cache.
     is_made : callable
-        Whether it is there.
+        Whether it is there; by default whatever was opened counts as there.
 
     Raises
     ------
